@@ -1,0 +1,3 @@
+"""Learning on real robots: teleoperate, record, train, deploy, intervene, fine-tune."""
+
+__version__ = "0.1.0"
