@@ -178,11 +178,11 @@ class Layout(Mapping[str, Field]):
 
     @cached_property
     def low(self) -> NDArray[np.float64]:  # (size,)
-        return np.concatenate([np.full(f.size, -np.inf) if f.low is None else np.array(f.low, float) for f in self.vectors])
+        return np.concatenate([np.array(f.low or [-np.inf] * f.size, dtype=np.float64) for f in self.vectors])
 
     @cached_property
     def high(self) -> NDArray[np.float64]:  # (size,)
-        return np.concatenate([np.full(f.size, np.inf) if f.high is None else np.array(f.high, float) for f in self.vectors])
+        return np.concatenate([np.array(f.high or [np.inf] * f.size, dtype=np.float64) for f in self.vectors])
 
     def pack(self, values: Mapping[str, ArrayLike]) -> NDArray[np.float64]:
         """Named values to one flat float64 vector (size,). Raises SpecError on a missing name or a wrong shape."""

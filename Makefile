@@ -1,0 +1,74 @@
+# The whole set-up and the daily jobs. `make help` lists them.
+#
+#   make demo PYTHON=python3.12      another Python than the first suitable one on PATH
+#   make test PYTEST_ARGS='-k envelope -x'
+#   make install TORCH_INDEX=https://download.pytorch.org/whl/cpu   where torch comes from
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+TORCH ?= torch==2.13.0
+ROBOSUITE ?= robosuite==1.5.2
+TORCH_INDEX ?=
+EXTRAS ?= all,dev
+PYTEST_ARGS ?=
+DEMO_ARGS ?=
+
+export MUJOCO_GL ?= egl
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install demo test test-slow check format bench clean distclean
+
+help:  ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
+
+install: $(STAMP)  ## Make .venv and install everything (again only when pyproject.toml changed)
+
+# torch comes first, so that its pinned build decides what the rest resolves against. robosuite comes last and
+# without its dependencies: it pins a mink that would force numpy below 2.
+$(STAMP): pyproject.toml
+	@PYTHON="$(PYTHON)" sh tools/make_venv.sh $(VENV)
+	@echo "==> $(TORCH)"
+	@$(BIN)/python -m pip install --quiet $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) "$(TORCH)"
+	@echo "==> robot_rl[$(EXTRAS)], editable"
+	@$(BIN)/python -m pip install --quiet -e ".[$(EXTRAS)]"
+	@echo "==> $(ROBOSUITE)"
+	@$(BIN)/python -m pip install --quiet --no-deps "$(ROBOSUITE)"
+	@touch $@
+	@echo "==> installed in $(VENV); '$(BIN)/robot-rl doctor' says what this machine still lacks"
+
+demo: install  ## Run the whole loop: record, train, deploy with interventions, retrain, evaluate; writes runs/<stamp>/report.html
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/robot-rl demo $(DEMO_ARGS)
+
+test: install  ## Run the quick tests (under 10 minutes on 2 cores)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-slow: install  ## Run the tests marked slow (wheel in an empty environment, long soaks)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+check: install  ## Static checks: ruff, mypy, the layer rule
+	@echo "==> ruff"
+	@$(BIN)/ruff check .
+	@echo "==> mypy"
+	@$(BIN)/mypy
+	@echo "==> import-linter"
+	@$(BIN)/lint-imports --no-cache
+
+format: install  ## Apply ruff's fixes and formatting to the files that differ from the last commit
+	@files="$$(git diff --name-only --diff-filter=d HEAD -- '*.py')"; \
+	if [ -n "$$files" ]; then $(BIN)/ruff check --fix $$files; $(BIN)/ruff format $$files; fi
+
+bench: install  ## Run every benchmark; JSON in benchmarks/results, tables in benchmarks/README.md
+	@for script in benchmarks/[a-z]*.py; do \
+	  [ -f "$$script" ] || { echo "no benchmarks"; exit 1; }; \
+	  echo "==> $$script"; $(BIN)/python "$$script" || exit 1; \
+	done
+
+clean:  ## Remove caches and build outputs; keeps .venv, runs and data
+	@rm -rf build dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
+	@find robot_rl tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+distclean: clean  ## Also remove .venv
+	@rm -rf $(VENV)

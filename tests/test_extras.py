@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from robot_rl import extras
+
+PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+
+
+@pytest.mark.parametrize(
+    ("module", "command"),
+    [
+        ("torch.nn", "pip install 'robot_rl[train]'"),
+        ("rclpy", "pip install 'robot_rl[ros]'"),
+        ("mujoco", "pip install 'robot_rl[sim]'"),
+        ("pyrealsense2", "pip install 'robot_rl[realsense]'"),
+        ("rerun", "pip install 'robot_rl[cockpit]'"),
+        ("robosuite", "pip install 'robot_rl[sim]' && pip install --no-deps robosuite==1.5.2"),
+    ],
+)
+def test_each_optional_package_has_the_command_that_installs_it(module: str, command: str) -> None:
+    assert extras.remedy(module) == command
+
+
+def test_a_module_of_no_extra_has_no_remedy() -> None:
+    assert extras.remedy("numpy") is None
+    assert extras.explain(ModuleNotFoundError("no", name="left_pad")) is None
+
+
+def test_a_failed_import_is_explained_in_one_line() -> None:
+    line = extras.explain(ModuleNotFoundError("No module named 'torch'", name="torch"))
+    assert line == "torch not installed: pip install 'robot_rl[train]'"
+
+
+def test_require_passes_when_everything_is_there_and_names_what_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    extras.require("dev")
+    monkeypatch.setitem(extras.EXTRAS, "train", ("json", "no_such_module_a", "no_such_module_b"))
+    with pytest.raises(extras.MissingExtraError) as caught:
+        extras.require("dev", "train")
+    assert str(caught.value) == "no_such_module_a, no_such_module_b not installed: pip install 'robot_rl[train]'"
+
+
+def test_every_extra_named_to_the_user_is_declared_in_the_packaging() -> None:
+    assert set(extras.EXTRAS) <= set(PROJECT["optional-dependencies"])
