@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from robot_rl import workspace
+from robot_rl import extras, workspace
 from robot_rl.hardware.robot import Robot
 from robot_rl.spec import Layout, Spec, SpecError
 
@@ -159,7 +159,8 @@ def make(config: RobotConfig, **overrides: Any) -> Robot:
     try:
         driver = getattr(importlib.import_module(module), attribute)
     except ModuleNotFoundError as error:
-        raise ConfigError(f"{config.path}: driver '{config.driver}' cannot be imported: {error}") from error
+        reason = extras.explain(error) or error
+        raise ConfigError(f"{config.path}: driver '{config.driver}' cannot be imported: {reason}") from error
     except AttributeError:
         raise ConfigError(f"{config.path}: module '{module}' has no '{attribute}'") from None
     return driver(config.spec, **{**config.options, **overrides})  # type: ignore[no-any-return]

@@ -1,0 +1,119 @@
+"""robosuite as an engine: one task's scene, its placement of objects and its success check."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import mujoco
+import numpy as np
+
+from robot_rl import extras, workspace
+from robot_rl.hardware.config import ConfigError
+
+PHYSICS_STEP_NS = 2_000_000
+"""robosuite's physics time step (robosuite.macros.SIMULATION_TIMESTEP), 2 ms."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the robot driver must know of a robosuite task beyond its success check."""
+
+    object_name: str
+    """The object that is manipulated, as robosuite's attribute and body prefix."""
+    table: tuple[float, float, float]
+    """Centre of the table top, where objects are placed [m, world]."""
+    lost_below: float
+    """The object is out of reach for good once below this height [m, world]."""
+
+
+TASKS = {"Lift": Task(object_name="cube", table=(0.0, 0.0, 0.8), lost_below=0.75)}
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where the object starts: uniform over a rectangle on the table and over yaw."""
+
+    half_range: tuple[float, float]
+    """Half extent along x and y [m]."""
+    yaw: float
+    """Half range of the yaw [rad]."""
+
+
+def task(name: str) -> Task:
+    """The task called `name`. Raises ConfigError."""
+    if name not in TASKS:
+        raise ConfigError(f"no simulated task '{name}'.{workspace.did_you_mean(name, TASKS)}")
+    return TASKS[name]
+
+
+def make_engine(name: str, robot: str, *, placement: Placement, joint_noise: float, rate: float) -> Any:
+    """A robosuite environment without rendering and without its own observations.
+
+    The scene's fixed dimensions (robosuite draws the cube's size once) are the same in every process;
+    only resets draw random numbers. Raises MissingExtraError if robosuite is not installed.
+    """
+    suite = _import_robosuite()
+    samplers = _import("robosuite.utils.placement_samplers")
+    sampler = samplers.UniformRandomSampler(
+        name="placement",
+        x_range=(-placement.half_range[0], placement.half_range[0]),
+        y_range=(-placement.half_range[1], placement.half_range[1]),
+        rotation=(-placement.yaw, placement.yaw),
+        ensure_object_boundary_in_range=False,
+        reference_pos=np.array(task(name).table),
+        rng=np.random.default_rng(0),
+    )
+    return suite.make(
+        name,
+        robots=robot,
+        has_renderer=False,
+        has_offscreen_renderer=False,
+        use_camera_obs=False,
+        use_object_obs=False,
+        hard_reset=False,
+        placement_initializer=sampler,
+        initialization_noise={"magnitude": joint_noise, "type": "gaussian"},
+        control_freq=rate,
+        seed=0,
+    )
+
+
+def reset_engine(engine: Any, seed: int) -> None:
+    """Draw the start state that belongs to `seed`, whatever happened before.
+
+    Sets positions alone; the caller computes what follows from them (mj_step1).
+    """
+    engine.rng = np.random.default_rng(seed)
+    engine.placement_initializer.rng = engine.rng
+    engine.reset()
+    model, data = engine.sim.model._model, engine.sim.data._data
+    start = data.qpos.copy()
+    mujoco.mj_resetData(model, data)  # forgets warm starts and whatever else the reset has left behind
+    data.qpos[:] = start
+
+
+def scene_xml(engine: Any) -> str:
+    """The MJCF of the engine's scene, with absolute asset paths."""
+    return str(engine.edit_model_xml(engine.model.get_xml()))
+
+
+def _import_robosuite() -> Any:
+    # robosuite reports absent optional parts at import; a filter outlives its own logging set-up.
+    logging.getLogger("robosuite_logs").addFilter(_errors_only)
+    return _import("robosuite")
+
+
+def _import(module: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if remedy := extras.explain(error):
+            raise extras.MissingExtraError(remedy) from error
+        raise
+
+
+def _errors_only(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.ERROR
