@@ -1,0 +1,155 @@
+"""Who acts, and what may pass: the only publisher of `command`.
+
+In real time it ticks at the control rate on absolute deadlines in a thread of its own. In lockstep it
+decides once for each reading, as soon as everyone in `wait_for` has answered that reading.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from sensor_msgs.msg import JointState
+from std_srvs.srv import Trigger
+
+from robot_rl.control.safety import Safety
+from robot_rl.hardware.clock import SystemClock
+from robot_rl.hardware.human import HumanInput
+from robot_rl.hardware.robot import Reading
+from robot_rl.ros import codecs, topics, wire
+from robot_rl.ros.node import RobotNode, run
+from robot_rl.ros.state import StateSubscriber
+from robot_rl.runtime.arbiter import Arbiter, Decision, Proposal
+from robot_rl.spec import SpecError
+
+
+class ArbiterNode(RobotNode):
+    """Parameter `wait_for`: which sources (human, policy) every lockstep decision waits for."""
+
+    def __init__(self) -> None:
+        super().__init__("arbiter")
+        self._arbiter = Arbiter.from_config(self.config)
+        self._arbiter.reset("free")
+        self._wait_for = self.list_param("wait_for")
+        self._lock = threading.Lock()
+        self._human: HumanInput | None = None
+        self._proposal: Proposal | None = None
+        self._last: Decision | None = None
+        self._episode, self._start = "", -1
+        self._command = self.create_publisher(JointState, topics.COMMAND, topics.stream(10))
+        self._decision = self.create_publisher(JointState, topics.DECISION, topics.stream())
+        self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, topics.stream())
+        self._state = StateSubscriber(self, self.spec, self._on_reading, lockstep=self.lockstep)
+        self.create_subscription(JointState, topics.HUMAN_ACTION, self._on_human, topics.stream())
+        self.create_subscription(JointState, topics.POLICY_ACTION, self._on_proposal, topics.stream())
+        self.create_service(Trigger, "arbiter/estop", self._estop)
+        self.create_service(Trigger, "arbiter/release_estop", self._release_estop)
+        self.on_event(topics.EPISODE_EVENT, self._on_episode)
+        self.create_timer(1.0, self._report)
+        self._running = True
+        if not self.lockstep:
+            self._clock = SystemClock()
+            self._thread = threading.Thread(target=self._loop, name="arbiter", daemon=True)
+            self._thread.start()
+
+    def _on_episode(self, event: dict[str, Any]) -> None:
+        with self._lock:
+            if event["event"] == "begin":
+                self._episode, self._start = event["episode"], event["stamp"]
+                self._arbiter.reset(event["purpose"])
+                self._last = None
+            elif event["event"] in ("reset", "end") and self._episode:
+                self._episode = ""
+                self._arbiter.reset("free")
+        self._try()
+
+    def _on_human(self, message: JointState) -> None:
+        human = wire.read_human(self.spec.action, message)
+        with self._lock:
+            self._human = human
+            if "estop" in human.pressed:
+                self._arbiter.envelope.estop()
+        self._try()
+
+    def _on_proposal(self, message: JointState) -> None:
+        try:
+            action = codecs.unlabelled(message, self.spec.action.labels)
+        except SpecError as error:
+            self.get_logger().error(f"policy action refused: {error}", throttle_duration_sec=2.0)
+            return
+        with self._lock:
+            self._proposal = Proposal(codecs.stamp_of(message), action)
+        self._try()
+
+    def _on_reading(self, _reading: Reading) -> None:
+        self._try()
+
+    def _try(self) -> None:
+        """In lockstep: decide for the newest reading once all that are waited for have answered it."""
+        if not self.lockstep or not self._episode:
+            return
+        reading = self._state.latest
+        if reading is None or reading.stamp < self._start:
+            return
+        answers = {"human": self._human, "policy": self._proposal}
+        for name in self._wait_for:
+            answer = answers[name]
+            if answer is None or answer.stamp != reading.stamp:
+                return
+        if self._last is None or self._last.stamp != reading.stamp:
+            self._last = self._arbiter.decide(reading.stamp, reading, self._human, self._proposal)
+        self._publish(self._last)
+
+    def _loop(self) -> None:
+        deadline = self._clock.now()
+        while self._running:
+            deadline = max(deadline + self.spec.period_ns, self._clock.now() - self.spec.period_ns)
+            self._clock.sleep_until(deadline)
+            reading = self._state.latest
+            if reading is None:
+                continue
+            with self._lock:
+                decision = self._arbiter.decide(self._clock.now(), reading, self._human, self._proposal)
+            if self._running:
+                self._publish(decision)
+
+    def _publish(self, decision: Decision) -> None:
+        self._command.publish(codecs.labelled(decision.stamp, self.spec.action.labels, decision.action))
+        self._decision.publish(wire.decision_message(self.spec.action, decision))
+
+    def _estop(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        with self._lock:
+            self._arbiter.envelope.estop()
+        response.success, response.message = True, "stopped; call arbiter/release_estop to go on"
+        return response
+
+    def _release_estop(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        with self._lock:
+            self._arbiter.envelope.release_estop()
+        response.success, response.message = True, "released"
+        return response
+
+    def _report(self) -> None:
+        counts = self._arbiter.envelope.counts
+        stopped = bool(counts) and self._last is not None and bool(self._last.safety & Safety.ESTOP)
+        status = DiagnosticStatus(
+            level=DiagnosticStatus.ERROR if stopped else DiagnosticStatus.OK,
+            name="arbiter: safety envelope",
+            message="emergency stop is latched" if stopped else "on",
+            hardware_id=self.config.name,
+            values=[KeyValue(key=str(flag.name), value=str(counts.get(flag, 0))) for flag in Safety],
+        )
+        message = DiagnosticArray(status=[status])
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(message)
+
+    def close(self) -> None:
+        self._running = False
+        if not self.lockstep:
+            self._thread.join(timeout=1.0)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run(ArbiterNode, argv)

@@ -1,0 +1,184 @@
+"""The node that publishes cameras: frames as Image (and depth), intrinsics as CameraInfo, health on /diagnostics.
+
+Cameras of a simulated robot are rendered here, in a process of their own, from the scene that the robot
+node publishes; physical cameras each stream from their own thread.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from std_msgs.msg import String
+
+from robot_rl import workspace
+from robot_rl.hardware.camera import CameraError, Frame, Intrinsics
+from robot_rl.hardware.config import CameraConfig, ConfigError
+from robot_rl.ros import codecs, topics
+from robot_rl.ros.node import RobotNode, run
+
+
+class CameraPublisher:
+    """The topics of one camera."""
+
+    def __init__(self, node: RobotNode, camera: CameraConfig) -> None:
+        self.camera, self._frame_id = camera, f"{camera.name}_optical"
+        self._image = node.create_publisher(Image, topics.image(camera.name), topics.stream(30))
+        self._info = node.create_publisher(CameraInfo, topics.camera_info(camera.name), topics.stream(30))
+        self._message: Image | None = None
+        self._depth_message: Image | None = None
+        if camera.depth:
+            self._depth = node.create_publisher(Image, topics.depth(camera.name), topics.stream(30))
+
+    def publish(self, frame: Frame, intrinsics: Intrinsics, offset: int = 0) -> None:
+        """Send one frame; the CameraInfo goes last, so that it says the frame is complete."""
+        stamp = frame.stamp + offset
+        self._message = codecs.encode_image(stamp, self._frame_id, frame.color, self._message)
+        self._image.publish(self._message)
+        if frame.depth is not None and self.camera.depth:
+            self._depth_message = codecs.encode_image(stamp, self._frame_id, frame.depth, self._depth_message)
+            self._depth.publish(self._depth_message)
+        self._info.publish(codecs.encode_camera_info(stamp, self._frame_id, intrinsics))
+
+
+class SceneCameras:
+    """Renders the cameras of a simulated robot from its published scene."""
+
+    def __init__(self, node: RobotNode, cameras: list[CameraConfig]) -> None:
+        self._node = node
+        self._publishers = [CameraPublisher(node, camera) for camera in cameras]
+        self._due = dict.fromkeys((c.name for c in cameras), 0)
+        self._tolerance = node.spec.period_ns // 2
+        self._renderer: Any = None
+        self._xml = ""
+        self._waiting: JointState | None = None
+        node.create_subscription(String, topics.SIM_MODEL, self._on_model, topics.latched(1))
+        node.create_subscription(JointState, topics.SIM_STATE, self._on_state, topics.stream())
+
+    def _on_model(self, message: String) -> None:
+        if message.data != self._xml:
+            from robot_rl.sim.renderer import SceneRenderer
+
+            self._xml = message.data
+            self._renderer = SceneRenderer(message.data)
+        if self._waiting is not None:
+            self._on_state(self._waiting)
+
+    def _on_state(self, message: JointState) -> None:
+        if self._renderer is None:
+            self._waiting = message
+            return
+        self._waiting = None
+        stamp, qpos = codecs.stamp_of(message), np.frombuffer(message.position, np.float64)
+        if qpos.size != self._renderer.model.nq:
+            self._waiting = message
+            return
+        for publisher in self._publishers:
+            camera = publisher.camera
+            period = round(1e9 / camera.fps)
+            if stamp < self._due[camera.name] - self._tolerance and stamp > self._due[camera.name] - 10 * period:
+                continue
+            self._due[camera.name] = stamp + period
+            publisher.publish(*self._render(camera, stamp, qpos))
+
+    def _render(self, camera: CameraConfig, stamp: int, qpos: np.ndarray) -> tuple[Frame, Intrinsics]:
+        name = camera.options.get("camera", camera.name)
+        size = (camera.width, camera.height)
+        picture = self._renderer.render(qpos, name, *size, depth=camera.depth)
+        color, depth = picture if camera.depth else (picture, None)
+        return Frame(stamp, color, depth, clock="simulated"), self._renderer.intrinsics(name, *size)
+
+    def status(self) -> list[dict[str, Any]]:
+        return []
+
+    def close(self) -> None:
+        if self._renderer is not None:
+            self._renderer.close()
+
+
+class DeviceCameras:
+    """Streams physical cameras, each from a thread of its own that reconnects when frames stop."""
+
+    def __init__(self, node: RobotNode, cameras: list[CameraConfig]) -> None:
+        from robot_rl.hardware.cameras.registry import make_camera
+        from robot_rl.hardware.cameras.watch import WatchedCamera
+
+        self._node, self._running = node, True
+        self._cameras = [(CameraPublisher(node, c), WatchedCamera(lambda c=c: make_camera(c), c)) for c in cameras]
+        self._threads = [
+            threading.Thread(target=self._stream, args=pair, name=pair[0].camera.name, daemon=True)
+            for pair in self._cameras
+        ]
+        for _, camera in self._cameras:
+            camera.open()
+        for thread in self._threads:
+            thread.start()
+
+    def _stream(self, publisher: CameraPublisher, camera: Any) -> None:
+        while self._running:
+            try:
+                frame = camera.read(timeout=1.0)
+            except CameraError as error:
+                self._node.get_logger().warning(f"camera '{publisher.camera.name}': {error}", throttle_duration_sec=2.0)
+                continue
+            publisher.publish(frame, camera.intrinsics)
+
+    def status(self) -> list[dict[str, Any]]:
+        return [{"name": p.camera.name, **c.status()} for p, c in self._cameras]
+
+    def close(self) -> None:
+        self._running = False
+        for thread in self._threads:
+            thread.join(timeout=2.0)
+        for _, camera in self._cameras:
+            camera.close()
+
+
+class CameraNode(RobotNode):
+    """One node for all cameras asked for (parameter `cameras`: comma-separated names, or `all`)."""
+
+    def __init__(self) -> None:
+        super().__init__("cameras")
+        names = self.list_param("cameras", "all")
+        known = self.config.cameras
+        for name in names:
+            if name != "all" and name not in known:
+                raise ConfigError(f"robot '{self.config.name}' has no camera '{name}'.{workspace.did_you_mean(name, known)}")
+        cameras = [c for n, c in known.items() if "all" in names or n in names]
+        rendered = [c for c in cameras if c.driver == "mujoco"]
+        devices = [c for c in cameras if c.driver != "mujoco"]
+        self._sources: list[SceneCameras | DeviceCameras] = []
+        if rendered:
+            self._sources.append(SceneCameras(self, rendered))
+        if devices:
+            self._sources.append(DeviceCameras(self, devices))
+            self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, topics.stream())
+            self.create_timer(1.0, self._report)
+
+    def _report(self) -> None:
+        message = DiagnosticArray()
+        message.header.stamp = self.get_clock().now().to_msg()
+        for source in self._sources:
+            for status in source.status():
+                ok = status.get("state", "ok") == "ok"
+                message.status.append(
+                    DiagnosticStatus(
+                        level=DiagnosticStatus.OK if ok else DiagnosticStatus.WARN,
+                        name=f"camera: {status['name']}",
+                        message=str(status.get("state", "ok")),
+                        values=[KeyValue(key=str(k), value=str(v)) for k, v in status.items()],
+                    )
+                )
+        self._diagnostics.publish(message)
+
+    def close(self) -> None:
+        for source in getattr(self, "_sources", []):
+            source.close()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run(CameraNode, argv)

@@ -1,0 +1,44 @@
+"""The node that reads an input device and publishes it as sensor_msgs/Joy, as ROS's own drivers do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rclpy.node import Node
+from sensor_msgs.msg import Joy
+
+from robot_rl.hardware.devices.registry import make_device
+from robot_rl.ros import codecs, topics
+from robot_rl.ros.node import run
+
+RATE = 100.0
+"""[Hz]; an unplugged device is published as all released, so that the deadman is lost at once."""
+
+
+class DeviceNode(Node):  # type: ignore[misc]
+    """Parameters `device` (gamepad, spacemouse, keyboard) and `path` (found by itself when empty)."""
+
+    def __init__(self) -> None:
+        super().__init__("device")
+        self.exit_code: int | None = None
+        name = str(self.declare_parameter("device", "gamepad").value)
+        path = str(self.declare_parameter("path", "").value)
+        self._device = make_device(name, path or None)
+        self._device.open()
+        self._publisher = self.create_publisher(Joy, topics.JOY, topics.stream(10))
+        self.create_timer(1.0 / RATE, self._tick)
+
+    def _tick(self) -> None:
+        state = self._device.poll()
+        message = Joy(axes=[float(a) for a in state.axes], buttons=[int(b) for b in state.buttons])
+        message.header.stamp = codecs.to_time(state.stamp)
+        self._publisher.publish(message)
+
+    def close(self) -> None:
+        self._device.close()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run(DeviceNode, argv)
+
+

@@ -1,0 +1,221 @@
+"""The node that runs episodes one after another: reset, begin, watch for the end, see them saved.
+
+By itself (`auto`) or at the operator's word: the buttons of the input device, or the services
+`episode/start`, `episode/success`, `episode/failure` and `episode/discard`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sensor_msgs.msg import JointState
+from std_srvs.srv import Trigger
+
+from robot_rl.hardware.robot import Outcome
+from robot_rl.ros import topics, wire
+from robot_rl.ros.node import RobotNode, run
+from robot_rl.runtime.arbiter import Decision
+from robot_rl.runtime.assembly import pair_with_outcomes
+from robot_rl.runtime.episodes import Ending, EpisodeMachine, EpisodeRules
+
+ASK_AGAIN = 2.0
+"""A reset request that was not answered is sent again after this long [s]."""
+SAVE_WITHIN = 60.0
+"""[s] the recorder has to say that an episode is saved; after that the session stops, since data would be lost."""
+BUTTONS = ("success", "failure", "discard")
+
+
+class EpisodeNode(RobotNode):
+    """Parameters: `episodes` (0: without end), `seed` of the first, `purpose`, `max_steps` (0: the task's
+    horizon), `auto`, `record` (wait for the recorder), `exit_when_done`, `results` (a file that gets one
+    JSON line an episode), `task` (instruction) and `operator` (a name)."""
+
+    def __init__(self) -> None:
+        super().__init__("episodes")
+        task = self.config.task
+        self._total = self.param("episodes", 0)
+        self._seed = self.param("seed", 0)
+        self._purpose = self.param("purpose", "demonstration")
+        self._auto = self.param("auto", False)
+        self._record = self.param("record", True)
+        self._exit = self.param("exit_when_done", True)
+        results = self.param("results", "")
+        self._results = Path(results) if results else None
+        self._instruction = self.param("task", "") or str(task.get("instruction", ""))
+        self._operator = self.param("operator", "")
+        self._policy = self.param("policy", "")
+        self._machine = EpisodeMachine(
+            EpisodeRules(
+                max_steps=self.param("max_steps", 0) or int(task.get("horizon", 0)) or None,
+                success_hold=int(task.get("success_hold", 1)),
+                end_after_intervention=self.param("end_after_intervention", False),
+            )
+        )
+        self._count = 0
+        self._waiting_since: float | None = None
+        self._asked = 0.0
+        self._episode: dict[str, Any] = {}
+        self._decisions: dict[int, Decision] = {}
+        self._outcomes: dict[int, Outcome] = {}
+        self._held: frozenset[str] = frozenset()
+        self._human_steps = 0
+        self._recorder_ready = not self._record
+        self.create_subscription(JointState, topics.DECISION, self._on_decision, topics.stream(300))
+        self.create_subscription(JointState, topics.OUTCOME, self._on_outcome, topics.stream(300))
+        self.create_subscription(JointState, topics.HUMAN_ACTION, self._on_human, topics.stream(10))
+        self.on_event(topics.ROBOT_EVENT, self._on_robot)
+        self.on_event(topics.RECORDER_EVENT, self._on_recorder)
+        for name in ("start", *BUTTONS):
+            self.create_service(Trigger, f"episode/{name}", lambda _q, r, n=name: self._serve(n, r))
+        self.create_timer(0.05, self._tick)
+
+    # -- what is asked of us --------------------------------------------------------------------------
+
+    def _serve(self, name: str, response: Trigger.Response) -> Trigger.Response:
+        response.message = self._press(name)
+        response.success = not response.message
+        return response
+
+    def _press(self, name: str) -> str:
+        """Start, or mark the running episode. Returns why not, or nothing."""
+        if name == "start":
+            if self._machine.state != "idle":
+                return f"an episode is already {self._machine.state}"
+            self._reset()
+            return ""
+        if self._machine.state != "running":
+            return f"no episode is running (state: {self._machine.state})"
+        self._conclude(self._machine.press(name))
+        return ""
+
+    def _on_human(self, message: JointState) -> None:
+        held = wire.read_human(self.spec.action, message).pressed
+        for name in sorted(held - self._held):
+            if name == "start" or name in BUTTONS:
+                self._press(name)
+        self._held = held
+
+    # -- the life of an episode -----------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        if self._machine.state == "idle" and self._auto and self._recorder_ready and not self._done():
+            self._reset()
+        elif self._machine.state == "resetting" and now - self._asked > ASK_AGAIN:
+            self._ask()
+        elif self._machine.state == "saving" and now - self._asked > SAVE_WITHIN:
+            self.get_logger().fatal(f"the recorder did not save the episode within {SAVE_WITHIN:.0f} s: stopping")
+            self.exit_code = 1
+
+    def _done(self) -> bool:
+        return self._total > 0 and self._count >= self._total
+
+    def _reset(self) -> None:
+        seed = self._seed + self._count
+        self._episode = {"episode": uuid.uuid4().hex, "seed": seed, "purpose": self._purpose}
+        self._machine.reset()
+        self._ask()
+
+    def _ask(self) -> None:
+        self._asked = time.monotonic()
+        self.publish_event(topics.EPISODE_EVENT, event="reset", **self._episode)
+
+    def _on_robot(self, event: dict[str, Any]) -> None:
+        if event["event"] == "fault":
+            self.get_logger().fatal(f"robot fault: {event['text']}")
+            self.exit_code = 1
+        elif self._machine.state == "resetting" and event.get("episode") == self._episode["episode"]:
+            self._decisions.clear()
+            self._outcomes.clear()
+            self._human_steps = 0
+            self._machine.begin(self._episode["episode"], self._episode["seed"], self._purpose, event["stamp"])
+            self.publish_event(
+                topics.EPISODE_EVENT,
+                event="begin",
+                stamp=event["stamp"],
+                instruction=self._instruction,
+                operator=self._operator,
+                policy=self._policy,
+                **self._episode,
+            )
+
+    def _on_decision(self, message: JointState) -> None:
+        decision = wire.read_decision(self.spec.action, message)
+        if self._machine.state == "running" and decision.stamp >= self._machine.start_stamp:
+            self._decisions.setdefault(decision.stamp, decision)
+            self._advance()
+
+    def _on_outcome(self, message: JointState) -> None:
+        if self._machine.state == "running":
+            self._outcomes[self._stamp(message)] = wire.read_outcome(message)
+            self._advance()
+
+    @staticmethod
+    def _stamp(message: JointState) -> int:
+        from robot_rl.ros.codecs import stamp_of
+
+        return stamp_of(message)
+
+    def _advance(self) -> None:
+        """Judge every decision whose outcome is known."""
+        outcomes = self._outcomes if self.config.simulated else None
+        for decision, outcome in pair_with_outcomes(self._decisions, outcomes):
+            self._human_steps += decision.source.name == "HUMAN"
+            ending = self._machine.step(decision.stamp, outcome, decision)
+            if ending is not None:
+                self._conclude(ending)
+                return
+
+    def _conclude(self, ending: Ending | None) -> None:
+        if ending is None:
+            return
+        self._asked = time.monotonic()
+        self.publish_event(
+            topics.EPISODE_EVENT,
+            event="end",
+            episode=self._episode["episode"],
+            stamp=ending.end_stamp,
+            result=ending.result,
+            terminated=ending.terminated,
+            truncated=ending.truncated,
+        )
+        self._note = {
+            **self._episode,
+            "result": ending.result,
+            "steps": ending.steps,
+            "human_steps": self._human_steps,
+            "interventions": ending.interventions,
+        }
+        if not self._record:
+            self._saved(None)
+
+    def _on_recorder(self, event: dict[str, Any]) -> None:
+        if event["event"] == "ready":
+            self._recorder_ready = True
+        elif event["event"] == "error":
+            self.get_logger().fatal(f"recorder: {event['text']}")
+            self.exit_code = 1
+        elif self._machine.state == "saving" and event["episode"] == self._episode["episode"]:
+            self._saved(event.get("number"))
+
+    def _saved(self, number: int | None) -> None:
+        self._machine.saved()
+        self._count += 1
+        note = {**self._note, "number": number}
+        total = f"/{self._total}" if self._total else ""
+        self.say(f"episode {self._count}{total}: {note['result']} in {note['steps']} steps")
+        if self._results:
+            with self._results.open("a") as file:
+                file.write(json.dumps(note) + "\n")
+        if self._done() and self._exit:
+            self.publish_event(topics.EPISODE_EVENT, event="done")
+            self.exit_code = 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run(EpisodeNode, argv)

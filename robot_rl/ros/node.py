@@ -1,0 +1,97 @@
+"""What every node shares: parameters, the event loop, and an exit that leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from std_msgs.msg import String
+
+from robot_rl.hardware.config import ConfigError, RobotConfig, load
+from robot_rl.hardware.robot import RobotError
+from robot_rl.ros import topics
+from robot_rl.spec import SpecError
+
+T = TypeVar("T")
+
+USER_ERRORS = (ConfigError, SpecError, RobotError, ValueError, OSError)
+"""Errors whose message tells the user what to do; printed without a traceback."""
+
+
+class RobotNode(Node):  # type: ignore[misc]
+    """A node that knows its robot: parameters `robot`, `control_mode` and `lockstep`."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.exit_code: int | None = None
+        """Set to end the process."""
+        self.config: RobotConfig = load(self.param("robot", "sim_lift"), self.param("control_mode", "") or None)
+        self.spec = self.config.spec
+        self.lockstep: bool = self.param("lockstep", False)
+        """Simulated time, as fast as every node can follow: each step waits for those that take part in it."""
+        self._event_publishers: dict[str, Any] = {}
+
+    def param(self, name: str, default: T) -> T:
+        """Declare a parameter and return its value, in the type of its default."""
+        value = self.declare_parameter(name, default).value
+        return type(default)(value)  # type: ignore[call-arg]
+
+    def list_param(self, name: str, default: str = "") -> list[str]:
+        """A comma-separated parameter."""
+        return [part.strip() for part in self.param(name, default).split(",") if part.strip()]
+
+    def publish_event(self, topic: str, **event: Any) -> None:
+        """Publish a JSON event that late joiners get too."""
+        if topic not in self._event_publishers:
+            self._event_publishers[topic] = self.create_publisher(String, topic, topics.latched())
+        self._event_publishers[topic].publish(String(data=json.dumps(event)))
+
+    def on_event(self, topic: str, callback: Callable[[dict[str, Any]], None]) -> None:
+        """Subscribe to JSON events."""
+        self.create_subscription(String, topic, lambda m: callback(json.loads(m.data)), topics.latched())
+
+    def say(self, text: str) -> None:
+        """One line for the operator."""
+        self.get_logger().info(text)
+
+    def close(self) -> None:
+        """Release what the node holds; called once, on every way out."""
+
+
+def _executor() -> Any:
+    """The events executor where there is one (a quarter of the CPU), else the single-threaded one."""
+    try:
+        from rclpy.experimental import EventsExecutor
+    except ImportError:
+        return SingleThreadedExecutor()
+    return EventsExecutor()
+
+
+def run(factory: Callable[[], RobotNode], argv: Sequence[str] | None = None) -> int:
+    """Start a node, spin it until it ends or is told to, and clean up. Returns the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+    rclpy.init(args=list(sys.argv if argv is None else argv))
+    node: RobotNode | None = None
+    try:
+        node = factory()
+        executor = _executor()
+        executor.add_node(node)
+        while rclpy.ok() and node.exit_code is None:
+            executor.spin_once(timeout_sec=0.1)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except USER_ERRORS as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        return 1
+    finally:
+        if node is not None:
+            node.close()
+            node.destroy_node()
+        rclpy.try_shutdown()
+    return (node.exit_code or 0) if node else 1

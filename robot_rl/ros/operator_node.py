@@ -1,0 +1,70 @@
+"""A scripted operator in place of a person: publishes on `joy` exactly what the gamepad driver would."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from typing import Any
+
+from sensor_msgs.msg import Joy
+
+from robot_rl.hardware.config import ConfigError
+from robot_rl.hardware.devices.profile import DeviceProfile
+from robot_rl.hardware.human import DeviceInput, Operator
+from robot_rl.hardware.robot import Reading
+from robot_rl.ros import codecs, topics
+from robot_rl.ros.node import RobotNode, run
+from robot_rl.ros.state import StateSubscriber
+
+
+class OperatorNode(RobotNode):
+    """Sees the robot's readings, and moves a gamepad. Parameters `options` (JSON for the operator) and `seed`."""
+
+    def __init__(self) -> None:
+        super().__init__("operator")
+        self._operator = self._make(self.param("quality", "mixed"))
+        self._profile = DeviceProfile.load("gamepad")
+        self._seed = self.param("seed", 0)
+        self._purpose = ""
+        self._last: tuple[int, Joy] = (-1, Joy())
+        self._publisher = self.create_publisher(Joy, topics.JOY, topics.stream())
+        self._state = StateSubscriber(self, self.spec, self._on_reading, lockstep=self.lockstep)
+        self._start = -1
+        self.on_event(topics.EPISODE_EVENT, self._on_episode)
+
+    def _make(self, quality: str) -> Operator:
+        path = str(self.config.task.get("operator", ""))
+        module, _, name = path.partition(":")
+        if not name:
+            raise ConfigError(f"{self.config.path}: task.operator is missing, so device:=scripted cannot be used")
+        factory = getattr(importlib.import_module(module), name)
+        made: Operator = factory(self.config, quality=quality)
+        return made
+
+    def _on_episode(self, event: dict[str, Any]) -> None:
+        if event["event"] == "begin":
+            self._purpose, self._start = event["purpose"], event["stamp"]
+            self._operator.reset(self._seed + (event.get("seed") or 0))
+            if self.lockstep and self._state.latest is not None:
+                self._on_reading(self._state.latest)
+        elif event["event"] in ("end", "reset"):
+            self._purpose = ""
+
+    def _on_reading(self, reading: Reading) -> None:
+        stamp = reading.stamp
+        if not self._purpose or stamp < self._start:
+            return
+        if stamp != self._last[0]:
+            held = self._operator.input(reading, policy_active=self._purpose != "demonstration")
+            self._last = (stamp, self._joy(held, stamp))
+        self._publisher.publish(self._last[1])
+
+    def _joy(self, held: DeviceInput, stamp: int) -> Joy:
+        axes, buttons = self._profile.raw(held)
+        message = Joy(axes=[float(a) for a in axes], buttons=[int(b) for b in buttons])
+        message.header.stamp = codecs.to_time(stamp)
+        return message
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run(OperatorNode, argv)

@@ -1,0 +1,194 @@
+"""The node that writes down what happens: every stream as it comes, every step once it is complete.
+
+A step is complete when the arbiter's decision, what the robot really executed and the verdict on the
+state it led to have all arrived. An episode is committed when its last step and final observation have.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from sensor_msgs.msg import CameraInfo, Image, JointState
+
+from robot_rl.datasets.dataset import Dataset
+from robot_rl.datasets.errors import DatasetError
+from robot_rl.ros import codecs, topics, wire
+from robot_rl.ros.node import RobotNode, run
+from robot_rl.ros.state import StateSubscriber
+from robot_rl.runtime.assembly import StepAssembler
+from robot_rl.runtime.recorder import Recorder
+
+FINISH_WITHIN = 5.0
+"""After the end of an episode, late messages are waited for this long [s, wall]; then it is saved as it is."""
+
+BACKLOG = 300
+"""Samples kept from before the begin event: the start state is published before the episode is declared begun."""
+
+
+class RecorderNode(RobotNode):
+    """Parameters `dataset` (path) and `cameras` (comma-separated names, or `all`)."""
+
+    def __init__(self) -> None:
+        super().__init__("recorder")
+        path = self.param("dataset", "")
+        if not path:
+            raise ValueError("parameter 'dataset' is empty: give the path to record to, e.g. datasets/my_task")
+        names = self.list_param("cameras", "all")
+        cameras = {n: c for n, c in self.config.cameras.items() if n in names or "all" in names}
+        self._recorder = Recorder(Dataset.open_or_create(path, self.spec, cameras))
+        self._streams = {f.name for f in self.spec.observation.vectors} | set(cameras)
+        self._depth = {n for n, c in cameras.items() if c.depth}
+        self._assembler = StepAssembler(expect_outcome=self.config.simulated)
+        self._episode: dict[str, Any] | None = None
+        self._end: dict[str, Any] | None = None
+        self._deadline = 0.0
+        self._last_seen: dict[str, int] = {}
+        self._backlog: deque[tuple[str, int, Any]] = deque(maxlen=BACKLOG)
+        StateSubscriber(self, self.spec, lockstep=self.lockstep, on_sample=self._on_sample)
+        for name in cameras:
+            self.create_subscription(
+                Image, topics.image(name), lambda m, n=name: self._on_image(n, m), topics.stream(300)
+            )
+        for name in self._depth:
+            self.create_subscription(
+                Image, topics.depth(name), lambda m, n=name: self._on_image(f"{n}_depth", m), topics.stream(300)
+            )
+        self.create_subscription(JointState, topics.DECISION, self._on_decision, topics.stream(300))
+        self.create_subscription(JointState, topics.EXECUTED, self._on_executed, topics.stream(300))
+        self.create_subscription(JointState, topics.OUTCOME, self._on_outcome, topics.stream(300))
+        self.on_event(topics.EPISODE_EVENT, self._on_episode)
+        self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, topics.stream())
+        self.create_timer(1.0, self._report)
+        self.create_timer(0.1, self._finish_late)
+        self.publish_event(topics.RECORDER_EVENT, event="ready", dataset=path)
+
+    def _on_sample(self, name: str, stamp: int, value: Any) -> None:
+        """Keep one value of one stream, from the start state to the final one."""
+        last = self._last_seen.get(name, -1)
+        if self._episode is None:
+            self._backlog.append((name, stamp, value))
+            return
+        if stamp < self._episode["stamp"] or stamp <= last:
+            return
+        if self._end is not None and last > self._end["stamp"]:
+            return
+        self._last_seen[name] = stamp
+        self._recorder.sample(name, stamp, value)
+        self._finish()
+
+    def _on_image(self, name: str, message: Image) -> None:
+        self._on_sample(name, codecs.stamp_of(message), codecs.decode_image(message))
+
+    def _on_decision(self, message: JointState) -> None:
+        decision = wire.read_decision(self.spec.action, message)
+        if self._episode is not None and decision.stamp >= self._episode["stamp"]:
+            self._assembler.decided(decision)
+            self._flush()
+
+    def _on_executed(self, message: JointState) -> None:
+        self._assembler.executed(codecs.stamp_of(message), codecs.unlabelled(message, self.spec.action.labels))
+        self._flush()
+
+    def _on_outcome(self, message: JointState) -> None:
+        self._assembler.outcome(codecs.stamp_of(message), wire.read_outcome(message))
+        self._flush()
+
+    def _flush(self) -> None:
+        if self._episode is None:
+            return
+        for step in self._assembler.complete():
+            self._recorder.step(step)
+        self._finish()
+
+    def _on_episode(self, event: dict[str, Any]) -> None:
+        kind = event["event"]
+        if kind == "reset":
+            if self._episode is not None:
+                self._abandon("a reset came before the end")
+            self._assembler.clear()
+            self._last_seen.clear()
+        elif kind == "begin":
+            self._begin(event)
+        elif kind == "end" and self._episode is not None and event["episode"] == self._episode["episode"]:
+            self._end, self._deadline = event, time.monotonic() + FINISH_WITHIN
+            self._assembler.end(event["stamp"], event["terminated"], event["truncated"])
+            self._flush()
+
+    def _begin(self, event: dict[str, Any]) -> None:
+        self._episode, self._end = event, None
+        self._last_seen.clear()
+        self._assembler.clear()
+        attributes = {k: v for k, v in event.items() if k not in ("event", "stamp", "episode")}
+        self._recorder.begin(id=event["episode"], **attributes)
+        backlog = list(self._backlog)
+        self._backlog.clear()
+        for name, stamp, value in backlog:
+            self._on_sample(name, stamp, value)
+
+    def _complete(self) -> bool:
+        """The last step is written, and every stream holds a sample after it began."""
+        if self._end is None or not self._assembler.done:
+            return False
+        slow = {n: round(1e9 / self.config.cameras[n].fps) for n in self.config.cameras}
+        need = self._end["stamp"]
+        return all(self._last_seen.get(n, -1) > need - max(0, slow.get(n, 0) - self.spec.period_ns) for n in self._streams)
+
+    def _finish(self) -> None:
+        if self._complete():
+            self._save()
+
+    def _finish_late(self) -> None:
+        if self._end is not None and time.monotonic() > self._deadline:
+            late = sorted(n for n in self._streams if self._last_seen.get(n, -1) <= self._end["stamp"])
+            self.get_logger().warning(f"episode saved without its last samples of: {', '.join(late) or 'steps'}")
+            for step in self._assembler.flush():
+                self._recorder.step(step)
+            self._save()
+
+    def _save(self) -> None:
+        episode, end = self._episode, self._end
+        self._episode = self._end = None
+        if episode is None or end is None:
+            return
+        try:
+            if end["result"] == "discarded":
+                self._recorder.discard()
+                self.publish_event(topics.RECORDER_EVENT, event="discarded", episode=episode["episode"])
+                return
+            number = self._recorder.end({"success": True, "failure": False}.get(end["result"]))
+        except DatasetError as error:
+            self.get_logger().fatal(str(error))
+            self.publish_event(topics.RECORDER_EVENT, event="error", episode=episode["episode"], text=str(error))
+            self.exit_code = 1
+            return
+        self.publish_event(topics.RECORDER_EVENT, event="saved", episode=episode["episode"], number=number)
+
+    def _abandon(self, reason: str) -> None:
+        self.get_logger().warning(f"unfinished episode dropped: {reason}")
+        self._recorder.discard()
+        self._episode = self._end = None
+
+    def _report(self) -> None:
+        status = DiagnosticStatus(
+            level=DiagnosticStatus.OK,
+            name="recorder",
+            message="recording" if self._episode else "idle",
+            values=[KeyValue(key="streams", value=str(len(self._last_seen)))],
+        )
+        message = DiagnosticArray(status=[status])
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(message)
+
+    def close(self) -> None:
+        if hasattr(self, "_recorder"):
+            if self._episode is not None:
+                self._abandon("the recorder was stopped")
+            self._recorder.close()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run(RecorderNode, argv)

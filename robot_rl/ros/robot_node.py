@@ -1,0 +1,88 @@
+"""The node that owns a robot: publishes what it senses, executes commands, resets on request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sensor_msgs.msg import JointState
+from std_msgs.msg import String
+
+from robot_rl.hardware import config as hardware
+from robot_rl.hardware.robot import Reading, Simulated
+from robot_rl.ros import codecs, topics, wire
+from robot_rl.ros.node import RobotNode, run
+from robot_rl.ros.robot_pace import LockstepPace, Pace, RealtimePace
+from robot_rl.ros.state import StatePublisher
+
+
+class RobotServer(RobotNode):
+    """One robot on the wire. When things happen is its pace's business: real time, or lockstep."""
+
+    def __init__(self) -> None:
+        super().__init__("robot")
+        self.robot = hardware.make(self.config)
+        self._state = StatePublisher(self, self.spec)
+        self._executed = self.create_publisher(JointState, topics.EXECUTED, topics.stream())
+        self._simulated = self.robot if isinstance(self.robot, Simulated) else None
+        if self._simulated:
+            self._outcome = self.create_publisher(JointState, topics.OUTCOME, topics.stream())
+            self._sim_state = self.create_publisher(JointState, topics.SIM_STATE, topics.stream())
+            self._sim_model = self.create_publisher(String, topics.SIM_MODEL, topics.latched(1))
+        seed, cameras = self.param("seed", 0), self.list_param("cameras")
+        self._pace: Pace = LockstepPace(self, cameras) if self.lockstep else RealtimePace(self, seed)
+        self.create_subscription(JointState, topics.COMMAND, self._on_command, topics.stream(10))
+        self.on_event(topics.EPISODE_EVENT, self._on_episode_event)
+
+    def _on_command(self, message: JointState) -> None:
+        self._pace.command(codecs.stamp_of(message), codecs.unlabelled(message, self.spec.action.labels))
+
+    def _on_episode_event(self, event: dict[str, Any]) -> None:
+        if event["event"] == "reset":
+            self._pace.reset(event["episode"], event.get("seed"))
+        elif event["event"] == "end":
+            self._pace.end(event["episode"])
+
+    def reset_robot(self, seed: int | None) -> Reading:
+        """Reset, and publish the scene that a simulated robot stands in."""
+        reading = self.robot.reset(seed)
+        if self._simulated:
+            self._sim_model.publish(String(data=self._simulated.scene_xml()))
+        return reading
+
+    def publish_reading(self, reading: Reading, offset: int = 0) -> None:
+        """The state; and before it, for a simulated robot, its scene and the task's verdict.
+
+        Args:
+            offset: added to every stamp [ns], to bring a simulated clock to system time.
+        """
+        if self._simulated:
+            scene, stamp = self._simulated.scene_state(), reading.stamp + offset
+            self._sim_state.publish(codecs.scene_message(stamp, scene.qpos, scene.qvel))
+            self._outcome.publish(wire.outcome_message(stamp, self._simulated.outcome()))
+        self._state.publish(reading, offset)
+
+    def ready(self, episode: str, stamp: int) -> None:
+        """Tell the episode manager that the start state stands."""
+        self.publish_event(topics.ROBOT_EVENT, event="ready", episode=episode, stamp=stamp)
+
+    def fault(self, text: str) -> None:
+        """The robot cannot go on: say so and end the process."""
+        self.get_logger().fatal(f"robot stopped: {text}")
+        self.publish_event(topics.ROBOT_EVENT, event="fault", text=text)
+        self.exit_code = 1
+
+    def send(self, stamp: int, action: NDArray[np.float64]) -> None:
+        """Command the robot and publish what was really sent."""
+        sent = self.robot.send(action)
+        self._executed.publish(codecs.labelled(stamp, self.spec.action.labels, sent))
+
+    def close(self) -> None:
+        self._pace.close()
+        self.robot.close()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run(RobotServer, argv)

@@ -1,0 +1,164 @@
+"""When a robot node reads and moves: on the clock, or in lockstep with those who command it."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from sensor_msgs.msg import CameraInfo
+
+from robot_rl.hardware.clock import SystemClock
+from robot_rl.hardware.robot import Reading, RobotError, Simulated
+from robot_rl.ros import codecs, topics
+
+if TYPE_CHECKING:
+    from robot_rl.ros.robot_node import RobotServer
+
+RESEND_AFTER = 1.0
+"""In lockstep, a state that nobody answered is sent again after this long [s, wall]: late joiners, lost messages."""
+
+
+class Pace(Protocol):
+    """How the events that reach a robot node are turned into calls on the robot."""
+
+    def command(self, stamp: int, action: NDArray[np.float64]) -> None: ...
+    def reset(self, episode: str, seed: int | None) -> None: ...
+    def end(self, episode: str) -> None: ...
+    def close(self) -> None: ...
+
+
+class LockstepPace:
+    """A simulated robot advances one control period for each command, and no faster than its cameras follow."""
+
+    def __init__(self, node: RobotServer, cameras: list[str]) -> None:
+        if not isinstance(node.robot, Simulated):
+            raise ValueError(f"lockstep:=true needs a simulated robot; '{node.config.name}' runs in real time")
+        self._node = node
+        self._period = node.spec.period_ns
+        self._reading: Reading | None = None
+        self._command: NDArray[np.float64] | None = None
+        self._episode, self._started, self._active = "", 0, False
+        self._frames = dict.fromkeys(cameras, -1)
+        self._lag = {name: round(1e9 / node.config.cameras[name].fps) + self._period for name in cameras}
+        for name in cameras:
+            node.create_subscription(
+                CameraInfo, topics.camera_info(name), lambda m, n=name: self._on_frame(n, m), topics.stream()
+            )
+        self._resend = node.create_timer(RESEND_AFTER, self._send_again)
+
+    def reset(self, episode: str, seed: int | None) -> None:
+        if episode != self._episode or self._reading is None:
+            self._reading = self._node.reset_robot(seed)
+            self._episode, self._started, self._command, self._active = episode, self._reading.stamp, None, True
+            self._frames = dict.fromkeys(self._frames, -1)
+        self._node.ready(episode, self._reading.stamp)
+        self._node.publish_reading(self._reading)
+
+    def end(self, episode: str) -> None:
+        self._active = self._active and episode != self._episode
+
+    def command(self, stamp: int, action: NDArray[np.float64]) -> None:
+        if self._reading is not None and stamp == self._reading.stamp:
+            self._command = action
+            self._advance()
+
+    def _on_frame(self, camera: str, info: CameraInfo) -> None:
+        self._frames[camera] = codecs.stamp_of(info)
+        self._advance()
+
+    def _cameras_follow(self, stamp: int) -> bool:
+        """Each camera has delivered a frame no older than one of its periods and one of ours."""
+        return all(
+            frame >= stamp - self._lag[name] or stamp - self._started <= self._lag[name]
+            for name, frame in self._frames.items()
+        )
+
+    def _advance(self) -> None:
+        if self._command is None or self._reading is None or not self._cameras_follow(self._reading.stamp):
+            return
+        stamp, action, self._command = self._reading.stamp, self._command, None
+        self._node.send(stamp, action)
+        clock = self._node.robot.clock
+        clock.sleep_until(stamp + self._period)
+        self._reading = self._node.robot.read()
+        self._node.publish_reading(self._reading)
+        self._resend.reset()
+
+    def _send_again(self) -> None:
+        if self._active and self._reading is not None:
+            self._node.publish_reading(self._reading)
+
+    def close(self) -> None:
+        self._resend.cancel()
+
+
+class RealtimePace:
+    """Reads on absolute deadlines in a thread of its own (rclpy timers drop ticks under load), executes each
+    command as it arrives, and stops the robot when commands cease."""
+
+    def __init__(self, node: RobotServer, seed: int) -> None:
+        self._node, self._clock, self._lock = node, SystemClock(), threading.Lock()
+        self._period = node.spec.period_ns
+        self._timeout = round(float(node.config.limits.get("command_timeout", 0.25)) * 1e9)
+        self._episode, self._offset = "", 0
+        self._last_command: int | None = None
+        self._running = True
+        self._start_scene(seed)
+        self._thread = threading.Thread(target=self._loop, name="robot", daemon=True)
+        self._thread.start()
+
+    def _start_scene(self, seed: int | None) -> Reading:
+        reading = self._node.reset_robot(seed)
+        if isinstance(self._node.robot, Simulated):
+            self._offset = self._clock.now() - self._node.robot.clock.now()
+        self._last_command = None
+        return reading
+
+    def reset(self, episode: str, seed: int | None) -> None:
+        with self._lock:
+            reading = self._start_scene(seed) if episode != self._episode else self._node.robot.read()
+            self._episode = episode
+        self._node.ready(episode, reading.stamp + self._offset)
+
+    def end(self, episode: str) -> None:
+        """In real time the robot goes on listening between episodes."""
+
+    def command(self, stamp: int, action: NDArray[np.float64]) -> None:
+        with self._lock:
+            age = self._clock.now() - stamp
+            if age > self._timeout:
+                self._node.get_logger().warning(
+                    f"command refused: {age * 1e-6:.0f} ms old, at most {self._timeout * 1e-6:.0f} ms are allowed"
+                )
+                return
+            self._last_command = self._clock.now()
+            self._node.send(stamp, action)
+
+    def _loop(self) -> None:
+        deadline = self._clock.now()
+        try:
+            while self._running:
+                deadline = max(deadline + self._period, self._clock.now() - self._period)
+                self._clock.sleep_until(deadline)
+                with self._lock:
+                    self._tick()
+        except (RobotError, RuntimeError, OSError) as error:
+            if self._running:
+                self._node.fault(str(error))
+
+    def _tick(self) -> None:
+        robot = self._node.robot
+        if self._last_command is not None and self._clock.now() - self._last_command > self._timeout:
+            self._node.get_logger().warning(f"no command for {self._timeout * 1e-6:.0f} ms: stopped")
+            robot.stop()
+            self._last_command = None
+        if isinstance(robot, Simulated):
+            robot.clock.sleep_until(robot.clock.now() + self._period)
+            self._offset = self._clock.now() - robot.clock.now()
+        self._node.publish_reading(robot.read(), self._offset)
+
+    def close(self) -> None:
+        self._running = False
+        self._thread.join(timeout=2.0)

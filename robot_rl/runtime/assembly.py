@@ -1,0 +1,129 @@
+"""Puts steps together from messages that arrive apart: decision, execution, outcome, end of episode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robot_rl.datasets.record import Step
+from robot_rl.hardware.robot import Outcome
+from robot_rl.runtime.arbiter import Decision
+
+
+class StepAssembler:
+    """Step t needs the decision at t, what was executed for it, and the first outcome judged after t.
+
+    The last complete step is held back until the next one or the end of the episode, since only then is
+    it known whether it ended the episode. Steps at or after the first whose parts are missing wait.
+
+    Args:
+        expect_outcome: a task judges every state; otherwise steps carry reward 0 and no success.
+    """
+
+    def __init__(self, *, expect_outcome: bool) -> None:
+        self._expect_outcome = expect_outcome
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything: a new episode."""
+        self._decisions: dict[int, Decision] = {}
+        self._executed: dict[int, NDArray[np.float64]] = {}
+        self._outcomes: dict[int, Outcome] = {}
+        self._held: Step | None = None
+        self._ending: tuple[int, bool, bool] | None = None
+        self.done = False
+        self.dropped = 0
+        """Decisions that the robot never executed (refused or lost): the command before went on holding."""
+
+    def decided(self, decision: Decision) -> None:
+        """A command was decided; a repetition of one already known changes nothing."""
+        newest = self._held.stamp if self._held else -1
+        if decision.stamp > newest and not self.done:
+            self._decisions.setdefault(decision.stamp, decision)
+
+    def executed(self, stamp: int, action: NDArray[np.float64]) -> None:
+        self._executed.setdefault(stamp, action)
+
+    def outcome(self, stamp: int, outcome: Outcome) -> None:
+        self._outcomes.setdefault(stamp, outcome)
+
+    def end(self, stamp: int, terminated: bool, truncated: bool) -> None:
+        """The step that began at `stamp` was the last one."""
+        self._ending = (stamp, terminated, truncated)
+
+    def complete(self) -> Iterator[Step]:
+        """The steps that are complete now, in order, each once."""
+        while self._decisions and not self.done:
+            stamp = min(self._decisions)
+            if self._ending and stamp > self._ending[0]:
+                self._decisions.clear()
+                break
+            if stamp not in self._executed and any(s > stamp for s in self._executed):
+                del self._decisions[stamp]
+                self.dropped += 1
+                continue
+            step = self._assemble(stamp)
+            if step is None:
+                break
+            if self._held is not None:
+                yield self._held
+            self._held = step
+        if self._ending and self._held is not None and not self.done:
+            last, terminated, truncated = self._ending
+            if self._held.stamp >= last:
+                self.done = True
+                yield replace(self._held, terminated=terminated, truncated=truncated)
+
+    def flush(self) -> Iterator[Step]:
+        """What is held back, marked as the end: for an episode whose last messages never came."""
+        if self._held is not None and not self.done:
+            _, terminated, truncated = self._ending or (0, False, True)
+            self.done = True
+            yield replace(self._held, terminated=terminated, truncated=truncated)
+
+    def _assemble(self, stamp: int) -> Step | None:
+        if stamp not in self._executed:
+            return None
+        outcome = Outcome()
+        if self._expect_outcome:
+            later = [s for s in self._outcomes if s > stamp]
+            if not later:
+                return None
+            outcome = self._outcomes[min(later)]
+        decision = self._decisions.pop(stamp)
+        action = self._executed.pop(stamp)
+        self._outcomes = {s: o for s, o in self._outcomes.items() if s > stamp}
+        return Step(
+            stamp=stamp,
+            executed=action,
+            proposed=decision.proposed,
+            human=decision.human,
+            source=decision.source,
+            phase=decision.phase,
+            safety=decision.safety,
+            reward=outcome.reward,
+            success=outcome.success,
+        )
+
+
+def pair_with_outcomes(
+    decisions: dict[int, Decision], outcomes: dict[int, Outcome] | None
+) -> Iterator[tuple[Decision, Outcome]]:
+    """Take out, in order, each decision with the first outcome judged after it.
+
+    Both dictionaries are keyed by stamp and lose what has been paired. Without a judge (`outcomes` is
+    None) every decision is paired at once with an empty outcome.
+    """
+    for stamp in sorted(decisions):
+        if outcomes is None:
+            yield decisions.pop(stamp), Outcome()
+            continue
+        later = [s for s in outcomes if s > stamp]
+        if not later:
+            return
+        for old in [s for s in outcomes if s <= stamp]:
+            del outcomes[old]
+        yield decisions.pop(stamp), outcomes[min(later)]
