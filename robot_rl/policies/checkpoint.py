@@ -1,0 +1,202 @@
+"""A trained policy on disk: `policy.json` and its weights as safetensors in one directory. Nothing is pickled.
+
+policy.json holds the robot's spec, the inputs, the configuration, the statistics, the identity of the data,
+how it was trained, versions, and the name and hash of the weights. The weights are the averaged (EMA) ones.
+"""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from robot_rl import __version__, workspace
+from robot_rl.hardware.config import CameraConfig
+from robot_rl.policies import storage
+from robot_rl.policies.chunk_policy import ChunkPolicy
+from robot_rl.policies.config import PolicyConfig
+from robot_rl.policies.normalization import Statistics
+from robot_rl.spec import Layout, Spec
+
+FORMAT = "robot_rl.policy"
+VERSION = 1
+NAME = "policy"
+
+
+class CheckpointError(ValueError):
+    """A checkpoint cannot be read or used; the message names the file and the reason."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What policy.json says."""
+
+    spec: Spec
+    inputs: Layout
+    config: PolicyConfig
+    statistics: Mapping[str, Statistics]
+    dataset: Mapping[str, Any]
+    """Identity of the data it was trained on."""
+    training: Mapping[str, Any]
+    """How: configuration, steps, losses, wall time."""
+    provenance: Mapping[str, Any]
+    """git revision, versions, time of writing."""
+
+
+def save(
+    path: str | Path,
+    policy: ChunkPolicy,
+    statistics: Mapping[str, Statistics],
+    *,
+    dataset: Mapping[str, Any] | None = None,
+    training: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write the policy's present weights to directory `path`; an older checkpoint there is replaced whole."""
+    document = {
+        "format": FORMAT,
+        "version": VERSION,
+        "spec": policy.spec.to_dict(),
+        "inputs": policy.inputs.to_dict(),
+        "config": policy.config.to_dict(),
+        "statistics": {name: s.to_dict() for name, s in statistics.items()},
+        "dataset": dict(dataset or {}),
+        "training": dict(training or {}),
+        "provenance": provenance(),
+    }
+    storage.write(Path(path), NAME, policy.state_dict(), document)
+    return Path(path)
+
+
+def read_card(path: str | Path) -> Card:
+    """What the checkpoint at `path` says of itself, without its weights. Raises CheckpointError."""
+    return _read(resolve(path))[0]
+
+
+def load(path: str | Path, device: str = "cpu") -> ChunkPolicy:
+    """The policy saved at `path`, ready to predict.
+
+    Args:
+        path: a checkpoint's directory, a training run's directory, or a recipe's name (its newest run).
+        device: `cpu`, `cuda`, or `auto` for the fastest there is.
+
+    Raises:
+        CheckpointError: there is none, a file is damaged, or the weights are not those of the card.
+    """
+    directory = resolve(path)
+    card, document = _read(directory)
+    try:
+        policy = ChunkPolicy(card.spec, card.inputs, card.config)
+        policy.load_state_dict(storage.read_tensors(directory, document))
+    except (storage.StorageError, RuntimeError, ValueError) as error:
+        raise CheckpointError(f"{directory}: the weights cannot be used: {error}") from error
+    return policy.to(torch_device(device)).eval()
+
+
+def check_fits(policy: ChunkPolicy, spec: Spec, cameras: Mapping[str, CameraConfig] | None = None) -> list[str]:
+    """One line for each way in which a robot does not fit what the policy was trained on; empty when it fits.
+
+    Compares rate, control mode, action, and the observation fields that the policy looks at. With `cameras`,
+    also the size of each picture it needs. The policy's side is named first.
+    """
+    out = _used(policy.spec, policy).differences(_used(spec, policy))
+    for f in policy.inputs.images:
+        if cameras is None or f.name in spec.observation:
+            continue
+        camera = cameras.get(f.name)
+        if camera is None:
+            out.append(f"camera '{f.name}': the policy needs it; the robot has {', '.join(cameras) or 'none'}")
+        elif (camera.height, camera.width) != f.shape[:2]:
+            out.append(f"camera '{f.name}': height, width {f.shape[:2]} against {(camera.height, camera.width)}")
+    return out
+
+
+def resolve(path: str | Path) -> Path:
+    """The checkpoint directory that `path` means: itself, its `checkpoint/`, or the newest run of recipe `path`.
+
+    Raises:
+        CheckpointError: none of these holds a policy.json.
+    """
+    path = Path(path)
+    for candidate in (path, path / "checkpoint"):
+        if (candidate / f"{NAME}.json").is_file():
+            return candidate
+    if len(path.parts) == 1:
+        cards = (workspace.root() / "policies" / path).glob(f"checkpoints/*/checkpoint/{NAME}.json")
+        if newest := sorted(cards, key=lambda p: p.stat().st_mtime):
+            return newest[-1].parent
+    known = workspace.names("policies", "train.yaml")
+    raise CheckpointError(
+        f"no policy at '{path}': it holds no {NAME}.json, and no recipe of that name has a trained checkpoint."
+        f"{workspace.did_you_mean(path.name, known)}"
+    )
+
+
+def torch_device(name: str) -> torch.device:
+    """`auto` means CUDA where there is one, else the CPU. Raises CheckpointError for a device that is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise CheckpointError(f"device '{name}': torch {torch.__version__} sees no CUDA device; use cpu or auto")
+    try:
+        return torch.device(name)
+    except RuntimeError:
+        raise CheckpointError(f"device '{name}' is none of cpu, cuda, cuda:<n>, auto") from None
+
+
+def provenance() -> dict[str, str]:
+    """Which code wrote a file, when, and with what."""
+    return {
+        "robot_rl": __version__,
+        "git_revision": git_revision(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def git_revision() -> str:
+    """The checkout's commit, with `-dirty` where tracked files differ from it; empty outside a checkout."""
+    here = Path(__file__).parents[2]
+    if not (here / ".git").exists():
+        return ""
+    command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _read(directory: Path) -> tuple[Card, dict[str, Any]]:
+    file = directory / f"{NAME}.json"
+    try:
+        data = storage.read_document(directory, NAME)
+    except storage.StorageError as error:
+        raise CheckpointError(str(error)) from None
+    if data.get("format") != FORMAT:
+        raise CheckpointError(f"{file}: format {data.get('format')!r}; only '{FORMAT}' checkpoints are read")
+    if data.get("version") != VERSION:
+        raise CheckpointError(f"{file}: format version {data.get('version')}; this robot_rl reads version {VERSION}")
+    try:
+        card = Card(
+            spec=Spec.from_dict(data["spec"]),
+            inputs=Layout.from_dict(data["inputs"]),
+            config=PolicyConfig.from_dict(data["config"]),
+            statistics={n: Statistics.from_dict(s) for n, s in data["statistics"].items()},
+            dataset=data["dataset"],
+            training=data["training"],
+            provenance=data["provenance"],
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(f"{file}: damaged, or from another version of robot_rl: {error!r}") from error
+    return card, data
+
+
+def _used(spec: Spec, policy: ChunkPolicy) -> Spec:
+    observation = {n: f for n, f in spec.observation.items() if n in policy.observation_names}
+    return Spec(spec.robot, spec.rate, Layout(observation), spec.action, spec.control_mode)

@@ -1,0 +1,105 @@
+"""The action-chunk policy: encoder, head and normalisers in one module that trains, and predicts in numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor, nn
+
+from robot_rl.policies.config import PolicyConfig
+from robot_rl.policies.encoders import ObservationEncoder
+from robot_rl.policies.heads import Head
+from robot_rl.policies.normalization import Normalizer, Statistics
+from robot_rl.spec import Layout, Spec, SpecError
+
+
+class ChunkPolicy(nn.Module):
+    """A policy that proposes `horizon` actions at a time; implements `robot_rl.policies.policy.Policy`.
+
+    Args:
+        spec: the robot it is for.
+        inputs: the fields it looks at: of `spec.observation`, and one image field for each camera.
+        statistics: for every vector field of `inputs` and for "action" (the flat action vector).
+            None leaves the identity, to be filled by loading weights.
+
+    Raises:
+        SpecError: the action space has a field that cannot be regressed as plain numbers.
+    """
+
+    def __init__(
+        self, spec: Spec, inputs: Layout, config: PolicyConfig, statistics: Mapping[str, Statistics] | None = None
+    ) -> None:
+        super().__init__()
+        for f in spec.action.vectors:
+            if f.kind == "pose":
+                raise SpecError(f"action '{f.name}' is a pose: a chunk policy learns twists, joints or plain vectors")
+        self.spec, self.inputs, self.config = spec, inputs, config
+        self.observation_names = tuple(inputs)
+        self.n_obs, self.horizon, self.n_action_steps = config.n_obs, config.horizon, config.n_action_steps
+        self.encoder = ObservationEncoder(inputs, config.n_obs, config.encoder)
+        self.head = config.head.build(spec.action.size, config.horizon, self.encoder.width)
+        self.action_normalizer = Normalizer(spec.action.size)
+        if statistics is not None:
+            self.encoder.fit(statistics)
+            self.action_normalizer.fit(statistics["action"], config.action_normalization)
+        self._generator: Generator | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return cast(Tensor, self.action_normalizer.scale).device
+
+    def loss(self, batch: Mapping[str, Tensor], generator: Generator | None = None) -> Tensor:
+        """Training loss, a scalar.
+
+        Args:
+            batch: each input (B, n_obs, ...), "action" (B, horizon, A) in physical units and "action_mask"
+                (B, horizon) bool, false on padded steps, which enter neither the loss nor its gradient.
+        """
+        chunk = self.action_normalizer(batch["action"])
+        return self._head.loss(chunk, batch["action_mask"], self.encoder(batch), generator)
+
+    def sample(
+        self, observation: Mapping[str, Tensor], noise: Tensor | None = None, generator: Generator | None = None
+    ) -> Tensor:
+        """Chunks (B, horizon, A) in physical units, not clipped, for histories (B, n_obs, ...)."""
+        out: Tensor = self.action_normalizer.inverse(self._head.sample(self.encoder(observation), noise, generator))
+        return out
+
+    @torch.inference_mode()
+    def predict(self, observation: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
+        """One chunk (horizon, A) in physical units, inside the bounds of `spec.action`.
+
+        Args:
+            observation: for each input an array (n_obs, *shape), oldest first.
+
+        Raises:
+            SpecError: a field is missing or has another shape.
+        """
+        batch = {name: self._to_tensor(name, observation) for name in self.observation_names}
+        chunk = self.sample(batch, generator=self._generator)[0].double().cpu().numpy()
+        return np.clip(chunk, self.spec.action.low, self.spec.action.high)
+
+    def reset(self, seed: int | None = None) -> None:
+        """Begin an episode; with a seed the chunks that follow are reproducible."""
+        self._generator = None if seed is None else Generator(self.device).manual_seed(seed)
+
+    @property
+    def _head(self) -> Head:
+        return cast(Head, self.head)
+
+    def _to_tensor(self, name: str, observation: Mapping[str, NDArray[Any]]) -> Tensor:
+        field = self.inputs[name]
+        if name not in observation:
+            raise SpecError(f"observation '{name}' is missing; the policy needs {', '.join(self.observation_names)}")
+        value = np.asarray(observation[name])
+        if value.shape != (self.n_obs, *field.shape):
+            raise SpecError(
+                f"observation '{name}': got shape {value.shape}, the policy takes {(self.n_obs, *field.shape)}"
+            )
+        value = value.astype(np.uint8 if field.is_image else np.float32)
+        return torch.from_numpy(value).to(self.device)[None]

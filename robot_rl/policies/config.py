@@ -1,0 +1,63 @@
+"""The configuration of a chunk policy, apart from its weights; JSON-ready both ways."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from robot_rl.policies.encoders import EncoderConfig
+from robot_rl.policies.flow import FlowConfig
+from robot_rl.policies.heads import head_config, head_dict
+from robot_rl.policies.normalization import Normalization
+from robot_rl.workspace import did_you_mean
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class PolicyConfig:
+    """What a chunk policy looks at, how far it plans, and with which networks."""
+
+    observation: tuple[str, ...] = ()
+    """Fields and cameras it looks at; empty stands for every vector field of the spec."""
+    n_obs: int = 2
+    """Newest observations it sees."""
+    horizon: int = 16
+    """Actions in a chunk; row 0 is for the newest observation."""
+    n_action_steps: int = 8
+    """Actions of a chunk that are executed before the next is asked for."""
+    action_normalization: Normalization = "range"
+    """Scaling of actions."""
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    head: FlowConfig = field(default_factory=FlowConfig)
+
+    def __post_init__(self) -> None:
+        if self.n_obs < 1 or self.horizon < 1:
+            raise ValueError(f"n_obs is {self.n_obs} and horizon {self.horizon}; both must be at least 1")
+        if not 1 <= self.n_action_steps <= self.horizon:
+            raise ValueError(f"n_action_steps is {self.n_action_steps}; it must lie in 1..{self.horizon} (the horizon)")
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready form; `from_dict` reads it back."""
+        return {**dataclasses.asdict(self), "head": head_dict(self.head)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> PolicyConfig:
+        """Read a recipe's or a checkpoint's policy section. Raises ValueError on an unknown key, with the nearest."""
+        options = dict(data)
+        if "head" in options:
+            options["head"] = head_config(options["head"])
+        if "encoder" in options:
+            options["encoder"] = from_mapping(EncoderConfig, options["encoder"], "encoder")
+        return from_mapping(cls, options, "policy")
+
+
+def from_mapping(config_class: type[T], data: Mapping[str, Any], where: str) -> T:
+    """Make a configuration dataclass from a mapping; lists become tuples, unknown keys are refused."""
+    known = [f.name for f in dataclasses.fields(config_class)]  # type: ignore[arg-type]
+    for key in data:
+        if key not in known:
+            raise ValueError(f"{where}: unknown key '{key}'.{did_you_mean(str(key), known)}")
+    return config_class(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})

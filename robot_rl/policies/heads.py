@@ -1,0 +1,63 @@
+"""Heads by name: how a context becomes an action chunk. They differ here and nowhere else.
+
+A head's configuration is a frozen dataclass with a `name` and a `build` method; the registry holds
+`module:Class` strings, so a lab's own head plugs in by one entry and is imported when asked for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol
+
+from torch import Generator, Tensor
+
+from robot_rl.workspace import did_you_mean
+
+HEADS: dict[str, str] = {"flow": "robot_rl.policies.flow:FlowConfig"}
+
+
+class Head(Protocol):
+    """A torch module that learns and samples normalised action chunks (B, horizon, A) given a context (B, C)."""
+
+    def loss(self, chunk: Tensor, mask: Tensor, context: Tensor, generator: Generator | None = None) -> Tensor:
+        """Mean training loss over the steps where `mask` (B, horizon) is true; a scalar."""
+        ...
+
+    def sample(self, context: Tensor, noise: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+        """One chunk for each context. `noise` (B, horizon, A) replaces the draw; heads without noise ignore it."""
+        ...
+
+
+class HeadConfig(Protocol):
+    """The configuration of one kind of head."""
+
+    name: ClassVar[str]
+
+    def build(self, action_size: int, horizon: int, context_size: int) -> Any:
+        """A new Head (also an nn.Module) with fresh weights."""
+        ...
+
+
+def head_config(data: Mapping[str, Any]) -> Any:
+    """The head configuration that `{"name": ..., option: value}` describes.
+
+    Raises:
+        ValueError: unknown head or option; the message names the nearest.
+    """
+    options = dict(data)
+    name = options.pop("name", None)
+    if name not in HEADS:
+        raise ValueError(f"no policy head '{name}'.{did_you_mean(str(name), HEADS)}")
+    module, _, attribute = HEADS[name].partition(":")
+    config_class = getattr(importlib.import_module(module), attribute)
+    known = {f.name for f in dataclasses.fields(config_class)}
+    for key in sorted(set(options) - known):
+        raise ValueError(f"head '{name}': unknown option '{key}'.{did_you_mean(key, known)}")
+    return config_class(**options)
+
+
+def head_dict(config: HeadConfig) -> dict[str, Any]:
+    """The JSON-ready form that `head_config` reads."""
+    return {"name": config.name, **dataclasses.asdict(config)}  # type: ignore[call-overload]

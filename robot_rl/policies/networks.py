@@ -1,0 +1,53 @@
+"""Network parts shared by encoders and heads."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+
+def mlp(*sizes: int) -> nn.Sequential:
+    """Linear layers of the given sizes with SiLU after each but the last."""
+    layers: list[nn.Module] = []
+    for n_in, n_out in pairwise(sizes):
+        layers += [nn.Linear(n_in, n_out), nn.SiLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+class TimeEmbedding(nn.Module):
+    """Sines and cosines of a time in [0, 1] at `size / 2` geometric frequencies from 1 to `highest` [rad]."""
+
+    def __init__(self, size: int, highest: float = 256.0) -> None:
+        super().__init__()
+        if size % 2:
+            raise ValueError(f"a time embedding has an even size, not {size}")
+        self.register_buffer("frequencies", torch.logspace(0, math.log10(highest), size // 2), persistent=False)
+
+    def forward(self, t: Tensor) -> Tensor:
+        """(B,) to (B, size)."""
+        angles = t[:, None] * self.frequencies
+        return torch.cat([angles.sin(), angles.cos()], dim=-1)
+
+
+class FilmBlock(nn.Module):
+    """Residual layer whose normalised input is scaled and shifted by a condition (FiLM, Perez et al. 2018).
+
+    h + W silu(LayerNorm(h) (1 + gamma(c)) + beta(c)); it starts as the identity.
+    """
+
+    def __init__(self, width: int, condition: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.gamma = nn.Linear(condition, width)
+        self.beta = nn.Linear(condition, width)
+        self.linear = nn.Linear(width, width)
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, h: Tensor, condition: Tensor) -> Tensor:
+        scaled = torch.addcmul(self.beta(condition), self.norm(h), 1 + self.gamma(condition))
+        out: Tensor = h + self.linear(nn.functional.silu(scaled))
+        return out

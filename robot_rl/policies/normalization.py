@@ -1,0 +1,91 @@
+"""Scaling to the range networks work in, and back: one Normalizer a field, stored with the checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+Normalization = Literal["range", "mean_std", "none"]
+
+MIN_SPREAD = 1e-3
+"""A dimension whose range or deviation is smaller (in its own unit) counts as constant: it is centred and
+not scaled, so that sensor noise is not blown up to the size of a signal."""
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What one field's numbers look like over a data set, per dimension (D,), in physical units."""
+
+    minimum: NDArray[np.float64]
+    maximum: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    std: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, values: NDArray[Any]) -> Statistics:
+        """The statistics of `values` (N, D). Raises ValueError on no rows or non-finite numbers."""
+        v = np.asarray(values, dtype=np.float64)
+        if v.ndim != 2 or len(v) == 0:
+            raise ValueError(f"statistics need at least one row (N, D), got shape {v.shape}")
+        if not np.isfinite(v).all():
+            raise ValueError(
+                f"statistics of non-finite numbers: first in row {int(np.argwhere(~np.isfinite(v))[0, 0])}"
+            )
+        return cls(v.min(0), v.max(0), v.mean(0), v.std(0))
+
+    def to_dict(self) -> dict[str, list[float]]:
+        """A JSON-ready form; `from_dict` reads it back exactly."""
+        return {k: [float(x) for x in getattr(self, k)] for k in ("minimum", "maximum", "mean", "std")}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Statistics:
+        return cls(**{k: np.array(data[k], dtype=np.float64) for k in ("minimum", "maximum", "mean", "std")})
+
+
+def affine(statistics: Statistics, mode: Normalization) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Offset and scale (D,) such that (x - offset) / scale is normalised.
+
+    `range` maps [minimum, maximum] to [-1, 1]; `mean_std` gives zero mean and unit deviation; `none` is
+    the identity. Dimensions that hardly vary (MIN_SPREAD) get scale 1.
+    """
+    if mode == "range":
+        offset = (statistics.maximum + statistics.minimum) / 2
+        scale = (statistics.maximum - statistics.minimum) / 2
+    elif mode == "mean_std":
+        offset, scale = statistics.mean, statistics.std
+    elif mode == "none":
+        return np.zeros_like(statistics.mean), np.ones_like(statistics.mean)
+    else:
+        raise ValueError(f"normalisation '{mode}' is none of range, mean_std, none")
+    return offset, np.where(scale * 2 < MIN_SPREAD, 1.0, scale)
+
+
+class Normalizer(nn.Module):
+    """The pair `forward` (physical to normalised) and `inverse` (back), on tensors (..., D)."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.register_buffer("offset", torch.zeros(size))
+        self.register_buffer("scale", torch.ones(size))
+
+    def fit(self, statistics: Statistics, mode: Normalization) -> Normalizer:
+        """Take offset and scale from data; returns self."""
+        offset, scale = affine(statistics, mode)
+        size = cast(Tensor, self.offset).shape[0]
+        if offset.shape != (size,):
+            raise ValueError(f"statistics of {offset.shape[0]} dimensions for a field of {size}")
+        cast(Tensor, self.offset).copy_(torch.from_numpy(offset))
+        cast(Tensor, self.scale).copy_(torch.from_numpy(scale))
+        return self
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - self.offset) / self.scale
+
+    def inverse(self, y: Tensor) -> Tensor:
+        return y * self.scale + self.offset

@@ -1,0 +1,118 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from robot_rl.hardware.config import CameraConfig
+from robot_rl.policies import checkpoint, storage
+from robot_rl.policies.checkpoint import CheckpointError
+from robot_rl.policies.chunk_policy import ChunkPolicy
+from robot_rl.policies.config import PolicyConfig
+from robot_rl.spec import Field, Layout
+
+
+def observation(policy):
+    rng = np.random.default_rng(0)
+    return {n: rng.normal(size=(policy.n_obs, *policy.inputs[n].shape)) for n in policy.observation_names}
+
+
+def test_a_loaded_policy_predicts_bit_for_bit_the_same(policy, statistics, tmp_path):
+    checkpoint.save(tmp_path / "p", policy, statistics, dataset={"identity": "abc"}, training={"steps": 3})
+    loaded = checkpoint.load(tmp_path / "p")
+    for p in (policy, loaded):
+        p.reset(seed=1)
+    np.testing.assert_array_equal(policy.predict(observation(policy)), loaded.predict(observation(policy)))
+    card = checkpoint.read_card(tmp_path / "p")
+    assert card.spec == policy.spec and card.config == policy.config
+    assert card.dataset == {"identity": "abc"} and card.training == {"steps": 3}
+
+
+def test_a_training_run_directory_stands_for_its_checkpoint(policy, statistics, tmp_path):
+    checkpoint.save(tmp_path / "run" / "checkpoint", policy, statistics)
+    assert checkpoint.load(tmp_path / "run").horizon == 6
+
+
+def test_saving_again_replaces_the_old_weights(policy, statistics, tmp_path):
+    checkpoint.save(tmp_path, policy, statistics)
+    policy.action_normalizer.offset += 1
+    checkpoint.save(tmp_path, policy, statistics)
+    assert len(list(tmp_path.iterdir())) == 2
+    assert checkpoint.load(tmp_path).action_normalizer.offset.equal(policy.action_normalizer.offset)
+
+
+def test_a_crash_between_weights_and_card_leaves_the_old_policy_readable(policy, statistics, tmp_path, monkeypatch):
+    checkpoint.save(tmp_path, policy, statistics)
+    before = policy.action_normalizer.offset.clone()
+    policy.action_normalizer.offset += 1
+    replace = storage._replace
+
+    def fail_on_card(path, content):
+        if path.suffix == ".json":
+            raise OSError("no space left on device")
+        replace(path, content)
+
+    monkeypatch.setattr(storage, "_replace", fail_on_card)
+    with pytest.raises(OSError, match="no space"):
+        checkpoint.save(tmp_path, policy, statistics)
+    assert checkpoint.load(tmp_path).action_normalizer.offset.equal(before)
+
+
+def test_what_is_not_a_checkpoint_is_refused_with_the_reason(policy, statistics, tmp_path):
+    with pytest.raises(CheckpointError, match="no policy at"):
+        checkpoint.load(tmp_path)
+    (tmp_path / "policy.json").write_text("{")
+    with pytest.raises(CheckpointError, match="not readable"):
+        checkpoint.load(tmp_path)
+    (tmp_path / "policy.json").write_text(json.dumps({"type": "diffusion"}))
+    with pytest.raises(CheckpointError, match=r"policy\.json: format None"):
+        checkpoint.load(tmp_path)
+    checkpoint.save(tmp_path, policy, statistics)
+    document = json.loads((tmp_path / "policy.json").read_text())
+    (tmp_path / "policy.json").write_text(json.dumps(document | {"version": 99}))
+    with pytest.raises(CheckpointError, match="version 99"):
+        checkpoint.load(tmp_path)
+    del document["config"]
+    (tmp_path / "policy.json").write_text(json.dumps(document))
+    with pytest.raises(CheckpointError, match="config"):
+        checkpoint.load(tmp_path)
+
+
+def test_damaged_weights_are_noticed(policy, statistics, tmp_path):
+    checkpoint.save(tmp_path, policy, statistics)
+    weights = next(tmp_path.glob("*.safetensors"))
+    raw = bytearray(weights.read_bytes())
+    raw[-5] ^= 1
+    weights.write_bytes(raw)
+    with pytest.raises(CheckpointError, match="sha256"):
+        checkpoint.load(tmp_path)
+
+
+def test_an_absent_device_is_named(policy, statistics, tmp_path):
+    checkpoint.save(tmp_path, policy, statistics)
+    with pytest.raises(CheckpointError, match="device 'tpu9'"):
+        checkpoint.load(tmp_path, device="tpu9")
+
+
+def test_only_fields_that_the_policy_looks_at_must_fit(policy, spec, statistics):
+    narrow = ChunkPolicy(spec, Layout((spec.observation["q"],)), PolicyConfig(), statistics)
+    degrees = Layout((dataclasses.replace(spec.observation["q"], unit="deg"),))
+    assert checkpoint.check_fits(policy, spec) == []
+    assert checkpoint.check_fits(narrow, dataclasses.replace(spec, observation=Layout((spec.observation["q"],)))) == []
+    assert checkpoint.check_fits(narrow, dataclasses.replace(spec, observation=degrees)) == [
+        "observation 'q': unit rad against deg"
+    ]
+    faster = checkpoint.check_fits(policy, dataclasses.replace(spec, rate=50.0))
+    assert faster == ["rate: 20 Hz against 50 Hz"]
+
+
+def test_camera_sizes_must_fit(spec, statistics):
+    inputs = Layout((spec.observation["q"], Field("front", (48, 64, 3), kind="image", dtype="uint8")))
+    policy = ChunkPolicy(spec, inputs, PolicyConfig(), statistics)
+    camera = CameraConfig("front", "mujoco", width=64, height=48, fps=20)
+    assert checkpoint.check_fits(policy, spec, {"front": camera}) == []
+    wide = dataclasses.replace(camera, width=128)
+    assert checkpoint.check_fits(policy, spec, {"front": wide}) == [
+        "camera 'front': height, width (48, 64) against (48, 128)"
+    ]
+    assert "the robot has none" in checkpoint.check_fits(policy, spec, {})[0]

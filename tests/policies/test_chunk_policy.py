@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+import torch
+
+from robot_rl.policies.chunk_policy import ChunkPolicy
+from robot_rl.policies.config import PolicyConfig
+from robot_rl.policies.normalization import Statistics
+from robot_rl.spec import Field, Layout, Spec, SpecError
+
+
+def observation(policy, seed=0):
+    rng = np.random.default_rng(seed)
+    return {n: rng.normal(size=(policy.n_obs, *policy.inputs[n].shape)) for n in policy.observation_names}
+
+
+def test_a_chunk_has_the_horizon_and_lies_inside_the_action_bounds(policy):
+    chunk = policy.predict(observation(policy))
+    assert chunk.shape == (6, 7)
+    assert chunk.dtype == np.float64
+    assert np.all(chunk >= policy.spec.action.low) and np.all(chunk <= policy.spec.action.high)
+    assert np.any(np.isclose(chunk, policy.spec.action.high)), "actions of deviation 1 exceed bounds of 0.3"
+
+
+def test_equal_seeds_give_equal_chunks_and_the_sequence_goes_on(policy):
+    obs = observation(policy)
+    policy.reset(seed=3)
+    first = [policy.predict(obs), policy.predict(obs)]
+    policy.reset(seed=3)
+    second = [policy.predict(obs), policy.predict(obs)]
+    np.testing.assert_array_equal(first, second)
+    assert not np.array_equal(first[0], first[1])
+
+
+def test_a_missing_or_misshapen_observation_is_named(policy):
+    obs = observation(policy)
+    with pytest.raises(SpecError, match="'q' is missing"):
+        policy.predict({"ee": obs["ee"]})
+    with pytest.raises(SpecError, match=r"'q': got shape \(1, 2\), the policy takes \(2, 2\)"):
+        policy.predict({**obs, "q": obs["q"][:1]})
+
+
+def test_a_pose_action_is_refused(spec):
+    bad = Spec("toy", 20.0, spec.observation, Layout((Field("target", (7,), kind="pose"),)))
+    with pytest.raises(SpecError, match="'target' is a pose"):
+        ChunkPolicy(bad, spec.observation, PolicyConfig())
+
+
+def test_a_policy_can_look_at_images():
+    inputs = Layout((Field("q", (2,)), Field("front", (32, 32, 3), kind="image", dtype="uint8")))
+    spec = Spec("toy", 20.0, Layout((inputs["q"],)), Layout((Field("v", (1,), low=(-1,), high=(1,)),)))
+    statistics = {
+        "q": Statistics.of(np.random.default_rng(0).normal(size=(9, 2))),
+        "action": Statistics.of(np.eye(2)[:, :1]),
+    }
+    policy = ChunkPolicy(spec, inputs, PolicyConfig(horizon=4, n_action_steps=2), statistics)
+    frames = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
+    assert policy.predict({"q": np.zeros((2, 2)), "front": frames}).shape == (4, 1)
+    batch = {"q": torch.zeros(3, 2, 2), "front": torch.from_numpy(frames)[None].repeat(3, 1, 1, 1, 1)}
+    batch |= {"action": torch.zeros(3, 4, 1), "action_mask": torch.ones(3, 4, dtype=torch.bool)}
+    assert torch.isfinite(policy.loss(batch))
+
+
+def test_configuration_is_checked():
+    with pytest.raises(ValueError, match="n_action_steps is 20"):
+        PolicyConfig(n_action_steps=20)
+    with pytest.raises(ValueError, match=r"unknown key 'horizn'\. Did you mean 'horizon'"):
+        PolicyConfig.from_dict({"horizn": 8})
+    config = PolicyConfig(observation=("q",), horizon=12)
+    assert PolicyConfig.from_dict(config.to_dict()) == config

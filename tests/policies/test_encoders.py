@@ -1,0 +1,54 @@
+import numpy as np
+import torch
+
+from robot_rl.policies.encoders import (
+    OBSERVATION_LIMIT,
+    EncoderConfig,
+    ObservationEncoder,
+    VectorFeatures,
+    rotation_columns,
+    spatial_softmax,
+)
+from robot_rl.policies.normalization import Statistics
+from robot_rl.spec import Field, Layout
+
+
+def test_a_quarter_turn_about_z_has_the_hand_worked_columns():
+    s = 0.5**0.5
+    out = rotation_columns(torch.tensor([0.0, 0.0, s, s]))  # R = [[0,-1,0],[1,0,0],[0,0,1]]
+    torch.testing.assert_close(out, torch.tensor([0.0, 1, 0, -1, 0, 0]), atol=1e-6, rtol=0)
+
+
+def test_a_quaternion_and_its_negative_are_the_same_rotation_to_the_network():
+    q = torch.randn(20, 4)
+    torch.testing.assert_close(rotation_columns(q), rotation_columns(-q))
+
+
+def test_a_pose_is_scaled_position_and_unscaled_rotation():
+    features = VectorFeatures(Field("ee", (7,), kind="pose"))
+    low, high = np.array([0, 0, 0, 0, 0, 0, 1.0]), np.array([2, 4, 8, 0, 0, 0, 1.0])
+    features.fit(Statistics.of(np.stack([low, high])), "range")
+    out = features(torch.tensor([1.0, 4, 0, 0, 0, 0, 1]))
+    torch.testing.assert_close(out, torch.tensor([0.0, 1, -1, 1, 0, 0, 0, 1, 0]))
+
+
+def test_a_reading_far_outside_the_data_saturates():
+    features = VectorFeatures(Field("x", (1,)))
+    features.fit(Statistics.of(np.array([[-1.0], [1.0]])), "range")
+    assert features(torch.tensor([1e9])).item() == OBSERVATION_LIMIT
+
+
+def test_spatial_softmax_finds_the_bright_pixel():
+    maps = torch.zeros(1, 1, 5, 9)
+    maps[0, 0, 4, 2] = 100.0  # bottom row: y = 1; third of nine columns: x = -1 + 2 * 2/8 = -0.5
+    torch.testing.assert_close(spatial_softmax(maps), torch.tensor([[-0.5, 1.0]]))
+
+
+def test_images_and_vectors_become_one_context_with_gradients_everywhere():
+    inputs = Layout((Field("q", (3,)), Field("front", (32, 32, 3), kind="image", dtype="uint8")))
+    encoder = ObservationEncoder(inputs, 2, EncoderConfig(width=16, channels=(8, 16), keypoints=4))
+    images = torch.randint(0, 256, (5, 2, 32, 32, 3), dtype=torch.uint8)
+    context = encoder({"q": torch.randn(5, 2, 3), "front": images})
+    assert context.shape == (5, 16)
+    context.square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in encoder.parameters())

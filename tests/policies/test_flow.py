@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+import torch
+
+from robot_rl.policies.flow import FlowConfig, draw_times, euler, hold_last, interpolate, masked_mean
+from robot_rl.policies.heads import head_config, head_dict
+
+
+def test_path_and_velocity_are_hand_worked():
+    x0, x1 = torch.tensor([[1.0, 2.0], [0.0, 0.0]]), torch.tensor([[3.0, -2.0], [4.0, 8.0]])
+    x_t, v = interpolate(x0, x1, torch.tensor([0.25, 0.5]))
+    torch.testing.assert_close(x_t, torch.tensor([[1.5, 1.0], [2.0, 4.0]]))
+    torch.testing.assert_close(v, torch.tensor([[2.0, -4.0], [4.0, 8.0]]))
+
+
+def test_euler_of_dx_dt_equal_t_in_four_steps_is_three_eighths():
+    out = euler(lambda x, t: t[:, None].expand_as(x), torch.zeros(2, 1), 4)  # (0 + 1/4 + 2/4 + 3/4) / 4
+    torch.testing.assert_close(out, torch.full((2, 1), 0.375))
+
+
+def test_euler_of_exponential_decay_is_the_product_of_its_factors():
+    out = euler(lambda x, t: -x, torch.ones(1, 1), 5)
+    assert out.item() == pytest.approx(0.8**5)
+
+
+@pytest.mark.parametrize(("name", "mean"), [("uniform", 0.5), ("logit_normal", 0.5), ("beta", 0.4)])
+def test_times_have_the_mean_of_their_distribution(name, mean):
+    # E[Beta(1.5, 1)] = 1.5 / 2.5 = 0.6, so 1 - it has mean 0.4
+    t = draw_times(40_000, name, torch.Generator().manual_seed(0), torch.device("cpu"))
+    assert t.min() >= 0 and t.max() <= 1
+    assert t.mean().item() == pytest.approx(mean, abs=0.005)
+
+
+def test_hold_last_repeats_the_last_valid_action():
+    chunk = torch.arange(8.0).reshape(2, 4, 1)
+    mask = torch.tensor([[True, True, False, False], [False] * 4])
+    assert hold_last(chunk, mask)[..., 0].tolist() == [[0, 1, 1, 1], [0, 0, 0, 0]]
+
+
+def test_masked_mean_counts_valid_steps_only():
+    error = torch.tensor([[[1.0, 3.0], [100.0, 100.0]], [[4.0, 4.0], [6.0, 0.0]]])
+    mask = torch.tensor([[True, False], [True, True]])
+    assert masked_mean(error, mask).item() == pytest.approx((2 + 4 + 3) / 3)
+
+
+def test_padded_steps_change_neither_the_loss_nor_its_gradient():
+    torch.manual_seed(0)
+    head = FlowConfig(width=32).build(2, 4, 3)
+    mask = torch.tensor([[True, True, False, False], [True, False, False, False]])
+    context, chunk = torch.randn(2, 3), torch.randn(2, 4, 2)
+    other = torch.where(mask[..., None], chunk, torch.full_like(chunk, 1e3))
+    results = []
+    for c in (chunk, other):
+        c = c.clone().requires_grad_()
+        loss = head.loss(c, mask, context, torch.Generator().manual_seed(1))
+        gradients = torch.autograd.grad(loss, [c, *head.parameters()])
+        results.append((loss.detach(), *gradients))
+    for a, b in zip(*results, strict=True):
+        assert torch.equal(a, b)
+    assert torch.all(results[0][1][~mask] == 0)
+    assert results[0][1][mask].abs().sum() > 0
+
+
+def test_flow_hits_both_modes_of_a_bimodal_toy_and_little_between():
+    torch.manual_seed(0)
+    head = FlowConfig(width=64, sampling_steps=10).build(1, 2, 1)
+    optimizer = torch.optim.Adam(head.parameters(), lr=3e-3)
+    context, mask = torch.zeros(256, 1), torch.ones(256, 2, dtype=torch.bool)
+    for _ in range(400):
+        sign = torch.randint(0, 2, (256, 1, 1)) * 2.0 - 1  # the whole chunk goes left or goes right
+        loss = head.loss(sign.expand(-1, 2, -1) + 0.05 * torch.randn(256, 2, 1), mask, context)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        x = head.sample(torch.zeros(1000, 1))[..., 0].numpy()
+    assert 0.4 < np.mean(x[:, 0] > 0) < 0.6
+    assert np.mean(np.abs(np.abs(x) - 1) < 0.3) > 0.93
+    assert np.mean(x[:, 0] * x[:, 1] > 0) > 0.97, "both actions of a chunk belong to the same mode"
+
+
+def test_a_sample_is_a_function_of_its_noise():
+    head = FlowConfig(width=16).build(2, 3, 4)
+    context, noise = torch.randn(2, 4), torch.randn(2, 3, 2)
+    assert torch.equal(head.sample(context, noise), head.sample(context, noise))
+
+
+def test_head_configuration_survives_its_dictionary_and_names_the_nearest_when_wrong():
+    config = FlowConfig(width=32, time="beta")
+    assert head_config(head_dict(config)) == config
+    with pytest.raises(ValueError, match=r"no policy head 'flwo'\. Did you mean 'flow'"):
+        head_config({"name": "flwo"})
+    with pytest.raises(ValueError, match=r"unknown option 'widht'\. Did you mean 'width'"):
+        head_config({"name": "flow", "widht": 3})

@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+import torch
+
+from robot_rl.policies.normalization import Normalizer, Statistics, affine
+
+DATA = np.array([[0.0, 5.0, -2.0], [4.0, 5.0, 2.0], [2.0, 5.0, 6.0]])
+
+
+def test_range_maps_minimum_and_maximum_to_minus_one_and_one():
+    normalizer = Normalizer(3).fit(Statistics.of(DATA), "range")
+    out = normalizer(torch.tensor(DATA, dtype=torch.float32))
+    np.testing.assert_allclose(out.numpy(), [[-1, 0, -1], [1, 0, 0], [0, 0, 1]], atol=1e-6)
+
+
+def test_mean_std_gives_zero_mean_and_unit_deviation():
+    out = Normalizer(3).fit(Statistics.of(DATA), "mean_std")(torch.tensor(DATA, dtype=torch.float32)).numpy()
+    np.testing.assert_allclose(out.mean(0), 0, atol=1e-6)
+    np.testing.assert_allclose(out.std(0), [1, 0, 1], atol=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["range", "mean_std", "none"])
+def test_inverse_undoes_forward_for_every_mode(mode):
+    normalizer = Normalizer(3).fit(Statistics.of(DATA), mode)
+    x = torch.randn(50, 3) * 10
+    torch.testing.assert_close(normalizer.inverse(normalizer(x)), x, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["range", "mean_std"])
+def test_sensor_noise_on_a_constant_dimension_is_not_amplified(mode):
+    noisy = np.full((100, 1), 3.0) + np.linspace(-1e-5, 1e-5, 100)[:, None]
+    offset, scale = affine(Statistics.of(noisy), mode)
+    assert offset == pytest.approx([3.0], abs=1e-6)
+    assert scale == pytest.approx([1.0])
+
+
+def test_statistics_survive_json_exactly():
+    a = Statistics.of(np.random.default_rng(0).normal(size=(7, 2)))
+    b = Statistics.from_dict(a.to_dict())
+    for key in ("minimum", "maximum", "mean", "std"):
+        np.testing.assert_array_equal(getattr(a, key), getattr(b, key))
+
+
+def test_statistics_of_nan_name_the_row():
+    bad = DATA.copy()
+    bad[1, 2] = np.nan
+    with pytest.raises(ValueError, match="row 1"):
+        Statistics.of(bad)
+
+
+def test_statistics_of_another_size_are_refused():
+    with pytest.raises(ValueError, match="3 dimensions for a field of 2"):
+        Normalizer(2).fit(Statistics.of(DATA), "range")
