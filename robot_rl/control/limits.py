@@ -1,0 +1,248 @@
+"""The `limits` section of robot.yaml for one control mode, checked and made ready for the safety envelope.
+
+    command_timeout: 0.25          # [s] an older command is not carried out
+    observation_timeout: 0.25      # [s] without newer measurements the robot holds
+    <action field>:
+      order: velocity              # its numbers are velocities; holding still is 0
+      acceleration: [...]          # largest change per second
+      jerk: [...]                  # optional: largest change of the acceleration per second
+      workspace: {position: <observation field>, low: [x, y, z], high: [x, y, z], reaction: 0.0}
+    <action field>:
+      order: position              # its numbers are set-points; holding still is keeping them
+      rate: [...]                  # largest change per second
+      acceleration: [...]          # optional: largest change of the rate per second
+      measured: <observation field>  # optional: where its measured value stands, see `measured.py`
+      initial: [...]               # optional: held before the first command where nothing is measured
+      workspace: {low: [x, y, z], high: [x, y, z]}
+    joints:                        # optional, for joint_position and joint_velocity actions
+      {position: <observation field>, low: [...], high: [...], velocity: [...]}
+
+A list may be written as one number, meant for every element. `workspace` bounds the first three numbers
+of its field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robot_rl.control.measured import Measurement
+from robot_rl.control.safety import Safety
+from robot_rl.spec import Field, Spec, SpecError
+from robot_rl.workspace import did_you_mean
+
+Array = NDArray[np.float64]
+Order = Literal["velocity", "position"]
+
+_COMMON = {"command_timeout", "observation_timeout", "joints", "rewind"}
+_FIELD_KEYS = {
+    "velocity": {"order", "acceleration", "jerk", "workspace"},
+    "position": {"order", "rate", "acceleration", "measured", "initial", "workspace"},
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Box:
+    """Where the first n numbers of a field's position must stay."""
+
+    low: Array  # (n,)
+    high: Array  # (n,)
+    flag: Safety
+    measurement: Measurement | None = None
+    """Where the position is measured; a velocity field cannot do without."""
+    reaction: float = 0.0
+    """How long the robot takes to follow a command [s], added to the stopping distance."""
+
+
+@dataclass(frozen=True, eq=False)
+class FieldLimits:
+    """The limits of one action field of n numbers."""
+
+    name: str
+    order: Order
+    low: Array  # (n,)
+    high: Array  # (n,)
+    first: Array  # (n,) largest change per second
+    second: Array  # (n,) largest change of that change per second; inf where there is none
+    box: Box | None = None
+    measurement: Measurement | None = None
+    initial: Array | None = None  # (n,)
+
+
+@dataclass(frozen=True, eq=False)
+class Limits:
+    """Everything the safety envelope enforces, in the order of the action layout."""
+
+    command_timeout: float
+    """[s]"""
+    observation_timeout: float
+    """[s]"""
+    fields: tuple[FieldLimits, ...]
+
+
+def parse(spec: Spec, section: Mapping[str, Any]) -> Limits:
+    """Check the limits of every action field of `spec`.
+
+    Raises:
+        SpecError: a key is missing, unknown or does not fit the spec; the message names it.
+    """
+    names = {f.name for f in spec.action.vectors}
+    for key in section:
+        if key not in names | _COMMON:
+            raise SpecError(f"limits: unknown key '{key}'.{did_you_mean(key, names | _COMMON)}")
+    missing = [f.name for f in spec.action.vectors if f.name not in section]
+    if missing:
+        raise SpecError(f"limits: action field '{missing[0]}' has none; say its order and largest change")
+    fields = [_field(spec, f, section[f.name]) for f in spec.action.vectors]
+    if "joints" in section:
+        fields = _with_joints(spec, fields, section["joints"])
+    return Limits(
+        command_timeout=_seconds(section, "command_timeout"),
+        observation_timeout=_seconds(section, "observation_timeout"),
+        fields=tuple(fields),
+    )
+
+
+def _field(spec: Spec, field: Field, section: Mapping[str, Any]) -> FieldLimits:
+    where = f"limits of '{field.name}'"
+    order = section.get("order")
+    if order not in _FIELD_KEYS:
+        raise SpecError(f"{where}: order is {order!r}; it is 'velocity' or 'position'")
+    _known(where, section, _FIELD_KEYS[order])
+    if field.kind == "pose":
+        raise SpecError(f"{where}: a pose cannot be limited number by number; command a twist, or a position")
+    if field.low is None or field.high is None:
+        raise SpecError(f"action '{field.name}' needs 'low' and 'high': a command without bounds is not safe")
+    low, high = np.array(field.low, float), np.array(field.high, float)
+    if not (np.isfinite(low).all() and np.isfinite(high).all()):
+        raise SpecError(f"action '{field.name}': low {field.low} and high {field.high} must be finite")
+    if order == "velocity" and ((low > 0) | (high < 0)).any():
+        raise SpecError(f"action '{field.name}': 0 is outside {field.low} .. {field.high}, so it could not hold still")
+    first, second = ("acceleration", "jerk") if order == "velocity" else ("rate", "acceleration")
+    limits = FieldLimits(
+        name=field.name,
+        order=order,
+        low=low,
+        high=high,
+        first=_numbers(where, section, first, field.size, positive=True),
+        second=_numbers(where, section, second, field.size, positive=True, default=np.inf),
+        measurement=_counterpart(spec, field, section) if order == "position" else None,
+        initial=_numbers(where, section, "initial", field.size) if "initial" in section else None,
+    )
+    if "workspace" in section:
+        limits = replace(limits, box=_workspace(spec, field, order, section["workspace"]))
+    return limits
+
+
+def _counterpart(spec: Spec, field: Field, section: Mapping[str, Any]) -> Measurement | None:
+    """The measured value of a set-point: what `measured` names, else the observation field of the same name."""
+    if "measured" in section:
+        return Measurement.parse(spec.observation, section["measured"], field.size)
+    same = spec.observation.get(field.name)
+    if same is not None and same.shape == field.shape and same.unit == field.unit:
+        return Measurement.parse(spec.observation, field.name, field.size)
+    return None
+
+
+def _workspace(spec: Spec, field: Field, order: Order, section: Mapping[str, Any]) -> Box:
+    where = f"workspace of '{field.name}'"
+    _known(where, section, {"position", "low", "high", "reaction"})
+    if field.size < 3:
+        raise SpecError(f"{where}: it bounds x, y and z, the field has {field.size} numbers")
+    if order == "velocity" and "position" not in section:
+        raise SpecError(f"{where}: 'position' is missing; name the observation field that holds x, y and z")
+    measurement = None
+    if "position" in section:
+        measurement = Measurement.parse(spec.observation, section["position"], 3)
+        _same_frame(where, field, spec.observation[measurement.field])
+    return _box(where, section, 3, Safety.WORKSPACE, measurement, float(section.get("reaction", 0.0)))
+
+
+def _box(
+    where: str,
+    section: Mapping[str, Any],
+    size: int,
+    flag: Safety,
+    measurement: Measurement | None,
+    reaction: float = 0.0,
+) -> Box:
+    low, high = (_numbers(where, section, key, size) for key in ("low", "high"))
+    if (low >= high).any():
+        raise SpecError(f"{where}: low {low.tolist()} must be below high {high.tolist()}")
+    if not 0.0 <= reaction < np.inf:
+        raise SpecError(f"{where}: reaction is {reaction}; it is a time [s], 0 or more")
+    return Box(low=low, high=high, flag=flag, measurement=measurement, reaction=reaction)
+
+
+def _with_joints(spec: Spec, fields: list[FieldLimits], section: Mapping[str, Any]) -> list[FieldLimits]:
+    """Joint limits added to every action field that commands joints."""
+    _known("limits of 'joints'", section, {"position", "low", "high", "velocity"})
+    if "position" not in section:
+        raise SpecError("limits of 'joints': 'position' is missing; name the observation field that holds the joints")
+    out = []
+    for limits in fields:
+        field = spec.action[limits.name]
+        if field.kind not in ("joint_position", "joint_velocity"):
+            out.append(limits)
+            continue
+        if limits.box is not None:
+            raise SpecError(f"limits of '{field.name}': a field of joints has 'joints', not a 'workspace'")
+        where, n = "limits of 'joints'", field.size
+        measurement = Measurement.parse(spec.observation, section["position"], n)
+        box = _box(where, section, n, Safety.JOINT, measurement)
+        speed = _numbers(where, section, "velocity", n, positive=True, default=np.inf)
+        if limits.order == "velocity":
+            low, high = np.maximum(limits.low, -speed), np.minimum(limits.high, speed)
+            out.append(replace(limits, box=box, low=low, high=high))
+        else:
+            out.append(replace(limits, box=box, first=np.minimum(limits.first, speed)))
+    if all(limits.box is None or limits.box.flag is not Safety.JOINT for limits in out):
+        raise SpecError(f"limits of 'joints': no action field of control mode '{spec.control_mode}' commands joints")
+    return out
+
+
+def _same_frame(where: str, action: Field, position: Field) -> None:
+    if action.frame and position.frame and action.frame != position.frame:
+        raise SpecError(
+            f"{where}: the action is in frame '{action.frame}', position '{position.name}' in '{position.frame}'; "
+            "a box needs both in one frame"
+        )
+
+
+def _known(where: str, section: Mapping[str, Any], keys: set[str]) -> None:
+    if not isinstance(section, Mapping):
+        raise SpecError(f"{where}: a mapping was expected, got {section!r}")
+    for key in section:
+        if key not in keys:
+            raise SpecError(f"{where}: unknown key '{key}'.{did_you_mean(key, keys)}")
+
+
+def _seconds(section: Mapping[str, Any], key: str) -> float:
+    if key not in section:
+        raise SpecError(f"limits: '{key}' is missing; say after how many seconds of silence the robot holds still")
+    return float(_numbers("limits", section, key, 1, positive=True)[0])
+
+
+def _numbers(
+    where: str, section: Mapping[str, Any], key: str, size: int, *, positive: bool = False, default: float | None = None
+) -> Array:
+    """`section[key]` as (size,) finite numbers; one number stands for all."""
+    if key not in section:
+        if default is not None:
+            return np.full(size, default)
+        raise SpecError(f"{where}: '{key}' is missing")
+    try:
+        values = np.array(section[key], float)
+    except (TypeError, ValueError):
+        raise SpecError(f"{where}: '{key}' is {section[key]!r}; numbers were expected") from None
+    if values.ndim == 0:
+        values = np.full(size, float(values))
+    if values.shape != (size,):
+        raise SpecError(f"{where}: '{key}' has shape {values.shape}, the field has {size} numbers")
+    if not np.isfinite(values).all() or (positive and (values <= 0).any()):
+        raise SpecError(f"{where}: '{key}' is {section[key]}; it must be finite{' and above 0' if positive else ''}")
+    return values

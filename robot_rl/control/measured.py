@@ -1,0 +1,63 @@
+"""Where a measured value stands among the observations, and reading it without ever trusting it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robot_rl.control import poses
+from robot_rl.spec import Layout, SpecError
+
+_UNIT = 1.01
+"""No number of a unit quaternion is larger, rounding of the sensor allowed for."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The first `size` numbers of an observation field, or the yaw of a pose."""
+
+    field: str
+    size: int
+    length: int
+    """How many numbers the whole field has."""
+    yaw: bool = False
+
+    @classmethod
+    def parse(cls, observation: Layout, text: str, size: int) -> Measurement:
+        """Read `<field>`, or `<field>.yaw` for the heading of a pose.
+
+        Raises:
+            SpecError: no such field, or it holds fewer numbers than `size`.
+        """
+        name, _, part = str(text).partition(".")
+        if name not in observation:
+            raise SpecError(f"limits: no observation field '{name}'; there are {', '.join(observation) or 'none'}")
+        field = observation[name]
+        if part:
+            if part != "yaw" or field.kind != "pose" or size != 1:
+                raise SpecError(f"limits: '{text}' cannot be measured; only '<pose>.yaw' names a part, for one number")
+            return cls(name, 1, field.size, yaw=True)
+        if len(field.shape) != 1 or field.size < size:
+            raise SpecError(f"limits: observation field '{name}' has shape {field.shape}; {size} numbers are needed")
+        return cls(name, size, field.size)
+
+    def read(self, measured: Mapping[str, Any] | None) -> NDArray[np.float64] | None:
+        """The value (size,), or None when it is missing, misshapen or not finite."""
+        value = None if measured is None else measured.get(self.field)
+        if value is None:
+            return None
+        try:
+            array = np.asarray(value, np.float64)
+        except (TypeError, ValueError):
+            return None
+        if array.shape != (self.length,):
+            return None
+        if self.yaw:
+            rotation = array[3:]
+            return poses.yaw(rotation)[None] if (np.abs(rotation) <= _UNIT).all() and rotation.any() else None
+        array = array[: self.size]
+        return array if np.isfinite(array).all() else None
