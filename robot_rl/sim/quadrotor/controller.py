@@ -93,7 +93,7 @@ class FlightController:
         self._attitude, self._rate = np.array(g.attitude), np.array(g.rate)
         self._inertia = np.array(p.inertia)
         self._allocation = allocation(p)
-        self._inverse = np.linalg.inv(self._allocation)
+        self._inverse = np.asarray(np.linalg.inv(self._allocation), np.float64)
         self._lead = max(p.motor_time_constant / g.motor_time_constant, 1.0)
         self._response = -math.expm1(-dt / p.motor_time_constant) if p.motor_time_constant > 0 else 1.0
         self._vertical = (-0.5 * GRAVITY, (0.95 * p.thrust_to_weight - 1.0) * GRAVITY)

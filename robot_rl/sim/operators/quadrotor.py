@@ -1,0 +1,135 @@
+"""A scripted pilot: flies the quadrotor to its goal with a gamepad's axes, or watches a policy and steps in."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robot_rl.hardware.config import ConfigError, RobotConfig
+from robot_rl.hardware.human import AXES, DeviceInput
+from robot_rl.hardware.robot import Reading
+from robot_rl.workspace import did_you_mean
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """How well the pilot flies and when they step in."""
+
+    gain: float = 1.0
+    """Distance to the goal to speed asked for [1/s]."""
+    speed: tuple[float, float] = (1.0, 1.0)
+    """Share of the full stick used, drawn for each episode from this range."""
+    noise: float = 0.0
+    """Standard deviation of the stick about where it is meant to be, as a share of its travel."""
+    noise_time: float = 0.4
+    """How long the stick stays off the same way [s]."""
+    pauses: float = 0.0
+    """How often the pilot lets the sticks go for a moment [1/s]."""
+    pause_length: float = 0.6
+    """[s]"""
+    patience: float = 2.0
+    """Watching: how long the policy may go without coming nearer to the goal [s]."""
+    strayed: float = 0.4
+    """Watching: how much farther than its nearest the policy may be [m]."""
+    floor: float = 0.2
+    """Watching: below this height the pilot takes over [m]."""
+    reach: float = 0.1
+    """As near to the goal as it needs to be [m]."""
+
+
+QUALITIES = {
+    "expert": Pilot(),
+    "mixed": Pilot(speed=(0.5, 1.0), noise=0.1, pauses=0.15),
+    "poor": Pilot(gain=0.8, speed=(0.35, 0.8), noise=0.25, pauses=0.4),
+}
+
+
+class QuadrotorPilot:
+    """Operator of `sim_crazyflie` in both control modes; sees `pose` and `goal` of the reading.
+
+    While demonstrating it holds the clutch throughout, flies straight to the goal, turns the nose towards it and
+    holds there. Watching, it keeps off the clutch until the policy stops coming nearer, strays or sinks, then
+    takes over for the rest of the episode.
+
+    Args:
+        config: of the robot; the teleop section says which stick moves what and how fast.
+        quality: one of `QUALITIES`.
+        seed: of the stick noise and of what is drawn for each episode.
+
+    Raises:
+        ConfigError: no such quality, or an axis the pilot needs drives nothing.
+    """
+
+    def __init__(self, config: RobotConfig, *, quality: str = "expert", seed: int = 0) -> None:
+        if quality not in QUALITIES:
+            raise ConfigError(f"no pilot of quality '{quality}'.{did_you_mean(quality, QUALITIES)}")
+        self._pilot = QUALITIES[quality]
+        self._full = np.array([_full_stick(config, axis) for axis in ("x", "y", "z", "yaw")])  # (4,) [m/s, rad/s]
+        self._period = 1.0 / config.spec.rate
+        self._seed = seed
+        self.reset(seed)
+
+    def reset(self, seed: int | None = None) -> None:
+        """A new episode: a new speed, and hands off until asked."""
+        self._rng = np.random.default_rng(self._seed if seed is None else seed)
+        self._share = self._rng.uniform(*self._pilot.speed)
+        self._wander = np.zeros(4)
+        self._pause = 0.0
+        self._in_control = False
+        self._nearest = math.inf
+        self._since = 0.0
+
+    def input(self, reading: Reading, *, policy_active: bool) -> DeviceInput:
+        """The sticks and the clutch at this moment; called once a control period."""
+        pose, goal = reading.values["pose"], reading.values["goal"]
+        self._in_control = not policy_active or self._in_control or self._worried(pose, goal)
+        sticks = np.zeros(len(AXES))
+        if self._in_control:
+            sticks[[AXES.index(a) for a in ("x", "y", "z", "yaw")]] = self._sticks(pose, goal)
+        return DeviceInput(reading.stamp, sticks, frozenset({"clutch"} if self._in_control else ()))
+
+    def _sticks(self, pose: Array, goal: Array) -> Array:
+        """Axes x y z yaw (4,) in [-1, 1]."""
+        pilot, dt = self._pilot, self._period
+        away = math.hypot(*(goal[:2] - pose[:2]))
+        bearing = math.atan2(goal[1] - pose[1], goal[0] - pose[0])
+        turn = math.remainder(bearing - _yaw(pose), 2.0 * math.pi) if away > 0.5 else 0.0
+        wanted = pilot.gain * np.array([*(goal - pose[:3]), turn]) / self._full
+        wanted *= min(1.0, self._share / max(float(np.abs(wanted[:3]).max()), 1e-9))
+        keep = math.exp(-dt / pilot.noise_time)
+        self._wander = keep * self._wander + math.sqrt(1.0 - keep**2) * pilot.noise * self._rng.standard_normal(4)
+        if self._pause <= 0.0 and self._rng.random() < pilot.pauses * dt:
+            self._pause = pilot.pause_length
+        self._pause -= dt
+        near = min(1.0, away + abs(goal[2] - pose[2]))
+        return np.zeros(4) if self._pause > 0.0 else np.clip(wanted + near * self._wander, -1.0, 1.0)
+
+    def _worried(self, pose: Array, goal: Array) -> bool:
+        """The policy has stopped coming nearer, has strayed, or flies too low."""
+        pilot, distance = self._pilot, math.dist(pose[:3], goal)
+        if distance < self._nearest - 0.05 or distance < pilot.reach:
+            self._nearest, self._since = min(distance, self._nearest), 0.0
+        self._since += self._period
+        late, strayed = self._since > pilot.patience, distance > self._nearest + pilot.strayed
+        return late or strayed or bool(pose[2] < pilot.floor)
+
+
+def _full_stick(config: RobotConfig, axis: str) -> float:
+    """What the whole travel of a canonical axis asks for [m/s or rad/s]."""
+    label = config.teleop.get("axes", {}).get(axis)
+    if label is None:
+        raise ConfigError(f"{config.path}: teleop axis '{axis}' drives nothing, and the pilot needs x, y, z and yaw")
+    layout = config.spec.action
+    scale = config.teleop.get("scale", {}).get(label, layout.high[layout.labels.index(label)])
+    return float(scale)
+
+
+def _yaw(pose: Array) -> float:
+    """Heading of body x [rad] of a pose (7,)."""
+    x, y, z, w = pose[3:]
+    return math.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
