@@ -6,6 +6,7 @@ import importlib
 import logging
 from dataclasses import dataclass
 from typing import Any
+from xml.etree import ElementTree
 
 import mujoco
 import numpy as np
@@ -15,6 +16,8 @@ from robot_rl.hardware.config import ConfigError
 
 PHYSICS_STEP_NS = 2_000_000
 """robosuite's physics time step (robosuite.macros.SIMULATION_TIMESTEP), 2 ms."""
+HIDDEN_GROUP = 3
+"""The first geom group that MuJoCo's viewers hide unless told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +99,21 @@ def reset_engine(engine: Any, seed: int) -> None:
 
 
 def scene_xml(engine: Any) -> str:
-    """The MJCF of the engine's scene, with absolute asset paths."""
-    return str(engine.edit_model_xml(engine.model.get_xml()))
+    """The MJCF of the engine's scene, with absolute asset paths, looking right in any MuJoCo viewer.
+
+    robosuite hides its collision geoms (group 0) and sites at run time; here both move to group 3, which
+    MuJoCo does not show by default. Inertias still come from the collision geoms.
+    """
+    root = ElementTree.fromstring(engine.edit_model_xml(engine.model.get_xml()))
+    hidden = str(HIDDEN_GROUP)
+    for geom in root.iter("geom"):
+        if geom.get("group", "0") == "0":
+            geom.set("group", hidden)
+    for site in root.iter("site"):
+        site.set("group", hidden)
+    for compiler in root.iter("compiler"):
+        compiler.set("inertiagrouprange", f"{hidden} {hidden}")
+    return ElementTree.tostring(root, encoding="unicode")
 
 
 def _import_robosuite() -> Any:
