@@ -1,0 +1,145 @@
+"""From the canonical axes and buttons of an input device to an action of one robot.
+
+Read from robot.yaml, section `teleop` of a control mode:
+
+    axes: {x: twist.vx, yaw: twist.wz}        canonical axis to a number of the action
+    scale: {twist.vx: 0.25}                   action units at full deflection; by default the field's high
+    gripper: {field: gripper, open: 0.0, closed: 1.0, measured: gripper_command}    `measured` is optional
+    integrate: true                           the action is a position: the axes move a target
+    reference: pose                           the observation field that the target starts from
+
+A rate (velocity, twist) follows the axes at once. A position (`integrate`) is a target that starts at the measured
+reference whenever the clutch is pressed and moves with the axes from there, so it never jumps; for an action field
+of kind pose, `<field>.roll|pitch|yaw` stand for rotations about the fixed axes. The gripper is latched: it keeps
+what the last press of close or open, with the clutch held, made it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robot_rl.control import poses
+from robot_rl.hardware.human import AXES, BUTTONS, DeviceInput, HumanInput
+from robot_rl.hardware.robot import Reading
+from robot_rl.hardware.teleop_map import TeleopMap, parse
+from robot_rl.spec import Spec
+
+log = logging.getLogger(__name__)
+
+
+class Teleop:
+    """Turns device input into actions of `spec`; keeps the gripper's latch and the moving target."""
+
+    def __init__(self, spec: Spec, section: Mapping[str, Any]) -> None:
+        """
+        Args:
+            section: `teleop` of robot.yaml for the control mode of `spec`, as RobotConfig.teleop has it.
+
+        Raises:
+            ConfigError: the section names a field, label or key that does not exist.
+        """
+        self.spec = spec
+        self.refused = 0
+        """Inputs with numbers that are not finite, or a clutch pressed while nothing was measured to start from."""
+        self._map: TeleopMap = parse(spec, section)
+        self._longest_step = max(0.1, 2.0 / spec.rate)  # [s] so that a late input cannot become a leap
+        self.reset()
+
+    def reset(self) -> None:
+        """A new episode: clutch released, gripper as measured or open."""
+        self._engaged = False
+        self._stamp: int | None = None
+        self._target: NDArray[np.float64] | None = None
+        self._grip: float | None = None
+
+    def follow(self, executed: NDArray[np.float64]) -> None:
+        """Tell what the robot was last sent (A,), so that the gripper stays as it is when the human takes over.
+
+        It counts only while the clutch is released. Without it a take-over asks for the latch's own last state.
+        """
+        gripper = self._map.gripper
+        if gripper and not self._engaged:
+            value = float(executed[gripper.columns][0])
+            if np.isfinite(value):
+                self._grip = value
+
+    def interpret(self, device: DeviceInput, reading: Reading | None = None) -> HumanInput:
+        """What the human asks for.
+
+        Args:
+            device: the device now; axes outside [-1, 1] are limited, axes not finite release the clutch.
+            reading: the newest measurements; needed to press the clutch where the action is a position.
+
+        Returns:
+            An action inside the spec's bounds. With the clutch released it is zero rate, or for a position the
+            reference as measured (NaN if there is none).
+
+        Raises:
+            ValueError: `device.axes` is not (6,).
+        """
+        if device.axes.shape != (len(AXES),):
+            raise ValueError(f"device axes have shape {device.axes.shape}, expected ({len(AXES)},): {AXES}")
+        finite = bool(np.isfinite(device.axes).all())
+        if not finite:
+            self._refuse(f"device axes are not finite: {device.axes.tolist()}")
+        axes = np.clip(device.axes, -1.0, 1.0) if finite else np.zeros(len(AXES))
+        engaged = finite and "clutch" in device.buttons
+
+        if self._map.integrate:
+            action, engaged = self._position(axes, engaged, device.stamp, reading)
+        else:
+            action = self._map.rates @ axes if engaged else np.zeros(self.spec.action.size)
+        action = np.clip(action, self.spec.action.low, self.spec.action.high)
+        if self._map.gripper:
+            action[self._map.gripper.columns] = self._gripper(device.buttons if engaged else frozenset(), reading)
+        self._engaged, self._stamp = engaged, device.stamp
+        return HumanInput(
+            stamp=device.stamp,
+            action=action,
+            engaged=engaged,
+            rewind=finite and "rewind" in device.buttons,
+            pressed=device.buttons & frozenset(BUTTONS),
+        )
+
+    def _position(
+        self, axes: NDArray[np.float64], engaged: bool, stamp: int, reading: Reading | None
+    ) -> tuple[NDArray[np.float64], bool]:
+        """The target (A,), moved by the axes since the last call; and whether there is one."""
+        if not (engaged and self._engaged and self._target is not None):
+            self._target = self._map.anchor(reading)
+            if engaged and self._target is None:
+                self._refuse(f"clutch pressed, but '{self._map.reference}' is not measured")
+        elif self._stamp is not None:
+            dt = min(max((stamp - self._stamp) * 1e-9, 0.0), self._longest_step)
+            self._target = self._move(self._target, axes, dt)
+        if self._target is None:
+            return np.full(self.spec.action.size, np.nan), False
+        return self._target.copy(), engaged
+
+    def _move(self, target: NDArray[np.float64], axes: NDArray[np.float64], dt: float) -> NDArray[np.float64]:
+        """The target a step later, kept inside the bounds so that it never winds up behind them."""
+        moved = target + self._map.rates @ axes * dt
+        for columns, turn in self._map.turns:
+            twist = np.concatenate([np.zeros(3), turn @ axes])
+            moved[columns] = poses.integrate(moved[columns], twist, dt)
+        return np.clip(moved, self.spec.action.low, self.spec.action.high)
+
+    def _gripper(self, buttons: frozenset[str], reading: Reading | None) -> float:
+        gripper = self._map.gripper
+        if gripper is None:
+            raise RuntimeError("this robot's teleop section has no gripper")
+        if self._grip is None:
+            self._grip = gripper.initial(reading)
+        if ("close" in buttons) != ("open" in buttons):  # both at once ask for nothing
+            self._grip = gripper.closed if "close" in buttons else gripper.open
+        return self._grip
+
+    def _refuse(self, reason: str) -> None:
+        if self.refused == 0:
+            log.warning("teleoperation input refused: %s (further ones are only counted)", reason)
+        self.refused += 1

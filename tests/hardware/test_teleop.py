@@ -1,0 +1,234 @@
+"""Teleop: hand-worked actions from device input."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from robot_rl.hardware import config
+from robot_rl.hardware.config import ConfigError
+from robot_rl.hardware.human import AXES, DeviceInput
+from robot_rl.hardware.robot import Reading
+from robot_rl.hardware.teleop import Teleop
+from robot_rl.spec import Field, Layout, Spec
+
+ARM = Spec(
+    robot="arm",
+    rate=20.0,
+    control_mode="cartesian_velocity",
+    observation=Layout((Field("ee_pose", (7,), "pose"), Field("grip", (1,)))),
+    action=Layout(
+        (
+            Field("twist", (6,), "twist", low=(-0.5,) * 6, high=(0.5, 0.5, 0.5, 1.0, 1.0, 1.0)),
+            Field("gripper", (1,), low=(0.0,), high=(1.0,)),
+        )
+    ),
+)
+ARM_SECTION = {
+    "axes": {"x": "twist.vx", "z": "twist.vz", "yaw": "twist.wz"},
+    "scale": {"twist.vx": 0.25, "twist.vz": -0.1},
+    "gripper": {"field": "gripper", "open": 0.0, "closed": 1.0},
+}
+DRONE = Spec(
+    robot="drone",
+    rate=50.0,
+    control_mode="position",
+    observation=Layout((Field("pose", (7,), "pose"),)),
+    action=Layout(
+        (
+            Field("position", (3,), low=(-2.0, -2.0, 0.0), high=(2.0, 2.0, 2.0), labels=("x", "y", "z")),
+            Field("yaw", (1,), low=(-math.pi,), high=(math.pi,)),
+        )
+    ),
+)
+DRONE_SECTION = {
+    "axes": {"x": "position.x", "z": "position.z", "yaw": "yaw"},
+    "scale": {"position.x": 0.5, "position.z": 0.4, "yaw": 1.0},
+    "integrate": True,
+    "reference": "pose",
+}
+
+
+def device(seconds: float = 0.0, buttons: str = "clutch", **axes: float) -> DeviceInput:
+    values = np.array([axes.get(a, 0.0) for a in AXES])
+    return DeviceInput(round(seconds * 1e9), values, frozenset(buttons.split()))
+
+
+def at(*position: float, yaw: float = 0.0) -> Reading:
+    pose = np.array([*position, 0.0, 0.0, math.sin(yaw / 2), math.cos(yaw / 2)])
+    return Reading({"pose": pose, "ee_pose": pose}, {"pose": 0})
+
+
+def test_an_axis_times_its_scale_is_the_rate_and_the_field_high_is_the_default() -> None:
+    human = Teleop(ARM, ARM_SECTION).interpret(device(x=0.5, y=1.0, z=0.5, yaw=-0.25))
+    np.testing.assert_allclose(human.action, [0.125, 0, -0.05, 0, 0, -0.25, 0])
+    assert human.engaged
+
+
+def test_without_the_clutch_nothing_moves_and_the_human_is_not_engaged() -> None:
+    human = Teleop(ARM, ARM_SECTION).interpret(device(buttons="rewind", x=1.0))
+    np.testing.assert_array_equal(human.action, np.zeros(7))
+    assert not human.engaged
+    assert human.rewind
+    assert human.pressed == {"rewind"}
+
+
+def test_an_idle_device_with_the_clutch_held_asks_to_hold_still() -> None:
+    human = Teleop(ARM, ARM_SECTION).interpret(device())
+    assert human.engaged
+    np.testing.assert_array_equal(human.action, np.zeros(7))
+
+
+def test_the_gripper_keeps_what_the_last_press_made_it() -> None:
+    teleop = Teleop(ARM, ARM_SECTION)
+    presses = ["clutch", "clutch close", "clutch", "clutch open close", "clutch open", "clutch", "close", "clutch"]
+    assert [teleop.interpret(device(buttons=b)).action[6] for b in presses] == [0, 1, 1, 1, 0, 0, 0, 0]
+
+
+def test_the_gripper_stays_as_the_policy_left_it_when_the_human_takes_over() -> None:
+    teleop = Teleop(ARM, ARM_SECTION)
+    teleop.interpret(device(buttons=""))
+    teleop.follow(np.array([0, 0, 0, 0, 0, 0, 0.8]))
+    assert teleop.interpret(device()).action[6] == 0.8
+    teleop.follow(np.zeros(7))  # engaged: the human's own latch rules
+    assert teleop.interpret(device()).action[6] == 0.8
+
+
+def test_the_gripper_starts_from_the_measured_value_where_there_is_one() -> None:
+    section = {**ARM_SECTION, "gripper": {**ARM_SECTION["gripper"], "measured": "grip"}}
+    teleop = Teleop(ARM, section)
+    assert teleop.interpret(device(), Reading({"grip": np.array([0.6])}, {"grip": 0})).action[6] == 0.6
+    teleop.reset()
+    assert teleop.interpret(device(), Reading({"grip": np.array([np.nan])}, {"grip": 0})).action[6] == 0.0
+
+
+def test_reset_opens_the_gripper_again() -> None:
+    teleop = Teleop(ARM, ARM_SECTION)
+    assert teleop.interpret(device(buttons="clutch close")).action[6] == 1.0
+    teleop.reset()
+    assert teleop.interpret(device()).action[6] == 0.0
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_axes_that_are_not_finite_release_the_clutch_and_are_counted(bad: float) -> None:
+    teleop = Teleop(ARM, ARM_SECTION)
+    human = teleop.interpret(device(buttons="clutch rewind estop", x=1.0, roll=bad))
+    assert not human.engaged and not human.rewind
+    assert "estop" in human.pressed
+    np.testing.assert_array_equal(human.action, np.zeros(7))
+    assert teleop.refused == 1
+
+
+def test_axes_beyond_one_are_limited() -> None:
+    assert Teleop(ARM, ARM_SECTION).interpret(device(x=40.0)).action[0] == 0.25
+
+
+def test_a_target_starts_where_the_robot_is_and_moves_by_the_integral_of_the_axes() -> None:
+    teleop = Teleop(DRONE, DRONE_SECTION)
+    first = teleop.interpret(device(0.0, x=1.0, yaw=1.0), at(0.1, 0.2, 1.0, yaw=0.3))
+    np.testing.assert_allclose(first.action, [0.1, 0.2, 1.0, 0.3])  # no jump at the press
+    second = teleop.interpret(device(0.02, x=1.0, yaw=1.0), at(9.0, 9.0, 9.0))
+    np.testing.assert_allclose(second.action, [0.1 + 0.5 * 0.02, 0.2, 1.0, 0.3 + 1.0 * 0.02])
+    third = teleop.interpret(device(0.06, z=-0.5))
+    np.testing.assert_allclose(third.action, [0.11, 0.2, 1.0 - 0.5 * 0.4 * 0.04, 0.32])
+
+
+def test_a_released_clutch_asks_for_the_measured_place_and_each_press_starts_there() -> None:
+    teleop = Teleop(DRONE, DRONE_SECTION)
+    for k in range(6):
+        teleop.interpret(device(0.02 * k, x=1.0), at(0, 0, 1))
+    released = teleop.interpret(device(0.2, buttons="", x=1.0), at(0.5, 0, 1))
+    np.testing.assert_allclose(released.action, [0.5, 0, 1, 0])
+    assert not released.engaged
+    pressed = teleop.interpret(device(0.22, x=1.0), at(0.7, 0, 1))
+    np.testing.assert_allclose(pressed.action, [0.7, 0, 1, 0])
+
+
+def test_a_target_stays_inside_the_bounds_and_comes_back_from_them_at_once() -> None:
+    teleop = Teleop(DRONE, DRONE_SECTION)
+    teleop.interpret(device(0.0), at(1.99, 0, 1))
+    for k in range(1, 50):
+        human = teleop.interpret(device(0.1 * k, x=1.0))
+    assert human.action[0] == 2.0
+    assert teleop.interpret(device(5.0, x=-1.0)).action[0] == pytest.approx(2.0 - 0.5 * 0.1)
+
+
+def test_a_late_or_backward_stamp_makes_no_leap() -> None:
+    teleop = Teleop(DRONE, DRONE_SECTION)
+    teleop.interpret(device(10.0), at(0, 0, 1))
+    assert teleop.interpret(device(9.0, x=1.0)).action[0] == 0.0
+    assert teleop.interpret(device(60.0, x=1.0)).action[0] == pytest.approx(0.5 * 0.1)
+
+
+@pytest.mark.parametrize("reading", [None, Reading({}, {}), at(math.nan, 0, 1)])
+def test_a_clutch_pressed_with_nothing_measured_to_start_from_does_not_engage(reading: Reading | None) -> None:
+    teleop = Teleop(DRONE, DRONE_SECTION)
+    human = teleop.interpret(device(x=1.0), reading)
+    assert not human.engaged
+    assert np.isnan(human.action).all()
+    assert teleop.refused == 1
+    assert teleop.interpret(device(), at(0, 0, 1)).engaged
+
+
+def test_a_pose_target_turns_about_the_fixed_axes() -> None:
+    spec = Spec("arm", 20.0, ARM.observation, Layout((Field("pose", (7,), "pose", low=(-2,) * 7, high=(2,) * 7),)))
+    section = {
+        "axes": {"x": "pose.x", "yaw": "pose.yaw"},
+        "scale": {"pose.x": 1.0, "pose.yaw": 2.0},
+        "integrate": True,
+        "reference": "ee_pose",
+    }
+    teleop = Teleop(spec, section)
+    teleop.interpret(device(0.0, yaw=1.0), at(0.4, 0.0, 0.2))
+    for k in range(1, 6):
+        human = teleop.interpret(device(0.05 * k, x=0.5, yaw=1.0))
+    np.testing.assert_allclose(human.action, [0.4 + 0.125, 0, 0.2, 0, 0, math.sin(0.25), math.cos(0.25)], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("spec", "change", "message"),
+    [
+        (ARM, {"axis": {}}, "unknown key 'axis'. Did you mean 'axes'"),
+        (ARM, {"axes": {"x": "twist.v"}}, "no action number 'twist.v'. Did you mean 'twist.v"),
+        (ARM, {"axes": {"surge": "twist.vx"}}, "no canonical axis 'surge'"),
+        (ARM, {"axes": {"x": "gripper"}}, "no action number 'gripper'"),
+        (ARM, {"scale": {"twist.vx": "fast"}}, "'fast' must be a finite number"),
+        (ARM, {"scale": {"twist.ox": 1.0}}, "no action number 'twist.ox'"),
+        (ARM, {"gripper": {"field": "hand", "open": 0, "closed": 1}}, "no action field 'hand'"),
+        (ARM, {"gripper": {"field": "gripper", "open": 0, "closed": 2}}, "2 is outside the bounds 0 to 1"),
+        (ARM, {"gripper": {"field": "gripper", "open": 0}}, "'closed' is missing"),
+        (DRONE, {"reference": "odometry"}, "no observation field 'odometry'"),
+        (DRONE, {"scale": {"position.x": 1.0, "position.z": 1.0}}, "'yaw' is missing"),
+        (DRONE, {"axes": None}, "'axes' is missing"),
+    ],
+)
+def test_a_wrong_section_is_refused_with_the_key(spec: Spec, change: dict, message: str) -> None:
+    section = {**(ARM_SECTION if spec is ARM else DRONE_SECTION), **change}
+    with pytest.raises(ConfigError, match=message):
+        Teleop(spec, section)
+
+
+def test_a_robot_without_a_teleop_section_is_refused_by_name() -> None:
+    with pytest.raises(ConfigError, match=r"robot 'arm', control mode 'cartesian_velocity'.*missing in robot.yaml"):
+        Teleop(ARM, {})
+
+
+@pytest.mark.parametrize(
+    ("robot", "mode"), [("sim_lift", None), ("sim_crazyflie", "velocity"), ("sim_crazyflie", "position")]
+)
+def test_full_deflection_stays_inside_the_bounds_of_the_committed_robots(robot: str, mode: str | None) -> None:
+    cfg = config.load(robot, mode)
+    teleop = Teleop(cfg.spec, cfg.teleop)
+    values = {f.name: np.zeros(f.shape) for f in cfg.spec.observation.vectors}
+    for f in cfg.spec.observation.vectors:
+        if f.kind == "pose":
+            values[f.name] = np.array([0.0, 0.0, 1.0, 0, 0, 0, 1])
+    reading = Reading(values, dict.fromkeys(values, 0))
+    teleop.interpret(device(0.0), reading)
+    for sign in (1.0, -1.0):
+        human = teleop.interpret(device(0.02, **dict.fromkeys(AXES, sign)), reading)
+        assert human.engaged
+        assert (human.action >= cfg.spec.action.low).all() and (human.action <= cfg.spec.action.high).all()
+        assert np.count_nonzero(human.action) >= 4
