@@ -35,9 +35,9 @@ The main path, in simulation:
   robot-rl doctor
   robot-rl launch teleop robot:=sim_lift device:=gamepad
   robot-rl record --robot sim_lift --device scripted --episodes 40 --dataset lift
-  robot-rl train --dataset datasets/lift
-  robot-rl deploy --checkpoint policies/flow_lift/checkpoints/last
-  robot-rl evaluate --checkpoint policies/flow_lift/checkpoints/last
+  robot-rl train --recipe flow_lift --dataset lift
+  robot-rl deploy --checkpoint flow_lift --device scripted
+  robot-rl evaluate --checkpoint flow_lift
 
 `robot-rl COMMAND --help` lists a command's options with examples.
 """
@@ -108,6 +108,7 @@ def _run(name: str, arguments: list[str]) -> int:
         args=arguments,
         prog=f"robot-rl {name}",
         description=command.__doc__,
+        config=(tyro.conf.FlagCreatePairsOff,),
     )
     return int(command.run(options))
 

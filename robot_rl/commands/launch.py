@@ -1,0 +1,51 @@
+"""Start a launch description: the nodes of teleop, record or deploy, each a process of its own.
+
+The same description runs under `ros2 launch robot_rl <name>.launch.py`. Ctrl-C ends every node.
+
+Examples:
+  robot-rl launch teleop robot:=sim_lift device:=gamepad
+  robot-rl launch record device:=scripted dataset:=datasets/lift episodes:=40 lockstep:=true
+  robot-rl launch deploy checkpoint:=flow_lift dataset:=datasets/deployed
+  robot-rl launch teleop --show-args
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from robot_rl.commands.names import UsageError
+
+
+@dataclass(frozen=True)
+class Options:
+    """Which description, and its arguments."""
+
+    name: Positional[str]
+    """teleop, record, deploy, or the path of a *.launch.yaml."""
+    arguments: Annotated[Positional[tuple[str, ...]], arg(metavar="ARG:=VALUE")] = ()
+    """Arguments of the description, each as name:=value."""
+    show_args: bool = False
+    """List the description's arguments with their defaults, and start nothing."""
+
+
+def parse(arguments: tuple[str, ...]) -> dict[str, str]:
+    """`name:=value` pairs as a mapping. Raises UsageError for one that is not of that form."""
+    out = {}
+    for argument in arguments:
+        name, mark, value = argument.partition(":=")
+        if not mark or not name:
+            raise UsageError(f"argument '{argument}' is not of the form name:=value")
+        out[name] = value
+    return out
+
+
+def run(options: Options) -> int:
+    from robot_rl.runtime import launch
+
+    if options.show_args:
+        print(launch.describe(options.name))
+        return 0
+    return launch.launch(options.name, parse(options.arguments))
