@@ -123,7 +123,7 @@ class FlightController:
     def idle(self, state: VehicleState) -> Array:
         """Motors off; the reference stays with the vehicle, so that flight begins from where it is."""
         self._restart(state.position, np.zeros(3), state.yaw)
-        return self._command(np.zeros(4))
+        return self._spin(np.zeros(4))
 
     def _restart(self, position: Array, velocity: Array, yaw: float) -> None:
         self._p_ref, self._v_ref, self._a_ref = position.copy(), velocity.copy(), np.zeros(3)
@@ -160,7 +160,8 @@ class FlightController:
         """Stage 2: the acceleration (3,) in the world [m/s^2], within what thrust and tilt allow."""
         g = self._g
         error = self._p_ref - state.position
-        self._integral = np.clip(self._integral + self._dt * self._ki * error, -g.integral_limit, g.integral_limit)
+        integral = self._integral + self._dt * self._ki * error
+        self._integral = np.minimum(np.maximum(integral, -g.integral_limit), g.integral_limit)
         wanted = self._a_ref + self._kp * error + self._kv * (self._v_ref - state.velocity) + self._integral
         up = min(max(float(wanted[2]), self._vertical[0]), self._vertical[1])
         sideways = math.tan(g.tilt) * (GRAVITY + up)
@@ -169,13 +170,13 @@ class FlightController:
         return limited
 
     def _command(self, wrench: Array) -> Array:
-        """Stage 5: motor commands (4,) [N] for a wrench (4,), and the thrust they will have reached."""
-        if not wrench.any():
-            commands = np.zeros(4)
-        else:
-            present = self._allocation @ self._motors
-            led = present + self._lead * (wrench - present)
-            commands = mix(led, self._inverse, self._p.thrust_min, self._p.thrust_max)
+        """Stage 5: motor commands (4,) [N] for a wrench (4,), leading it to make up for the motors' lag."""
+        present = self._allocation @ self._motors
+        led = present + self._lead * (wrench - present)
+        return self._spin(mix(led, self._inverse, self._p.thrust_min, self._p.thrust_max))
+
+    def _spin(self, commands: Array) -> Array:
+        """Keep account of the thrust the motors will have reached by the next call."""
         self._motors = self._motors + self._response * (commands - self._motors)
         return commands
 
@@ -185,10 +186,11 @@ def attitude(force: Array, yaw: float) -> Array:
 
     `force` must point upwards (positive z), as it does below the tilt limit.
     """
-    z = force / math.sqrt(float(force @ force))
-    y = cross(z, np.array([math.cos(yaw), math.sin(yaw), 0.0]))
-    y /= math.sqrt(float(y @ y))
-    return np.stack([cross(y, z), y, z], axis=1)
+    z1, z2, z3 = _unit(*force.tolist())
+    c, s = math.cos(yaw), math.sin(yaw)
+    y1, y2, y3 = _unit(-z3 * s, z3 * c, z1 * s - z2 * c)  # z x (c, s, 0)
+    x1, x2, x3 = y2 * z3 - y3 * z2, y3 * z1 - y1 * z3, y1 * z2 - y2 * z1
+    return np.array([[x1, y1, z1], [x2, y2, z2], [x3, y3, z3]])
 
 
 def attitude_error(rotation: Array, wanted: Array) -> Array:
@@ -196,8 +198,8 @@ def attitude_error(rotation: Array, wanted: Array) -> Array:
 
     For a small rotation away from `wanted` it is that rotation's vector [rad].
     """
-    m = wanted.T @ rotation
-    return 0.5 * np.array([m[2, 1] - m[1, 2], m[0, 2] - m[2, 0], m[1, 0] - m[0, 1]])
+    (_, m01, m02), (m10, _, m12), (m20, m21, _) = (wanted.T @ rotation).tolist()
+    return np.array([0.5 * (m21 - m12), 0.5 * (m02 - m20), 0.5 * (m10 - m01)])
 
 
 def limit(vector: Array, horizontal: float, vertical: float) -> Array:
@@ -206,6 +208,11 @@ def limit(vector: Array, horizontal: float, vertical: float) -> Array:
     length = math.hypot(x, y)
     scale = horizontal / length if length > horizontal else 1.0
     return np.array([x * scale, y * scale, min(max(z, -vertical), vertical)])
+
+
+def _unit(x: float, y: float, z: float) -> tuple[float, float, float]:
+    length = math.sqrt(x * x + y * y + z * z)
+    return x / length, y / length, z / length
 
 
 def cross(a: Array, b: Array) -> Array:

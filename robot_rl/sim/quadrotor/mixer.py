@@ -26,21 +26,20 @@ def mix(wrench: Array, inverse: Array, low: float, high: float) -> Array:
         wrench: (4,) collective [N], torque x y z [N m].
         inverse: (4, 4) inverse of `allocation`.
     """
-    tilt = inverse[:, 1] * wrench[1] + inverse[:, 2] * wrench[2]
-    spread = tilt.max() - tilt.min()
-    if spread > high - low:
-        tilt *= (high - low) / spread
-    collective = min(max(wrench[0] / 4.0, low - tilt.min()), high - tilt.max())
-    base = collective + tilt
-    yaw = inverse[:, 3] * wrench[3]
-    thrusts = base + yaw * _largest_share(base, yaw, low, high)
-    return np.clip(thrusts, low, high)
+    tilt = (inverse[:, 1] * wrench[1] + inverse[:, 2] * wrench[2]).tolist()
+    yaw = (inverse[:, 3] * wrench[3]).tolist()
+    least, most = min(tilt), max(tilt)
+    scale = min(1.0, (high - low) / (most - least)) if most > least else 1.0
+    collective = min(max(float(wrench[0]) / 4.0, low - scale * least), high - scale * most)
+    base = [min(max(collective + scale * t, low), high) for t in tilt]
+    share = _largest_share(base, yaw, low, high)
+    return np.array([min(max(b + share * y, low), high) for b, y in zip(base, yaw)])
 
 
-def _largest_share(base: Array, extra: Array, low: float, high: float) -> float:
+def _largest_share(base: list[float], extra: list[float], low: float, high: float) -> float:
     """The largest s in [0, 1] for which base + s * extra stays in [low, high]; base lies inside."""
     share = 1.0
-    for b, e in zip(base.tolist(), extra.tolist()):
+    for b, e in zip(base, extra):
         if b + e > high:
             share = min(share, (high - b) / e)
         elif b + e < low:

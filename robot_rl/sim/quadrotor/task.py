@@ -60,8 +60,8 @@ class GoalTask:
 
     def crashed(self, position: Array, rotation: Array) -> bool:
         """Tilted past 90 degrees, or outside the arena; also true of a state that is not finite."""
-        inside = bool(np.all(position >= self.arena_low) and np.all(position <= self.arena_high))
-        return not (inside and rotation[2, 2] > 0.0)
+        box = zip(self.arena_low, position.tolist(), self.arena_high)
+        return not (rotation[2, 2] > 0.0 and all(low <= x <= high for low, x, high in box))
 
 
 def outcome(position: Array, goal: Array, crashed: bool) -> Outcome:
