@@ -1,0 +1,314 @@
+"""A data set: a directory that is one Zarr v3 group, holding episodes that are there whole or not at all.
+
+    <path>/zarr.json                          format, spec, cameras, identity, created
+    <path>/episodes/000012/zarr.json          the episode's attributes
+    <path>/episodes/000012/steps/<column>     the steps table
+    <path>/episodes/000012/streams/<name>/    value, stamp
+    <path>/.robot_rl/                         writer's lock, journal, episodes being recorded
+
+Attributes of an episode: `number`, `id`, `format`, `instruction`, `operator`, `robot`, `seed`, `purpose`
+(demonstration, deployment or evaluation), `success` (true, false or null), `clock`, `started` (ISO 8601),
+`steps`, `samples` (per stream), `end` [ns], `recorder` (how often it waited for the disk), `policy`
+(identity of the policy that acted), `software`, `checksums` (SHA-256 by file) and `digest` (SHA-256 of the
+other attributes).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import threading
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+import robot_rl
+from robot_rl import workspace
+from robot_rl.datasets.codecs import ImageCodec
+from robot_rl.datasets.episode import Episode
+from robot_rl.datasets.errors import DatasetError
+from robot_rl.datasets.files import (
+    canonical_json,
+    fsync,
+    fsync_tree,
+    group_json,
+    read_json,
+    replace_atomically,
+    write_group,
+)
+from robot_rl.datasets.index import Entry, Index, episode_name
+from robot_rl.datasets.lock import WriterLock
+from robot_rl.datasets.streams import (
+    DEFAULT_CODEC,
+    camera_attributes,
+    camera_from_attributes,
+    image_codecs,
+    stream_fields,
+)
+from robot_rl.datasets.writer import EpisodeWriter
+from robot_rl.hardware.camera import Intrinsics
+from robot_rl.hardware.config import CameraConfig
+from robot_rl.spec import Field, Spec
+
+log = logging.getLogger(__name__)
+
+FORMAT = 1
+"""Version of the layout on disk."""
+PURPOSES = ("demonstration", "deployment", "evaluation")
+HIDDEN = ".robot_rl"
+_DEFAULTS: dict[str, Any] = {
+    "instruction": "",
+    "operator": "",
+    "seed": None,
+    "purpose": "demonstration",
+    "clock": "system",
+    "policy": None,
+}
+
+
+def attributes_digest(attributes: Mapping[str, Any]) -> str:
+    """SHA-256 of an episode's attributes, `digest` itself left out."""
+    return hashlib.sha256(canonical_json({k: v for k, v in attributes.items() if k != "digest"})).hexdigest()
+
+
+class Dataset(Sequence[Episode]):
+    """Episodes on disk. `create` and `open` make one; use as a context manager where it writes."""
+
+    def __init__(self, path: Path, mode: Literal["r", "a"]) -> None:
+        self.path, self.mode = path, mode
+        self._hidden = path / HIDDEN
+        root = _root_attributes(path)
+        self.attributes: dict[str, Any] = root
+        self.identity: str = root["identity"]
+        self.spec = Spec.from_dict(root["spec"])
+        self.cameras = {n: camera_from_attributes(n, c) for n, c in root["cameras"].items()}
+        self.fields: dict[str, Field] = stream_fields(self.spec, self.cameras)
+        """Every stream by name."""
+        self.codecs: dict[str, ImageCodec] = {n: ImageCodec.parse(c) for n, c in root["codecs"].items()}
+        """How the pictures of each picture stream are stored."""
+        self._lock = WriterLock(self._hidden / "lock") if mode == "a" else None
+        self._commit_lock = threading.Lock()
+        self.index = Index(self._hidden / "journal.jsonl", path / "episodes")
+        for line in self.index.damage:
+            log.warning("%s: %s", path, line)
+        if mode == "a":
+            self.index.repair()
+            if left := len(self.unfinished()):
+                log.warning("%s: %d unfinished episode(s) left by a crash; `robot-rl data salvage` keeps or drops them", path, left)
+        self._numbers = sorted(self.index.entries)
+
+    @classmethod
+    def create(
+        cls,
+        path: str | Path,
+        spec: Spec,
+        cameras: Mapping[str, CameraConfig] | None = None,
+        *,
+        images: str | Mapping[str, str] = DEFAULT_CODEC,
+        **attributes: Any,
+    ) -> Dataset:
+        """Make an empty data set and open it for recording.
+
+        Args:
+            images: how pictures are stored, for all or by stream: `raw`, `zstd`, `png` or `jpeg:95`.
+            attributes: further attributes of the data set (JSON).
+
+        Raises:
+            DatasetError: something is there already, or the streams or codecs do not fit.
+        """
+        path, cameras = Path(path), cameras or {}
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise DatasetError(f"{path} exists already; open it with mode='a' to append, or choose another name")
+        codecs = image_codecs(stream_fields(spec, cameras), images)
+        root = attributes | {
+            "format": FORMAT,
+            "identity": uuid.uuid4().hex,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "software": f"robot_rl {robot_rl.__version__}",
+            "spec": spec.to_dict(),
+            "cameras": {n: camera_attributes(c, codecs) for n, c in cameras.items()},
+            "codecs": {n: str(c) for n, c in codecs.items()},
+        }
+        _make(path, root)
+        return cls(path, "a")
+
+    @classmethod
+    def open(cls, path: str | Path, mode: Literal["r", "a"] = "r") -> Dataset:
+        """Open a data set to read (`r`, any number at a time) or to append (`a`, one at a time).
+
+        Raises:
+            DatasetError: not a data set, of another format version, or being written by another process.
+        """
+        if mode not in ("r", "a"):
+            raise DatasetError(f"mode '{mode}': 'r' reads, 'a' appends")
+        return cls(Path(path), mode)
+
+    @classmethod
+    def open_or_create(
+        cls,
+        path: str | Path,
+        spec: Spec,
+        cameras: Mapping[str, CameraConfig] | None = None,
+        *,
+        images: str | Mapping[str, str] = DEFAULT_CODEC,
+        **attributes: Any,
+    ) -> Dataset:
+        """Open to append what is there, else create it.
+
+        Raises:
+            DatasetError: the data set there is of another spec or other cameras; each difference is named.
+        """
+        path = Path(path)
+        if not (path / "zarr.json").exists():
+            return cls.create(path, spec, cameras, images=images, **attributes)
+        dataset = cls.open(path, "a")
+        differences = dataset.spec.differences(spec) + _camera_differences(dataset.cameras, cameras or {})
+        if differences:
+            dataset.close()
+            lines = "\n  ".join(differences)
+            raise DatasetError(f"{path} does not fit what is to be recorded (first: data set, second: robot):\n  {lines}")
+        return dataset
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"episode {index}: {self.path} holds {len(self)}")
+        return self._episode(self._numbers[index])
+
+    def episode(self, number: int) -> Episode:
+        """The episode of that number (which stays its own when others are deleted)."""
+        if number not in self.index.entries:
+            raise DatasetError(f"{self.path} has no episode {number}; it holds {len(self)}")
+        return self._episode(number)
+
+    def episodes(self) -> Iterator[Episode]:
+        """Every episode in order of its number."""
+        return iter(self)
+
+    def unfinished(self) -> list[Path]:
+        """Folders of the episodes that are being recorded, or were when a process died."""
+        incoming = self._hidden / "incoming"
+        return sorted(p for p in incoming.iterdir() if p.is_dir()) if incoming.is_dir() else []
+
+    def refresh(self) -> None:
+        """Take in what another process has committed since."""
+        self.index.refresh()
+        self._numbers = sorted(self.index.entries)
+
+    def new_episode(self, **attributes: Any) -> EpisodeWriter:
+        """Begin recording an episode.
+
+        Args:
+            attributes: `instruction`, `operator`, `seed`, `purpose`, `clock`, `policy` and any other (JSON).
+
+        Raises:
+            DatasetError: opened to read only, an unknown purpose, or the disk failed.
+        """
+        if self.mode != "a" or self._lock is None:
+            raise DatasetError(f"{self.path} is open to read only; open it with mode='a' to record")
+        purpose = attributes.get("purpose", _DEFAULTS["purpose"])
+        if purpose not in PURPOSES:
+            raise DatasetError(f"purpose '{purpose}'.{workspace.did_you_mean(str(purpose), PURPOSES)}")
+        given = _DEFAULTS | {"robot": self.spec.robot} | attributes
+        canonical_json(given)
+        begun = given | {
+            "id": uuid.uuid4().hex,
+            "format": FORMAT,
+            "software": f"robot_rl {robot_rl.__version__}",
+            "started": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        }
+        folder = self._hidden / "incoming" / begun["id"]
+        return EpisodeWriter(folder, self.fields, self.codecs, self.spec.action.size, begun, self._put_in_place)
+
+    def set_intrinsics(self, camera: str, intrinsics: Intrinsics) -> None:
+        """Note a camera's intrinsics among the data set's attributes, once it is open and they are known."""
+        if camera not in self.cameras:
+            raise DatasetError(f"no camera '{camera}'.{workspace.did_you_mean(camera, self.cameras)}")
+        if self.mode != "a":
+            raise DatasetError(f"{self.path} is open to read only; open it with mode='a'")
+        entry = {k: list(v) if isinstance(v, tuple) else v for k, v in vars(intrinsics).items()}
+        if self.attributes["cameras"][camera].get("intrinsics") != entry:
+            self.attributes["cameras"][camera]["intrinsics"] = entry
+            replace_atomically(self.path / "zarr.json", group_json(self.attributes))
+
+    def close(self) -> None:
+        """Let the next writer in. Reading goes on to work."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def __enter__(self) -> Dataset:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _episode(self, number: int) -> Episode:
+        return Episode(self.path / "episodes" / episode_name(number), self.spec, number)
+
+    def _put_in_place(self, folder: Path, attributes: dict[str, Any], checksums: dict[str, str]) -> int:
+        """Commit: complete the attributes, flush all to the disk, rename, note in the journal."""
+        if self._lock is None:
+            raise DatasetError(f"{self.path} was closed while an episode was being recorded")
+        with self._commit_lock:
+            number = self.index.next_number
+            complete = attributes | {"number": number, "checksums": checksums}
+            complete["digest"] = attributes_digest(complete)
+            (folder / "zarr.json").write_bytes(group_json(complete))
+            fsync_tree(folder)
+            os.rename(folder, self.path / "episodes" / episode_name(number))
+            fsync(self.path / "episodes")
+            self.index.append(Entry.from_attributes(complete))
+            self._numbers.append(number)
+            return number
+
+
+def _root_attributes(path: Path) -> dict[str, Any]:
+    """The attributes of a data set's root, checked. Raises DatasetError."""
+    if not (path / "zarr.json").is_file():
+        siblings = [p.parent.name for p in path.parent.glob("*/zarr.json")] if path.parent.is_dir() else []
+        raise DatasetError(f"{path} is not a data set (no zarr.json).{workspace.did_you_mean(path.name, siblings)}")
+    root = read_json(path / "zarr.json").get("attributes")
+    if not isinstance(root, dict) or "format" not in root or "spec" not in root:
+        raise DatasetError(f"{path} is a Zarr store of another kind: its attributes hold no robot_rl 'format' and 'spec'")
+    if root["format"] != FORMAT:
+        raise DatasetError(f"{path} has format {root['format']}, this robot_rl reads {FORMAT}; install the robot_rl that wrote it")
+    for key in ("identity", "cameras", "codecs"):
+        if key not in root:
+            raise DatasetError(f"{path / 'zarr.json'}: '{key}' is missing among the attributes")
+    return root
+
+
+def _make(path: Path, root: Mapping[str, Any]) -> None:
+    """Create the directory with its empty groups at once."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        write_group(temporary, root)
+        write_group(temporary / "episodes", {})
+        (temporary / HIDDEN / "incoming").mkdir(parents=True)
+        (temporary / HIDDEN / "journal.jsonl").touch()
+        fsync_tree(temporary)
+        os.replace(temporary, path)
+        fsync(path.parent)
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be created: {error}") from None
+
+
+def _camera_differences(mine: Mapping[str, CameraConfig], theirs: Mapping[str, CameraConfig]) -> list[str]:
+    out = [f"camera '{n}': only in the first" for n in mine if n not in theirs]
+    out += [f"camera '{n}': only in the second" for n in theirs if n not in mine]
+    for n in mine:
+        if n in theirs:
+            for k in ("width", "height", "depth"):
+                a, b = getattr(mine[n], k), getattr(theirs[n], k)
+                if a != b:
+                    out.append(f"camera '{n}': {k} {a} against {b}")
+    return out

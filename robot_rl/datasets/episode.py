@@ -1,0 +1,153 @@
+"""Reading one committed episode: its attributes, its steps and its streams, each loaded when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robot_rl import workspace
+from robot_rl.datasets.alignment import latest_before
+from robot_rl.datasets.errors import DatasetError
+from robot_rl.datasets.files import read_json
+from robot_rl.datasets.reading import Frames, read_rows
+from robot_rl.datasets.record import STEP_DTYPES
+from robot_rl.spec import Spec
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One stream at its own rate."""
+
+    name: str
+    values: Any
+    """(N, *shape): an array, or for pictures a `Frames` that decodes what is indexed: `values[3]`, `values[:]`."""
+    stamps: NDArray[np.int64]
+    """(N,) acquisition times [ns]."""
+
+    def __len__(self) -> int:
+        return len(self.stamps)
+
+    def take(self, indices: NDArray[np.int64]) -> NDArray[Any]:
+        """The values at these indices (K,): (K, *shape)."""
+        return self.values.take(indices) if isinstance(self.values, Frames) else self.values[indices]  # type: ignore[no-any-return]
+
+
+class Steps(Mapping[str, NDArray[Any]]):
+    """The columns of the steps table by name, read when first asked for; `record.STEP_DTYPES` lists them."""
+
+    def __init__(self, folder: Path, length: int) -> None:
+        self._folder, self._length = folder, length
+        self._columns: dict[str, NDArray[Any]] = {}
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        if name not in STEP_DTYPES:
+            raise KeyError(f"no column '{name}'.{workspace.did_you_mean(name, STEP_DTYPES)}")
+        if name not in self._columns:
+            column = read_rows(self._folder / name)
+            if len(column) != self._length:
+                raise DatasetError(f"{self._folder / name} has {len(column)} rows, the episode has {self._length} steps")
+            self._columns[name] = column
+        return self._columns[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(STEP_DTYPES)
+
+    def __len__(self) -> int:
+        return len(STEP_DTYPES)
+
+
+class Episode:
+    """One committed episode. `len` is its number of steps."""
+
+    def __init__(self, folder: Path, spec: Spec, number: int) -> None:
+        self.folder, self.spec, self.number = folder, spec, number
+
+    def __len__(self) -> int:
+        return int(self.attributes["steps"])
+
+    def __repr__(self) -> str:
+        a = self.attributes
+        return f"Episode({self.number}: {len(self)} steps, {a['purpose']}, success {a['success']})"
+
+    @cached_property
+    def attributes(self) -> dict[str, Any]:
+        """Who, what, when and how it ended; robot_rl/datasets/dataset.py lists the keys."""
+        attributes = read_json(self.folder / "zarr.json").get("attributes")
+        if not isinstance(attributes, dict) or not {"steps", "purpose", "success", "number"} <= set(attributes):
+            raise DatasetError(f"{self.folder / 'zarr.json'}: the episode's attributes are damaged; run `robot-rl data verify`")
+        return attributes
+
+    @property
+    def success(self) -> bool | None:
+        """How it ended; None when nobody said."""
+        value = self.attributes["success"]
+        return None if value is None else bool(value)
+
+    @property
+    def purpose(self) -> str:
+        return str(self.attributes["purpose"])
+
+    @cached_property
+    def steps(self) -> Steps:
+        """The steps table: `steps["executed"]` is (T, A)."""
+        return Steps(self.folder / "steps", len(self))
+
+    @cached_property
+    def stream_names(self) -> tuple[str, ...]:
+        """Every stream recorded."""
+        return tuple(self.attributes["samples"])
+
+    def stream(self, name: str) -> Stream:
+        """One stream with its own stamps. Raises DatasetError when there is none of that name."""
+        if name not in self._streams:
+            if name not in self.stream_names:
+                known = workspace.did_you_mean(name, self.stream_names)
+                raise DatasetError(f"episode {self.number} has no stream '{name}'.{known}")
+            folder = self.folder / "streams" / name
+            stamps = read_rows(folder / "stamp")
+            is_picture = name not in self.spec.observation or self.spec.observation[name].is_image
+            values = Frames(folder / "value") if is_picture else read_rows(folder / "value")
+            if len(values) != len(stamps):
+                raise DatasetError(f"{folder}: {len(values)} values but {len(stamps)} stamps; run `robot-rl data verify`")
+            self._streams[name] = Stream(name, values, stamps)
+        return self._streams[name]
+
+    def aligned_indices(self, name: str, *, final: bool = False) -> NDArray[np.int64]:
+        """For each step the index of the stream's latest sample at or before the step's stamp: (T,) or (T + 1,).
+
+        Steps before the first sample (a camera that started late) take the first. With `final` one more
+        row follows: what was seen when the last step had ended.
+
+        Raises:
+            DatasetError: the stream has no sample at all.
+        """
+        stamps = self.stream(name).stamps
+        if not len(stamps):
+            raise DatasetError(f"episode {self.number} has no sample of '{name}': its sensor was silent")
+        at = self.steps["stamp"]
+        if final:
+            at = np.append(at, self.end)
+        return np.maximum(latest_before(stamps, at), 0)
+
+    def aligned(self, names: Iterable[str], *, final: bool = False) -> dict[str, NDArray[Any]]:
+        """The streams brought onto the steps, by name: (T, *shape), or (T + 1, *shape) with `final`.
+
+        See `aligned_indices` for the rule and the errors.
+        """
+        return {n: self.stream(n).take(self.aligned_indices(n, final=final)) for n in names}
+
+    @property
+    def end(self) -> int:
+        """When the last step had ended [ns]: as recorded, else one control period after its start."""
+        recorded = self.attributes.get("end")
+        return int(self.steps["stamp"][-1]) + self.spec.period_ns if recorded is None else int(recorded)
+
+    @cached_property
+    def _streams(self) -> dict[str, Stream]:
+        return {}
