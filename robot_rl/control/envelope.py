@@ -109,6 +109,7 @@ class SafetyEnvelope:
         self._command_timeout = round(self.limits.command_timeout * 1e9)
         self._observation_timeout = round(self.limits.observation_timeout * 1e9)
         self._estopped = False
+        self._last = np.zeros(self._size)
         self.reset()
 
     @property
@@ -121,13 +122,16 @@ class SafetyEnvelope:
         """The emergency stop is latched."""
         return self._estopped
 
-    def reset(self, measured: Mapping[str, Any] | None = None) -> None:
-        """Begin from rest, at the measured positions; the emergency stop stays as it is.
+    def reset(self, measured: Mapping[str, Any] | None = None, *, moving: bool = False) -> None:
+        """Begin anew at the measured positions; the emergency stop stays as it is.
 
-        Velocities begin at 0. Each position begins at its measured value, else at its `initial` value,
-        else at 0, clipped to its bounds.
+        Each position begins at its measured value, else at its `initial` value, else at 0, clipped to its
+        bounds. Velocities begin at 0, or go on from the last command where the robot is still `moving`.
         """
+        before = self._last
         self._last = self._rest(np.zeros(self._size), measured, use_initial=True)
+        if moving:
+            self._last = np.where(self._velocity, before, self._last)
         self._slope = np.zeros(self._size)
         self._stamp: int | None = None
         self._stop_at: Array | None = None

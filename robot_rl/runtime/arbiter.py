@@ -1,0 +1,193 @@
+"""Who acts, and what may pass: e-stop before rewind before human before policy before holding still.
+
+Nothing reaches a robot except through `Arbiter.decide`, which owns the safety envelope.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robot_rl.control.envelope import REFUSED, SafetyEnvelope
+from robot_rl.control.safety import Safety
+from robot_rl.datasets.record import Phase, Source
+from robot_rl.hardware.config import RobotConfig
+from robot_rl.hardware.human import HumanInput
+from robot_rl.hardware.robot import Reading
+from robot_rl.runtime.rewinding import Rewinder
+from robot_rl.runtime.takeover import Pickup, Takeover, TakeoverRules
+from robot_rl.spec import Spec
+
+Array = NDArray[np.float64]
+Purpose = Literal["demonstration", "deployment", "evaluation", "free"]
+PURPOSES: tuple[str, ...] = get_args(Purpose)
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What a policy asks for."""
+
+    stamp: int
+    """Of the observation it answers [ns]."""
+    action: Array  # (A,) laid out as spec.action
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is sent to the robot in one control step, and why."""
+
+    stamp: int
+    """Start of the step [ns]."""
+    action: Array  # (A,) after the safety envelope
+    source: Source
+    """Who acted; NONE also when the envelope refused the command and the robot held still."""
+    phase: Phase
+    safety: Safety
+    proposed: Array  # (A,) what the policy asked for; NaN if nothing
+    human: Array  # (A,) what the human asked for; NaN if nothing or the clutch is released
+    interrupted: bool = False
+    """The policy did not act in this step, so that what is left of its chunk is void."""
+
+
+class Arbiter:
+    """Decides each control step of one robot.
+
+    Purposes: in a `demonstration` only the human acts; in `deployment` (and `free`, outside episodes) a
+    policy acts until the human takes over; in an `evaluation` the human is not heard, save for the
+    emergency stop.
+
+    Args:
+        limits: the `limits` section of robot.yaml for the spec's control mode.
+
+    Raises:
+        SpecError: the limits do not fit the spec.
+    """
+
+    def __init__(self, spec: Spec, limits: Mapping[str, Any], *, takeover: TakeoverRules | None = None) -> None:
+        self.spec = spec
+        self.envelope = SafetyEnvelope(spec, limits)
+        self.takeover = Takeover(takeover)
+        self._rewinder = Rewinder(spec, limits)
+        setpoints = [np.full(len(f.low), f.order == "position") for f in self.envelope.limits.fields]
+        self._pickup = Pickup(np.concatenate(setpoints))
+        self._timeout = round(self.envelope.limits.command_timeout * 1e9)
+        self._none = np.full(spec.action.size, np.nan)
+        self._none.flags.writeable = False
+        self._started = False
+        self.reset("free")
+        self._moving = False
+
+    @classmethod
+    def from_config(cls, config: RobotConfig, *, takeover: TakeoverRules | None = None) -> Arbiter:
+        """The arbiter of the robot that a robot.yaml describes."""
+        return cls(config.spec, config.limits, takeover=takeover)
+
+    @property
+    def policy_wanted(self) -> bool:
+        """A policy's proposal can count in the next step."""
+        return self.purpose != "demonstration" and not self.takeover.in_control
+
+    def reset(self, purpose: str) -> None:
+        """A new episode, or with `free` none: nobody has taken over, and there is nothing to rewind.
+
+        Set-points begin where the next reading says the robot is. Velocities begin at 0, except that with
+        `free` they go on from the last command, since the robot may still be moving. An emergency stop
+        stays latched.
+
+        Raises:
+            ValueError: no such purpose.
+        """
+        if purpose not in PURPOSES:
+            raise ValueError(f"purpose is '{purpose}'; it must be one of {', '.join(PURPOSES)}")
+        self.purpose = purpose
+        self.takeover.reset()
+        self._pickup.release()
+        self._rewinder.reset()
+        self._phase = Phase.DEMONSTRATION if purpose == "demonstration" else Phase.AUTONOMOUS
+        self._started, self._moving = False, purpose == "free"
+
+    def estop(self) -> None:
+        """Latch the emergency stop."""
+        self.envelope.estop()
+
+    def release_estop(self) -> None:
+        """Allow commands again. An emergency-stop button that is still held latches it again at once."""
+        self.envelope.release_estop()
+
+    def decide(self, now: int, reading: Reading, human: HumanInput | None, proposal: Proposal | None) -> Decision:
+        """What to send to the robot now [ns]; never raises on what it is given, and never leaves the limits.
+
+        Args:
+            reading: the newest measurements.
+            human: the newest input of the human, if there is one.
+            proposal: the newest proposal of the policy, if there is one.
+        """
+        if not self._started:
+            self.envelope.reset(reading.values, moving=self._moving)
+            self._started = True
+        if human is not None and "estop" in human.pressed:
+            self.envelope.estop()
+        if self.purpose == "evaluation":
+            human = None
+        fresh = human is not None and abs(now - human.stamp) <= self._timeout
+        self.takeover.update(now, human.engaged or human.rewind if human is not None and fresh else None)
+        source, action, stamp, deadman = self._choose(now, reading, human, proposal, fresh)
+        sent = self.envelope.filter(
+            action,
+            now=now,
+            command_stamp=stamp,
+            measured=reading.values,
+            measured_stamp=reading.stamp,
+            deadman=deadman,
+        )
+        if source is not Source.REWIND:
+            self._rewinder.record(reading.values, sent.action)
+        if action is None or sent.flags & REFUSED:
+            source = Source.NONE
+        return Decision(
+            stamp=now,
+            action=sent.action,
+            source=source,
+            phase=self._phase,
+            safety=sent.flags,
+            proposed=self._shown(proposal.action) if proposal is not None else self._none,
+            human=self._shown(human.action) if human is not None and fresh and human.engaged else self._none,
+            interrupted=source is not Source.POLICY,
+        )
+
+    def _choose(
+        self, now: int, reading: Reading, human: HumanInput | None, proposal: Proposal | None, fresh: bool
+    ) -> tuple[Source, Array | None, int | None, bool]:
+        """Who acts: source, action, its stamp, and whether the deadman is held where one is needed."""
+        if self.takeover.in_control:
+            if human is None:
+                return Source.NONE, None, None, True
+            rewinding = human.rewind and fresh
+            self._enter(Phase.RECOVERY if rewinding else Phase.CORRECTION if human.engaged else self._phase)
+            if rewinding and self._rewinder.available:
+                self._pickup.release()
+                return Source.REWIND, self._rewinder.step(reading.values, self.envelope.last), now, True
+            if not human.engaged:
+                self._pickup.release()
+                return Source.HUMAN, human.action, human.stamp, False
+            action = human.action
+            if np.shape(action) == self._none.shape:
+                action = self._pickup.apply(action, self.envelope.last, human.pressed)
+            return Source.HUMAN, action, human.stamp, True
+        self._pickup.release()
+        self._enter(Phase.AUTONOMOUS)
+        if proposal is not None and self.policy_wanted:
+            return Source.POLICY, proposal.action, proposal.stamp, True
+        return Source.NONE, None, None, True
+
+    def _enter(self, phase: Phase) -> None:
+        if self.purpose != "demonstration":
+            self._phase = phase
+
+    def _shown(self, action: Array) -> Array:
+        """The action for the record; NaN where it has the wrong shape."""
+        return action.copy() if np.shape(action) == self._none.shape else self._none

@@ -1,0 +1,182 @@
+"""The life of an episode: idle, resetting, running, saving, idle again. No clock, no files, no messages."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from typing import Literal
+
+from robot_rl.datasets.record import Phase
+from robot_rl.hardware.robot import Outcome
+from robot_rl.runtime.arbiter import Decision
+
+State = Literal["idle", "resetting", "running", "saving"]
+Result = Literal["success", "failure", "discarded"]
+_BUTTONS: dict[str, Result] = {"success": "success", "failure": "failure", "discard": "discarded"}
+
+
+class EpisodeError(RuntimeError):
+    """A step that the state of the episode does not allow; the message names the state and what is allowed."""
+
+
+@dataclass(frozen=True)
+class EpisodeRules:
+    """When an episode ends."""
+
+    max_steps: int | None = None
+    """The time limit [steps]; None for none. Reaching it truncates, it never terminates."""
+    success_hold: int = 1
+    """For how many steps in a row the task must say success."""
+    end_after_intervention: bool = False
+    """End when the human hands back to the policy (RaC, rule 2)."""
+    latency: float = 0.0
+    """How long a human takes to press a button [s]: the mark is set that much earlier."""
+
+    def __post_init__(self) -> None:
+        if self.max_steps is not None and self.max_steps < 1:
+            raise ValueError(f"max_steps is {self.max_steps}; it must be at least 1, or None for no limit")
+        if self.success_hold < 1:
+            raise ValueError(f"success_hold is {self.success_hold}; it must be at least 1")
+        if not 0.0 <= self.latency < 60.0:
+            raise ValueError(f"latency is {self.latency} s; it must lie between 0 and 60")
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an episode ended."""
+
+    result: Result
+    terminated: bool
+    """The task is over: nothing after it counts."""
+    truncated: bool
+    """The episode was cut off: the task could have gone on."""
+    end_stamp: int
+    """Start [ns] of its last step."""
+    steps: int
+    interventions: int
+    """How often the human took over."""
+
+
+class EpisodeMachine:
+    """One episode after another: `reset`, `begin`, then `step` until it gives an Ending, then `saved`."""
+
+    def __init__(self, rules: EpisodeRules | None = None) -> None:
+        self.rules = rules or EpisodeRules()
+        self.state: State = "idle"
+        self.id = ""
+        self.seed: int | None = None
+        self.purpose = ""
+        self.start_stamp = 0
+        """[ns]"""
+        self._stamps: list[int] = []
+        self._interventions: list[int] = []
+        self._held = 0
+        self._intervening = False
+
+    @property
+    def steps(self) -> int:
+        """How many steps the episode has so far."""
+        return len(self._stamps)
+
+    def reset(self) -> None:
+        """The robot is brought to a start state: idle to resetting."""
+        self._require("reset", "idle")
+        self.state = "resetting"
+
+    def begin(self, id: str, seed: int | None, purpose: str, start_stamp: int) -> None:
+        """The first step may begin at `start_stamp` [ns]: resetting to running."""
+        self._require("begin", "resetting")
+        self.id, self.seed, self.purpose, self.start_stamp = id, seed, purpose, start_stamp
+        self._stamps, self._interventions = [], []
+        self._held, self._intervening = 0, False
+        self.state = "running"
+
+    def step(self, stamp: int, outcome: Outcome | None, decision: Decision) -> Ending | None:
+        """One step is over.
+
+        Args:
+            stamp: when it began [ns]; later than the step before.
+            outcome: what the task says of the state it led to; None where nobody judges.
+            decision: what was done in it.
+
+        Returns:
+            The ending, in which case the episode is now to be saved.
+        """
+        self._require("step", "running")
+        if stamp < self.start_stamp or (self._stamps and stamp <= self._stamps[-1]):
+            before = self._stamps[-1] if self._stamps else self.start_stamp
+            raise EpisodeError(f"episode '{self.id}': a step at {stamp} ns does not follow the one at {before} ns")
+        self._stamps.append(stamp)
+        handed_back = self._note_intervention(stamp, decision)
+        outcome = outcome or Outcome()
+        self._held = self._held + 1 if outcome.success else 0
+        if self._held >= self.rules.success_hold:
+            return self._end("success", terminated=True)
+        if outcome.terminated:
+            return self._end("success" if outcome.success else "failure", terminated=True)
+        if handed_back and self.rules.end_after_intervention:
+            return self._end("success" if outcome.success else "failure", terminated=False)
+        if self.rules.max_steps is not None and self.steps >= self.rules.max_steps:
+            return self._end("failure", terminated=False)
+        return None
+
+    def press(self, button: str, stamp: int | None = None) -> Ending | None:
+        """The human marks the episode: `success`, `failure` or `discard`.
+
+        Args:
+            stamp: when [ns]; by default the start of the last step. The rules' latency is taken off, and
+                steps that began later do not belong to the episode any more.
+
+        Returns:
+            The ending, or None if there is no step yet to be marked (`discard` always ends).
+        """
+        self._require(f"press '{button}'", "running")
+        if button not in _BUTTONS:
+            raise EpisodeError(f"button '{button}' does not mark an episode; {', '.join(_BUTTONS)} do")
+        if not self._stamps and button != "discard":
+            return None
+        if self._stamps:
+            moment = (self._stamps[-1] if stamp is None else stamp) - round(self.rules.latency * 1e9)
+            # the step under way at that moment is the last; the first step always stays
+            last = max(bisect_left(self._stamps, moment + 1) - 1, 0)
+            del self._stamps[last + 1 :]
+        result = _BUTTONS[button]
+        return self._end(result, terminated=result != "discarded")
+
+    def saved(self) -> None:
+        """The episode is on disk, or discarded: saving to idle."""
+        self._require("saved", "saving")
+        self.state = "idle"
+
+    def abort(self) -> None:
+        """Give up, from any state: back to idle."""
+        self.state = "idle"
+
+    def _note_intervention(self, stamp: int, decision: Decision) -> bool:
+        """Count take-overs; True when the human has just handed back."""
+        before, self._intervening = self._intervening, decision.phase in (Phase.RECOVERY, Phase.CORRECTION)
+        if self._intervening and not before:
+            self._interventions.append(stamp)
+        return before and not self._intervening
+
+    def _end(self, result: Result, *, terminated: bool) -> Ending:
+        self.state = "saving"
+        last = self._stamps[-1] if self._stamps else self.start_stamp
+        return Ending(
+            result=result,
+            terminated=terminated,
+            truncated=not terminated,
+            end_stamp=last,
+            steps=self.steps,
+            interventions=sum(s <= last for s in self._interventions),
+        )
+
+    def _require(self, what: str, state: State) -> None:
+        if self.state != state:
+            allowed = {
+                "idle": "reset",
+                "resetting": "begin",
+                "running": "step or press",
+                "saving": "saved",
+            }[self.state]
+            raise EpisodeError(f"cannot {what}: the episode machine is {self.state}, where it may {allowed} (or abort)")
