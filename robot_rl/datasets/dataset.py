@@ -92,14 +92,18 @@ class Dataset(Sequence[Episode]):
         """How the pictures of each picture stream are stored."""
         self._lock = WriterLock(self._hidden / "lock") if mode == "a" else None
         self._commit_lock = threading.Lock()
-        self.index = Index(self._hidden / "journal.jsonl", path / "episodes")
-        for line in self.index.damage:
+        self.journal = Index(self._hidden / "journal.jsonl", path / "episodes")
+        for line in self.journal.damage:
             log.warning("%s: %s", path, line)
         if mode == "a":
-            self.index.repair()
+            self.journal.repair()
             if left := len(self.unfinished()):
-                log.warning("%s: %d unfinished episode(s) left by a crash; `robot-rl data salvage` keeps or drops them", path, left)
-        self._numbers = sorted(self.index.entries)
+                log.warning(
+                    "%s: %d unfinished episode(s) left by a crash; `robot-rl data salvage` keeps or drops them",
+                    path,
+                    left,
+                )
+        self._numbers = sorted(self.journal.entries)
 
     @classmethod
     def create(
@@ -170,7 +174,9 @@ class Dataset(Sequence[Episode]):
         if differences:
             dataset.close()
             lines = "\n  ".join(differences)
-            raise DatasetError(f"{path} does not fit what is to be recorded (first: data set, second: robot):\n  {lines}")
+            raise DatasetError(
+                f"{path} does not fit what is to be recorded (first: data set, second: robot):\n  {lines}"
+            )
         return dataset
 
     def __len__(self) -> int:
@@ -185,7 +191,7 @@ class Dataset(Sequence[Episode]):
 
     def episode(self, number: int) -> Episode:
         """The episode of that number (which stays its own when others are deleted)."""
-        if number not in self.index.entries:
+        if number not in self.journal.entries:
             raise DatasetError(f"{self.path} has no episode {number}; it holds {len(self)}")
         return self._episode(number)
 
@@ -200,8 +206,8 @@ class Dataset(Sequence[Episode]):
 
     def refresh(self) -> None:
         """Take in what another process has committed since."""
-        self.index.refresh()
-        self._numbers = sorted(self.index.entries)
+        self.journal.refresh()
+        self._numbers = sorted(self.journal.entries)
 
     def new_episode(self, **attributes: Any) -> EpisodeWriter:
         """Begin recording an episode.
@@ -248,7 +254,9 @@ class Dataset(Sequence[Episode]):
     def __enter__(self) -> Dataset:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def _episode(self, number: int) -> Episode:
@@ -259,14 +267,14 @@ class Dataset(Sequence[Episode]):
         if self._lock is None:
             raise DatasetError(f"{self.path} was closed while an episode was being recorded")
         with self._commit_lock:
-            number = self.index.next_number
+            number = self.journal.next_number
             complete = attributes | {"number": number, "checksums": checksums}
             complete["digest"] = attributes_digest(complete)
             (folder / "zarr.json").write_bytes(group_json(complete))
             fsync_tree(folder)
             os.rename(folder, self.path / "episodes" / episode_name(number))
             fsync(self.path / "episodes")
-            self.index.append(Entry.from_attributes(complete))
+            self.journal.append(Entry.from_attributes(complete))
             self._numbers.append(number)
             return number
 
@@ -278,9 +286,13 @@ def _root_attributes(path: Path) -> dict[str, Any]:
         raise DatasetError(f"{path} is not a data set (no zarr.json).{workspace.did_you_mean(path.name, siblings)}")
     root = read_json(path / "zarr.json").get("attributes")
     if not isinstance(root, dict) or "format" not in root or "spec" not in root:
-        raise DatasetError(f"{path} is a Zarr store of another kind: its attributes hold no robot_rl 'format' and 'spec'")
+        raise DatasetError(
+            f"{path} is a Zarr store of another kind: its attributes hold no robot_rl 'format' and 'spec'"
+        )
     if root["format"] != FORMAT:
-        raise DatasetError(f"{path} has format {root['format']}, this robot_rl reads {FORMAT}; install the robot_rl that wrote it")
+        raise DatasetError(
+            f"{path} has format {root['format']}, this robot_rl reads {FORMAT}; install the robot_rl that wrote it"
+        )
     for key in ("identity", "cameras", "codecs"):
         if key not in root:
             raise DatasetError(f"{path / 'zarr.json'}: '{key}' is missing among the attributes")

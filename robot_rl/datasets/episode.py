@@ -51,7 +51,9 @@ class Steps(Mapping[str, NDArray[Any]]):
         if name not in self._columns:
             column = read_rows(self._folder / name)
             if len(column) != self._length:
-                raise DatasetError(f"{self._folder / name} has {len(column)} rows, the episode has {self._length} steps")
+                raise DatasetError(
+                    f"{self._folder / name} has {len(column)} rows, the episode has {self._length} steps"
+                )
             self._columns[name] = column
         return self._columns[name]
 
@@ -80,7 +82,9 @@ class Episode:
         """Who, what, when and how it ended; robot_rl/datasets/dataset.py lists the keys."""
         attributes = read_json(self.folder / "zarr.json").get("attributes")
         if not isinstance(attributes, dict) or not {"steps", "purpose", "success", "number"} <= set(attributes):
-            raise DatasetError(f"{self.folder / 'zarr.json'}: the episode's attributes are damaged; run `robot-rl data verify`")
+            raise DatasetError(
+                f"{self.folder / 'zarr.json'}: the episode's attributes are damaged; run `robot-rl data verify`"
+            )
         return attributes
 
     @property
@@ -114,7 +118,9 @@ class Episode:
             is_picture = name not in self.spec.observation or self.spec.observation[name].is_image
             values = Frames(folder / "value") if is_picture else read_rows(folder / "value")
             if len(values) != len(stamps):
-                raise DatasetError(f"{folder}: {len(values)} values but {len(stamps)} stamps; run `robot-rl data verify`")
+                raise DatasetError(
+                    f"{folder}: {len(values)} values but {len(stamps)} stamps; run `robot-rl data verify`"
+                )
             self._streams[name] = Stream(name, values, stamps)
         return self._streams[name]
 

@@ -32,7 +32,9 @@ def read_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise DatasetError(f"{path} is missing; `robot-rl data verify` lists what is damaged") from None
     except (ValueError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path} is not readable JSON: {error}; `robot-rl data verify` lists what is damaged") from None
+        raise DatasetError(
+            f"{path} is not readable JSON: {error}; `robot-rl data verify` lists what is damaged"
+        ) from None
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error}") from None
     if not isinstance(data, dict):

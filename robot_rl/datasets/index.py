@@ -112,7 +112,9 @@ class Index:
                 written = 0
             if written < len(line):
                 os.ftruncate(handle, size)
-                self.damage.append("the journal could not be appended to (disk full?); it is completed when next opened")
+                self.damage.append(
+                    "the journal could not be appended to (disk full?); it is completed when next opened"
+                )
             else:
                 self._read = size + written
         finally:

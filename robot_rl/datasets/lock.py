@@ -23,7 +23,9 @@ class WriterLock:
         try:
             self._file = path.open("a+")
         except OSError as error:
-            raise DatasetError(f"{path.parent.parent} cannot be opened for writing: {error}; mode='r' reads it") from None
+            raise DatasetError(
+                f"{path.parent.parent} cannot be opened for writing: {error}; mode='r' reads it"
+            ) from None
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ class Statistics:
     """99 % quantile."""
 
 
-def statistics(values: NDArray[np.floating] | NDArray[np.integer]) -> Statistics:
+def statistics(values: NDArray[Any]) -> Statistics:
     """Statistics over the first axis of (N, ...). Raises ValueError when it is empty or not finite."""
     x = np.asarray(values, dtype=np.float64)
     if not len(x):

@@ -108,7 +108,9 @@ class EpisodeWriter:
         row = self._row(step)
         with self._lock:
             if self._last_step is not None and step.stamp <= self._last_step:
-                raise DatasetError(f"step {self.steps}: stamp {step.stamp} is not after {self._last_step}; check the clock")
+                raise DatasetError(
+                    f"step {self.steps}: stamp {step.stamp} is not after {self._last_step}; check the clock"
+                )
             self._put(("", step.stamp, row), 512)
             self._last_step = step.stamp
             self.steps += 1
@@ -156,7 +158,9 @@ class EpisodeWriter:
     def __enter__(self) -> EpisodeWriter:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._open:
             log.warning("the episode was not committed: its %d steps are discarded", self.steps)
             self.discard()

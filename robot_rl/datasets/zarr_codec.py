@@ -32,7 +32,7 @@ class ImageZarrCodec(ArrayBytesCodec):
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
         _, configuration = parse_named_configuration(data, NAME)
-        return cls(**configuration)
+        return cls(format=str(configuration["format"]), level=int(str(configuration["level"])))
 
     def to_dict(self) -> dict[str, Any]:
         return {"name": NAME, "configuration": {"format": self.format, "level": self.level}}

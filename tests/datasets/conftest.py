@@ -19,7 +19,9 @@ SPEC = Spec(
     robot="arm",
     rate=20.0,
     observation=Layout((Field("pose", (7,), "pose", unit="m"), Field("joints", (2,), "joint_position", unit="rad"))),
-    action=Layout((Field("twist", (2,), unit="m/s", low=(-1, -1), high=(1, 1)), Field("gripper", (1,), low=(0,), high=(1,)))),
+    action=Layout(
+        (Field("twist", (2,), unit="m/s", low=(-1, -1), high=(1, 1)), Field("gripper", (1,), low=(0,), high=(1,)))
+    ),
     control_mode="cartesian_velocity",
 )
 CAMERAS = {"wrist": CameraConfig("wrist", "mujoco", width=16, height=12, fps=20.0, depth=True)}
@@ -33,8 +35,8 @@ def action(t: int) -> np.ndarray:
 def step(t: int, **changes: Any) -> Step:
     """Step t of a demonstration at 20 Hz."""
     none = np.full(3, np.nan)
-    values: dict[str, Any] = dict(executed=action(t), proposed=none, human=action(t))
-    values |= dict(stamp=t * PERIOD, source=Source.HUMAN, phase=Phase.DEMONSTRATION)
+    values: dict[str, Any] = {"executed": action(t), "proposed": none, "human": action(t)}
+    values |= {"stamp": t * PERIOD, "source": Source.HUMAN, "phase": Phase.DEMONSTRATION}
     return Step(**(values | changes))
 
 

@@ -10,7 +10,6 @@ import pytest
 import zarr
 
 import robot_rl.datasets.zarr_codec  # noqa: F401  (makes zarr read our pictures)
-
 from robot_rl.datasets import Dataset, DatasetError, Phase, Sample, Source
 from robot_rl.hardware.camera import Intrinsics
 from robot_rl.spec import Field, Layout
@@ -33,7 +32,9 @@ def test_what_was_recorded_is_read_back_after_reopening(dataset: Dataset, record
     stream = first.stream("wrist")
     np.testing.assert_array_equal(stream.stamps, np.arange(6) * PERIOD)
     np.testing.assert_array_equal(stream.values[3], picture(3))
-    np.testing.assert_array_equal(first.stream("wrist_depth").values[:], np.arange(1000, 1006)[:, None, None] * np.ones((1, 12, 16)))
+    np.testing.assert_array_equal(
+        first.stream("wrist_depth").values[:], np.arange(1000, 1006)[:, None, None] * np.ones((1, 12, 16))
+    )
 
 
 def test_zarr_reads_every_array_as_we_do(dataset: Dataset, record: Record) -> None:
@@ -72,7 +73,9 @@ def test_long_streams_roll_over_to_further_files(tmp_path: Path, monkeypatch: py
         fill(writer, 30)
         writer.commit(True)
     episode = dataset[0]
-    assert (episode.folder / "steps/executed/c.7.0").exists() and (episode.folder / "streams/wrist/value/c.7.0.0.0").exists()
+    assert (episode.folder / "steps/executed/c.7.0").exists() and (
+        episode.folder / "streams/wrist/value/c.7.0.0.0"
+    ).exists()
     np.testing.assert_array_equal(episode.steps["executed"], [action(t) for t in range(30)])
     np.testing.assert_array_equal(episode.stream("wrist").values[5:9], [picture(t) for t in range(5, 9)])
     stored = zarr.open_group(episode.folder, mode="r")
@@ -209,8 +212,8 @@ def test_attributes_say_who_what_when(dataset: Dataset) -> None:
         fill(writer, 2, phase=Phase.AUTONOMOUS, source=Source.POLICY)
         writer.commit(False, policy="sha:1234", end=3 * PERIOD)
     attributes = json.loads((dataset[0].folder / "zarr.json").read_text())["attributes"]
-    expected = dict(number=0, operator="ada", seed=7, purpose="deployment", success=False, robot="arm", steps=2)
-    expected |= dict(policy="sha:1234", instruction="lift the cube")
+    expected = {"number": 0, "operator": "ada", "seed": 7, "purpose": "deployment", "success": False, "robot": "arm"}
+    expected |= {"steps": 2, "policy": "sha:1234", "instruction": "lift the cube"}
     assert {k: attributes[k] for k in expected} == expected
     assert dataset[0].end == 3 * PERIOD
     with pytest.raises(DatasetError, match="Did you mean 'deployment'"):
