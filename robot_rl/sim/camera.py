@@ -52,6 +52,13 @@ class MujocoCamera:
             time.sleep(_POLL)
         return self._take(state)
 
+    def capture(self) -> Frame:
+        """The newest state's frame, at once and whether or not a frame is due. Raises CameraError before any state."""
+        state = self._state()
+        if state is None:
+            raise CameraError(f"camera '{self._config.name}': the scene has no state yet; reset the simulation")
+        return self._take(state)
+
     def status(self) -> dict[str, Any]:
         """Frames, their rate in simulated time, and how many periods passed without a frame being asked for."""
         span = (self._last or 0) - (self._first or 0)
@@ -81,7 +88,7 @@ class MujocoCamera:
         if self._last is None:
             self._first = state.stamp
         else:
-            self._dropped += max(0, round((state.stamp - self._last) / self._period) - 1)
+            self._dropped += max(0, int((state.stamp - self._last) / self._period + 0.5) - 1)
         self._last = state.stamp
         self._frames += 1
         size = (self._config.width, self._config.height)
