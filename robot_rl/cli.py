@@ -103,12 +103,14 @@ def _run(name: str, arguments: list[str]) -> int:
     import tyro
 
     command = importlib.import_module(f"robot_rl.commands.{name}")
+    defaults = {"default": command.defaults(arguments)} if hasattr(command, "defaults") else {}
     options = tyro.cli(
         command.Options,
         args=arguments,
         prog=f"robot-rl {name}",
         description=command.__doc__,
         config=(tyro.conf.FlagCreatePairsOff,),
+        **defaults,
     )
     return int(command.run(options))
 

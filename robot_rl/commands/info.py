@@ -103,11 +103,10 @@ def _numbers(values: tuple[float, ...] | None) -> str:
 
 def _dataset(console: Console, path: Path) -> None:
     from robot_rl.datasets.dataset import Dataset
-    from robot_rl.datasets.summary import summarize
+    from robot_rl.datasets.summary import render, summarise
 
     dataset = Dataset.open(path)
-    console.print(summarize(dataset))
-    _spec(console, dataset.spec)
+    console.print(render(summarise(dataset)))
 
 
 def _policy(console: Console, name: str) -> None:

@@ -46,6 +46,6 @@ def run(options: Options) -> int:
     from robot_rl.runtime import launch
 
     if options.show_args:
-        print(launch.describe(options.name))
+        print("\n".join(a.help() for a in launch.arguments_of(options.name)))
         return 0
     return launch.launch(options.name, parse(options.arguments))

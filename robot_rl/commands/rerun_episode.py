@@ -10,6 +10,7 @@ task/reward, task/success
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -105,7 +106,7 @@ def _log_path(episode: Episode, field: Field) -> None:
     positions = episode.aligned([field.name], final=True)[field.name][:, :3]
     source = episode.steps["source"]
     borders = [0, *(np.flatnonzero(np.diff(source)) + 1), len(source)]
-    strips = [positions[a : b + 1] for a, b in zip(borders, borders[1:])]
+    strips = [positions[a : b + 1] for a, b in pairwise(borders)]
     colors = [COLORS[Source(int(source[a]))] for a in borders[:-1]]
     entity = f"scene/{field.frame or 'world'}/{field.name}_path"
     rr.log(entity, rr.LineStrips3D(strips, colors=colors), static=True)

@@ -1,0 +1,48 @@
+"""Train a policy from one or more data sets, as a recipe says; any value of the recipe can be changed here.
+
+The run lands in policies/<recipe>/checkpoints/<time>: checkpoint, curves, the resolved configuration. Ctrl-C stops
+it; the same command with --output of that folder goes on where it stopped.
+
+Examples:
+  robot-rl train --recipe flow_lift --dataset lift
+  robot-rl train --recipe flow_lift --dataset lift deployed --select rac
+  robot-rl train --recipe flow_lift --dataset lift --steps 2000 --policy.n-action-steps 4 --output runs/short
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, field, replace
+from typing import Annotated
+
+from tyro.conf import arg
+
+from robot_rl.commands.names import UsageError, existing_dataset
+from robot_rl.learn import config
+
+
+@dataclass(frozen=True)
+class Options:
+    """The recipe, and what to change in it."""
+
+    recipe: str = "flow_lift"
+    """A folder of policies/ with a train.yaml, or the path of such a file; the values below are its."""
+    config: Annotated[config.TrainConfig, arg(name="")] = field(default_factory=config.TrainConfig)
+
+
+def defaults(arguments: list[str]) -> Options:
+    """The options as the recipe named in the arguments has them. Raises TrainingError for an unknown recipe."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--recipe", default=Options.recipe)
+    recipe = parser.parse_known_args(arguments)[0].recipe
+    return Options(recipe=recipe, config=config.load(recipe))
+
+
+def run(options: Options) -> int:
+    from robot_rl.learn.train import train
+
+    if not options.config.dataset:
+        raise UsageError("no data set to learn from: add --dataset NAME; `robot-rl info` lists those there are")
+    paths = tuple(existing_dataset(str(d)) for d in options.config.dataset)
+    train(replace(options.config, dataset=paths))
+    return 0

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from robot_rl import cli
+from robot_rl.commands import deploy, launch, record
+from robot_rl.commands.names import UsageError
+from robot_rl.hardware.config import load
+from robot_rl.runtime.launch import arguments_of
+
+
+def test_arguments_are_split_at_the_first_mark() -> None:
+    assert launch.parse(("robot:=sim_lift", "path:=a:=b", "control_mode:=")) == {
+        "robot": "sim_lift",
+        "path": "a:=b",
+        "control_mode": "",
+    }
+
+
+@pytest.mark.parametrize("text", ["robot=sim_lift", ":=x", "robot"])
+def test_an_argument_of_another_form_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="name:=value"):
+        launch.parse((text,))
+
+
+@pytest.mark.parametrize(
+    ("description", "arguments"),
+    [
+        ("record", record.arguments(record.Options(device="scripted"))),
+        ("deploy", deploy.arguments(deploy.Options(checkpoint="x"), "x")),
+    ],
+)
+def test_the_commands_give_only_arguments_that_their_description_takes(
+    description: str, arguments: dict[str, str]
+) -> None:
+    known = {a.name: a for a in arguments_of(description)}
+    assert set(arguments) <= set(known)
+    for name, value in arguments.items():
+        assert not known[name].choices or value in known[name].choices, (name, value)
+
+
+def test_show_args_lists_them_and_starts_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["launch", "teleop", "--show-args"]) == 0
+    text = capsys.readouterr().out
+    assert "device:=" in text
+    assert "one of: gamepad, spacemouse, keyboard, scripted" in text
+
+
+def test_a_description_that_is_not_there_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["launch", "telop"]) == 2
+    assert "teleop" in capsys.readouterr().err
+
+
+def test_a_real_robot_is_neither_stepped_in_lockstep_nor_in_process(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = load("sim_lift").path.read_text()
+    path = tmp_path / "my_arm" / "robot.yaml"
+    path.parent.mkdir()
+    path.write_text(text.replace("robot_rl.sim.robosuite_arm:RobosuiteArm", "my_lab.arm:Arm"))
+    assert cli.main(["record", "--robot", str(path), "--device", "scripted", "--lockstep"]) == 2
+    assert "robot 'my_arm' is real" in capsys.readouterr().err
+
+
+def test_an_unknown_robot_names_the_nearest_before_anything_starts(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["record", "--robot", "sim_lfit"]) == 2
+    assert "no robot 'sim_lfit'. Did you mean 'sim_lift'?" in capsys.readouterr().err
+
+
+def test_an_unknown_policy_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["deploy", "--checkpoint", "flow_lfit"]) == 2
+    assert "no policy at 'flow_lfit'" in capsys.readouterr().err
