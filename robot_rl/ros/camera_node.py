@@ -15,9 +15,8 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import String
 
-from robot_rl import workspace
 from robot_rl.hardware.camera import CameraError, Frame, Intrinsics
-from robot_rl.hardware.config import CameraConfig, ConfigError
+from robot_rl.hardware.config import CameraConfig
 from robot_rl.ros import codecs, topics
 from robot_rl.ros.node import RobotNode, run
 
@@ -143,12 +142,7 @@ class CameraNode(RobotNode):
 
     def __init__(self) -> None:
         super().__init__("cameras")
-        names = self.list_param("cameras", "all")
-        known = self.config.cameras
-        for name in names:
-            if name != "all" and name not in known:
-                raise ConfigError(f"robot '{self.config.name}' has no camera '{name}'.{workspace.did_you_mean(name, known)}")
-        cameras = [c for n, c in known.items() if "all" in names or n in names]
+        cameras = list(self.cameras_param().values())
         rendered = [c for c in cameras if c.driver == "mujoco"]
         devices = [c for c in cameras if c.driver != "mujoco"]
         self._sources: list[SceneCameras | DeviceCameras] = []

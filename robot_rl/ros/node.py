@@ -13,7 +13,8 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from std_msgs.msg import String
 
-from robot_rl.hardware.config import ConfigError, RobotConfig, load
+from robot_rl import workspace
+from robot_rl.hardware.config import CameraConfig, ConfigError, RobotConfig, load
 from robot_rl.hardware.robot import RobotError
 from robot_rl.ros import topics
 from robot_rl.spec import SpecError
@@ -45,6 +46,15 @@ class RobotNode(Node):  # type: ignore[misc]
     def list_param(self, name: str, default: str = "") -> list[str]:
         """A comma-separated parameter."""
         return [part.strip() for part in self.param(name, default).split(",") if part.strip()]
+
+    def cameras_param(self, default: str = "all") -> dict[str, CameraConfig]:
+        """The robot's cameras that parameter `cameras` names: comma-separated, `all`, or `none`."""
+        names, known = self.list_param("cameras", default), self.config.cameras
+        for name in names:
+            if name not in known and name not in ("all", "none"):
+                near = workspace.did_you_mean(name, known)
+                raise ConfigError(f"robot '{self.config.name}' has no camera '{name}'.{near}")
+        return {n: c for n, c in known.items() if "all" in names or n in names}
 
     def publish_event(self, topic: str, **event: Any) -> None:
         """Publish a JSON event that late joiners get too."""

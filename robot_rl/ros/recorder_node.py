@@ -37,9 +37,10 @@ class RecorderNode(RobotNode):
         path = self.param("dataset", "")
         if not path:
             raise ValueError("parameter 'dataset' is empty: give the path to record to, e.g. datasets/my_task")
-        names = self.list_param("cameras", "all")
-        cameras = {n: c for n, c in self.config.cameras.items() if n in names or "all" in names}
+        cameras = self.cameras_param()
         self._recorder = Recorder(Dataset.open_or_create(path, self.spec, cameras))
+        # A camera that runs free owes the first step the frame before it; in lockstep that one is of the last episode.
+        self._before = {} if self.lockstep else {n: round(1e9 / c.fps) for n, c in cameras.items()}
         self._streams = {f.name for f in self.spec.observation.vectors} | set(cameras)
         self._depth = {n for n, c in cameras.items() if c.depth}
         self._assembler = StepAssembler(expect_outcome=self.config.simulated)
@@ -53,6 +54,7 @@ class RecorderNode(RobotNode):
             self.create_subscription(
                 Image, topics.image(name), lambda m, n=name: self._on_image(n, m), topics.stream(300)
             )
+            self._listen_for_intrinsics(name)
         for name in self._depth:
             self.create_subscription(
                 Image, topics.depth(name), lambda m, n=name: self._on_image(f"{n}_depth", m), topics.stream(300)
@@ -72,7 +74,7 @@ class RecorderNode(RobotNode):
         if self._episode is None:
             self._backlog.append((name, stamp, value))
             return
-        if stamp < self._episode["stamp"] or stamp <= last:
+        if stamp < self._episode["stamp"] - self._before.get(name, 0) or stamp <= last:
             return
         if self._end is not None and last > self._end["stamp"]:
             return
@@ -82,6 +84,15 @@ class RecorderNode(RobotNode):
 
     def _on_image(self, name: str, message: Image) -> None:
         self._on_sample(name, codecs.stamp_of(message), codecs.decode_image(message))
+
+    def _listen_for_intrinsics(self, name: str) -> None:
+        """Note a camera's intrinsics once, from its first CameraInfo."""
+
+        def on_info(message: CameraInfo) -> None:
+            self._recorder.dataset.set_intrinsics(name, codecs.decode_camera_info(message))
+            self.destroy_subscription(subscription)
+
+        subscription = self.create_subscription(CameraInfo, topics.camera_info(name), on_info, topics.stream())
 
     def _on_decision(self, message: JointState) -> None:
         decision = wire.read_decision(self.spec.action, message)
@@ -123,7 +134,8 @@ class RecorderNode(RobotNode):
         self._last_seen.clear()
         self._assembler.clear()
         attributes = {k: v for k, v in event.items() if k not in ("event", "stamp", "episode")}
-        self._recorder.begin(id=event["episode"], **attributes)
+        clock = "simulated" if self.lockstep else "system"
+        self._recorder.begin(clock=clock, **attributes)
         backlog = list(self._backlog)
         self._backlog.clear()
         for name, stamp, value in backlog:
@@ -187,7 +199,7 @@ class RecorderNode(RobotNode):
         if hasattr(self, "_recorder"):
             if self._episode is not None:
                 self._abandon("the recorder was stopped")
-            self._recorder.close()
+            self._recorder.dataset.close()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -31,7 +31,7 @@ class RobotServer(RobotNode):
             self._outcome = self.create_publisher(JointState, topics.OUTCOME, topics.stream())
             self._sim_state = self.create_publisher(JointState, topics.SIM_STATE, topics.stream())
             self._sim_model = self.create_publisher(String, topics.SIM_MODEL, topics.latched(1))
-        seed, cameras = self.param("seed", 0), self.list_param("cameras")
+        seed, cameras = self.param("seed", 0), list(self.cameras_param("none"))
         self._pace: Pace = LockstepPace(self, cameras) if self.lockstep else RealtimePace(self, seed)
         self.create_subscription(JointState, topics.COMMAND, self._on_command, topics.stream(10))
         self.on_event(topics.EPISODE_EVENT, self._on_episode_event)

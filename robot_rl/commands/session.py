@@ -1,0 +1,143 @@
+"""Run a launch description to its end and show how the episodes go.
+
+The episode manager writes one JSON line for each episode to a results file; this reads the file while the
+node graph runs in its own processes.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from robot_rl.runtime.launch import Launch
+
+
+class SessionError(RuntimeError):
+    """The node graph ended before its work was done; the message names the log to read."""
+
+
+@dataclass(frozen=True)
+class EpisodeNote:
+    """What the episode manager says of one episode."""
+
+    seed: int
+    result: str
+    """`success`, `failure` or `discarded`."""
+    steps: int
+    human_steps: int
+    interventions: int
+    number: int | None
+    """Its number in the data set, if it was recorded."""
+
+    @property
+    def success(self) -> bool:
+        return self.result == "success"
+
+
+def read_notes(path: Path) -> list[EpisodeNote]:
+    """The complete lines of a results file; a line still being written is left for the next look."""
+    if not path.is_file():
+        return []
+    text = path.read_text()
+    names = EpisodeNote.__dataclass_fields__
+    lines = text[: text.rfind("\n") + 1].splitlines()
+    return [EpisodeNote(**{k: v for k, v in json.loads(line).items() if k in names}) for line in lines]
+
+
+def progress() -> Progress:
+    """A progress bar with a count, the times and a success tally."""
+    return Progress(
+        TextColumn("{task.description:<34}"),
+        BarColumn(bar_width=28),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[tally]:<22}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+
+
+def tally(notes: list[EpisodeNote]) -> str:
+    """One phrase: successes so far, and interventions where there were any."""
+    if not notes:
+        return ""
+    text = f"{sum(n.success for n in notes)} succeeded"
+    helped = sum(n.interventions > 0 for n in notes)
+    return f"{text}, {helped} helped" if helped else text
+
+
+@dataclass
+class Session:
+    """One launch description running a set number of episodes."""
+
+    title: str
+    description: str
+    """Name of the launch description: `record` or `deploy`."""
+    arguments: Mapping[str, str]
+    episodes: int
+    folder: Path
+    """Where the results file and the nodes' logs go."""
+    environment: Mapping[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._results = self.folder / "episodes.jsonl"
+        self._results.unlink(missing_ok=True)
+        self._logs = self.folder / "log"
+        self._launch: Launch | None = None
+
+    def start(self) -> None:
+        """Start the nodes."""
+        arguments = {**self.arguments, "episodes": str(self.episodes), "results": str(self._results)}
+        self._launch = Launch(
+            self.description, arguments, log_dir=self._logs, quiet=True, environment=self.environment or {}
+        )
+        self._launch.start()
+
+    def notes(self) -> list[EpisodeNote]:
+        return read_notes(self._results)
+
+    def poll(self) -> bool:
+        """Whether the session has ended. Raises SessionError when it ended too early."""
+        if self._launch is None:
+            raise SessionError("the session was not started")
+        code = self._launch.poll()
+        if code is None:
+            return False
+        done = len(self.notes())
+        if code != 0 or done < self.episodes:
+            raise SessionError(
+                f"'{self.title}' stopped after {done} of {self.episodes} episodes (exit code {code}); "
+                f"what the nodes said is in {self._logs}"
+            )
+        return True
+
+    def stop(self) -> None:
+        """End the nodes, whatever they are doing."""
+        if self._launch is not None:
+            self._launch.shutdown()
+
+
+def run_together(sessions: list[Session]) -> list[list[EpisodeNote]]:
+    """Run sessions side by side, each in its own DDS domain, with a progress bar each. Ctrl-C stops them all."""
+    open_sessions = list(sessions)
+    try:
+        with progress() as bar:
+            rows = {id(s): bar.add_task(s.title, total=s.episodes, tally="") for s in sessions}
+            for session in sessions:
+                session.start()
+            while open_sessions:
+                for session in list(open_sessions):
+                    if session.poll():
+                        open_sessions.remove(session)
+                    notes = session.notes()
+                    bar.update(rows[id(session)], completed=len(notes), tally=tally(notes))
+                time.sleep(0.2)
+    finally:
+        for session in sessions:
+            session.stop()
+    return [session.notes() for session in sessions]
