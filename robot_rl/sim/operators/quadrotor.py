@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from robot_rl.control import poses
 from robot_rl.hardware.config import ConfigError, RobotConfig
 from robot_rl.hardware.human import AXES, DeviceInput
 from robot_rl.hardware.robot import Reading
@@ -98,7 +99,7 @@ class QuadrotorPilot:
         pilot, dt = self._pilot, self._period
         away = math.hypot(*(goal[:2] - pose[:2]))
         bearing = math.atan2(goal[1] - pose[1], goal[0] - pose[0])
-        turn = math.remainder(bearing - _yaw(pose), 2.0 * math.pi) if away > 0.5 else 0.0
+        turn = float(poses.wrap(bearing - poses.yaw(pose[3:]))) if away > 0.5 else 0.0
         wanted = pilot.gain * np.array([*(goal - pose[:3]), turn]) / self._full
         wanted *= min(1.0, self._share / max(float(np.abs(wanted[:3]).max()), 1e-9))
         keep = math.exp(-dt / pilot.noise_time)
@@ -127,9 +128,3 @@ def _full_stick(config: RobotConfig, axis: str) -> float:
     layout = config.spec.action
     scale = config.teleop.get("scale", {}).get(label, layout.high[layout.labels.index(label)])
     return float(scale)
-
-
-def _yaw(pose: Array) -> float:
-    """Heading of body x [rad] of a pose (7,)."""
-    x, y, z, w = pose[3:]
-    return math.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
