@@ -69,8 +69,9 @@ class PairedComparison:
     """Of the exact two-sided McNemar test: how likely so uneven a split is if neither is better."""
 
     def __str__(self) -> str:
+        points = "{:+.0f} points [{:+.0f}, {:+.0f}]".format(*(100 * x for x in (self.difference, self.low, self.high)))
         return (
-            f"{100 * self.difference:+.0f} points [{100 * self.low:+.0f}, {100 * self.high:+.0f}], p = {self.p_value:.2g}"
+            f"{points}, p = {self.p_value:.2g}"
             f" ({self.only_second} states won, {self.only_first} lost, {self.both + self.neither} alike)"
         )
 
@@ -106,7 +107,7 @@ def _newcombe(both: int, only_first: int, only_second: int, neither: int) -> tup
     first, second = wilson(both + only_first, n), wilson(both + only_second, n)
     d = second.rate - first.rate
     margins = math.sqrt(first.successes * (n - first.successes) * second.successes * (n - second.successes))
-    excess = both * neither - only_first * only_second
+    excess = float(both * neither - only_first * only_second)
     if excess > 0:
         excess = max(excess - n / 2, 0)  # continuity correction
     phi = excess / margins if margins else 0.0

@@ -1,0 +1,123 @@
+"""The configuration of one training run, from a recipe's train.yaml and the command line."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from robot_rl import workspace
+from robot_rl.policies.config import PolicyConfig, from_mapping
+
+
+class TrainingError(RuntimeError):
+    """Training cannot start or go on; the message says why, with the figures."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Offline training of a chunk policy by imitation."""
+
+    dataset: tuple[Path, ...] = ()
+    """Data sets to learn from; several are joined and must have the same spec."""
+    policy: PolicyConfig = field(default_factory=PolicyConfig)
+    name: str = "flow"
+    """The recipe: runs land in policies/<name>/checkpoints/<time>."""
+    output: Path | None = None
+    """Directory of this run; by default a new one under the recipe. An interrupted run there is continued."""
+    select: Literal["all", "successful", "human", "rac"] = "rac"
+    """Which steps are imitated. `all`; `successful`: of successful episodes; `human`: what a human did;
+    `rac`: demonstrations, recoveries and corrections, and the robot's own steps where it succeeded untouched."""
+    steps: int = 8000
+    """Optimiser steps."""
+    batch: int = 256
+    lr: float = 1e-3
+    """Peak learning rate of AdamW, after the warm-up and before the cosine decay to zero."""
+    warmup: int = 300
+    """Steps in which the learning rate rises linearly."""
+    weight_decay: float = 1e-6
+    clip: float = 1.0
+    """Largest norm of the gradient."""
+    ema_power: float = 0.75
+    ema_maximum: float = 0.999
+    """Decay of the averaged weights, the ones that are deployed: 1 - (1 + step)^-power, at most this."""
+    holdout: float = 0.1
+    """Share of episodes kept out of training, for the held-out loss."""
+    seed: int = 0
+    device: str = "auto"
+    """`auto`, `cpu`, `cuda` or `cuda:<n>`."""
+    threads: int = 1
+    """CPU threads; more than one slows down networks of this size."""
+    log_every: int = 50
+    """Steps between points of the curves."""
+    save_every: int = 1000
+    """Steps between checkpoints, each with a held-out loss."""
+    divergence: float = 10.0
+    """Stop when the smoothed loss exceeds its best by this factor."""
+
+    def __post_init__(self) -> None:
+        given: Any = self.dataset
+        several = (given,) if isinstance(given, str | Path) else given
+        object.__setattr__(self, "dataset", tuple(Path(d) for d in several))
+        if self.output is not None:
+            object.__setattr__(self, "output", Path(self.output))
+        for key in ("steps", "batch", "log_every", "save_every", "threads"):
+            if getattr(self, key) < 1:
+                raise TrainingError(f"{key} is {getattr(self, key)}; it must be at least 1")
+        if not 0 <= self.holdout < 1:
+            raise TrainingError(f"holdout is {self.holdout}; it must lie in [0, 1)")
+        if self.lr <= 0 or self.clip <= 0:
+            raise TrainingError(f"lr is {self.lr} and clip {self.clip}; both must be positive")
+
+    def directory(self) -> Path:
+        """Where this run is kept: `output`, or a new directory named after the time."""
+        if self.output is not None:
+            return self.output
+        stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+        return workspace.root() / "policies" / self.name / "checkpoints" / stamp
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON- and YAML-ready form; `from_dict` reads it back."""
+        out = dataclasses.asdict(self) | {"policy": self.policy.to_dict(), "dataset": [str(d) for d in self.dataset]}
+        return out | {"output": None if self.output is None else str(self.output)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> TrainConfig:
+        """Read a recipe. Raises TrainingError on an unknown key or value, naming the nearest."""
+        options = dict(data)
+        try:
+            if "policy" in options:
+                options["policy"] = PolicyConfig.from_dict(options["policy"])
+            return from_mapping(cls, options, "train")
+        except (TypeError, ValueError) as error:
+            raise TrainingError(str(error)) from None
+
+
+def load(recipe: str | Path) -> TrainConfig:
+    """The configuration in a recipe's file (`policies/flow_lift/train.yaml`) or of that recipe by name (`flow_lift`).
+
+    Raises:
+        TrainingError: no such recipe, or it does not hold; the message names the file.
+    """
+    path = Path(recipe)
+    if path.suffix not in (".yaml", ".yml"):
+        found = workspace.find("policies", str(recipe), "train.yaml")
+        if found is None:
+            known = workspace.names("policies", "train.yaml")
+            raise TrainingError(f"no recipe '{recipe}'.{workspace.did_you_mean(str(recipe), known)}")
+        path = found
+    try:
+        data = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise TrainingError(f"{path}: not readable: {error}") from None
+    if not isinstance(data, dict):
+        raise TrainingError(f"{path}: a mapping was expected, got {type(data).__name__}")
+    try:
+        return TrainConfig.from_dict({"name": path.parent.name, **data})
+    except TrainingError as error:
+        raise TrainingError(f"{path}: {error}") from None

@@ -1,0 +1,199 @@
+import json
+import math
+import os
+import signal
+
+import numpy as np
+import pytest
+import torch
+
+from robot_rl.datasets.errors import DatasetError
+from robot_rl.learn import config as training_config
+from robot_rl.learn import train as training
+from robot_rl.learn.config import TrainConfig, TrainingError
+from robot_rl.learn.data import split
+from robot_rl.learn.train import Divergence, train
+from robot_rl.learn.trainer import Trainer, learning_rate
+from robot_rl.policies import checkpoint
+from robot_rl.policies.execution import ChunkExecutor
+
+
+def weights(path):
+    return checkpoint.load(path).state_dict()
+
+
+def test_a_trained_chunk_begins_at_the_newest_observation(make_dataset, small, known_action):
+    """The action of step t is sin(0.3 t), so a chunk shifted by one step is off by 0.2 in the mean square root."""
+    config = small(make_dataset(4), steps=700, batch=128, lr=3e-3, save_every=700)
+    policy = checkpoint.load(train(config, progress=False).checkpoint)
+    policy.reset(seed=0)
+    at = np.arange(3, 30)
+    quiet = np.zeros((2, 2))
+    chunks = [policy.predict({"clock": np.array([[t - 1.0], [t]]), "distraction": quiet})[:, 0] for t in at]
+
+    def error(shift):
+        truth = [[known_action(t + k + shift) for k in range(6)] for t in at]
+        return np.sqrt(np.mean(np.square(np.array(chunks) - truth)))
+
+    assert error(0) < 0.12
+    assert min(error(-1), error(1)) > 0.18
+
+    executor = ChunkExecutor(policy)
+    executor.reset(seed=1)
+    played = [executor.act({"clock": np.array([float(t)]), "distraction": np.zeros(2)}).item() for t in range(30)]
+    assert np.sqrt(np.mean(np.square(np.array(played) - [known_action(t) for t in range(30)]))) < 0.12
+
+
+def test_a_run_leaves_curves_configuration_and_a_checkpoint_that_names_its_data(make_dataset, small):
+    path = make_dataset(5)
+    config = small(path, holdout=0.2)
+    result = train(config, progress=False)
+    assert training_config.load(result.directory / "train.yaml") == config
+    curves = json.loads((result.directory / "curves.json").read_text())
+    assert [s for s, _ in curves["loss"]] == [10, 20, 30, 40, 50, 60]
+    assert [s for s, _ in curves["holdout_loss"]] == [20, 40, 60]
+    assert list((result.directory / "tensorboard").iterdir())
+    card = checkpoint.read_card(result.checkpoint)
+    assert card.dataset["episodes"] == 4 and card.dataset["held_out_episodes"] == 1
+    assert card.dataset["steps"] == result.windows == 4 * 40
+    assert card.training["step"] == 60 and card.training["loss"] == result.loss == curves["loss"][-1][1]
+    assert curves["loss"][-1][1] < curves["loss"][0][1]
+    assert not (result.directory / "state").exists()
+
+
+def test_an_interrupted_run_ends_with_the_very_weights_of_an_uninterrupted_one(
+    make_dataset, small, tmp_path, monkeypatch
+):
+    path = make_dataset(3)
+    whole = train(small(path, output=tmp_path / "whole"), progress=False)
+
+    update = Trainer.update
+
+    def interrupted_update(self):
+        out = update(self)
+        if self.step == 33:
+            os.kill(os.getpid(), signal.SIGINT)
+        return out
+
+    config = small(path, output=tmp_path / "halves")
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "update", interrupted_update)
+        with pytest.raises(KeyboardInterrupt):
+            train(config, progress=False)
+    halves = train(config, progress=False)
+    a, b = weights(whole.checkpoint), weights(halves.checkpoint)
+    assert all(torch.equal(a[k], b[k]) for k in a)
+    one, other = ((r.directory / "curves.json").read_text() for r in (whole, halves))
+    assert json.loads(one)["loss"] == json.loads(other)["loss"]
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint_to_the_same_weights(make_dataset, small, tmp_path, monkeypatch):
+    path = make_dataset(3)
+    whole = train(small(path, output=tmp_path / "whole"), progress=False)
+
+    def die(self, loss, norm):
+        if self.trainer.step == 47:
+            raise SystemExit
+        account(self, loss, norm)
+
+    account = training._Run.account
+    config = small(path, output=tmp_path / "killed")
+    with monkeypatch.context() as patch:
+        patch.setattr(training._Run, "account", die)
+        with pytest.raises(SystemExit):
+            train(config, progress=False)
+    a, b = weights(whole.checkpoint), weights(train(config, progress=False).checkpoint)
+    assert all(torch.equal(a[k], b[k]) for k in a)
+
+
+def test_an_unfinished_run_with_other_settings_is_not_overwritten(make_dataset, small, monkeypatch):
+    path = make_dataset(3)
+    with monkeypatch.context() as patch:
+        patch.setattr(training._Run, "finish", lambda self: None)
+        train(small(path), progress=False)
+    with pytest.raises(TrainingError, match=r"another configuration lies there: lr was 0\.001, now 0\.5"):
+        train(small(path, lr=0.5), progress=False)
+
+
+def test_what_is_deployed_are_the_averaged_weights(make_dataset, small):
+    result = train(small(make_dataset(2), ema_maximum=0.0, steps=20), progress=False)
+    unaveraged = weights(result.checkpoint)
+    averaged = weights(train(small(make_dataset(2, "again"), steps=20), progress=False).checkpoint)
+    assert any(not torch.equal(unaveraged[k], averaged[k]) for k in averaged)
+
+
+def test_not_a_number_in_the_data_names_episode_and_step(make_dataset, small):
+    with pytest.raises(DatasetError, match="episode 2, step 7: 'clock' is not finite"):
+        train(small(make_dataset(3, bad=("clock", 7))), progress=False)
+
+
+def test_unusable_settings_are_refused_by_name(make_dataset, small):
+    path = make_dataset(2)
+    with pytest.raises(TrainingError, match="no data set"):
+        train(TrainConfig(), progress=False)
+    policy = small(path).policy.__class__(observation=("clokc",))
+    with pytest.raises(TrainingError, match=r"no observation 'clokc'\. Did you mean 'clock'"):
+        train(small(path, policy=policy), progress=False)
+    with pytest.raises(TrainingError, match="batch is 0"):
+        small(path, batch=0)
+
+
+def test_divergence_is_noticed_and_dated():
+    watch = Divergence(factor=10.0, warmup=5)
+    for step in range(1, 101):
+        watch.check(step, 1.0, 1.0)
+    with pytest.raises(TrainingError, match=r"10 times its best, 1; it began to rise after step") as caught:
+        for step in range(101, 400):
+            watch.check(step, 1.0 * 1.1 ** (step - 100), 1.0)
+    assert "step 100" in str(caught.value) or "step 5" in str(caught.value)
+    with pytest.raises(TrainingError, match="step 3: loss nan"):
+        Divergence(10.0, 5).check(3, math.nan, 1.0)
+    with pytest.raises(TrainingError, match="gradient norm inf"):
+        Divergence(10.0, 5).check(3, 1.0, math.inf)
+
+
+def test_a_diverged_run_keeps_its_last_good_checkpoint(make_dataset, small, monkeypatch):
+    update = Trainer.update
+
+    def exploding(self):
+        loss, norm = update(self)
+        return (math.nan if self.step == 45 else loss), norm
+
+    monkeypatch.setattr(Trainer, "update", exploding)
+    config = small(make_dataset(2))
+    with pytest.raises(TrainingError, match=r"diverged at step 45: loss nan.*is from before"):
+        train(config, progress=False)
+    assert checkpoint.read_card(config.output).training["step"] == 40
+
+
+def test_learning_rate_warms_up_and_falls_along_a_cosine():
+    config = TrainConfig(lr=1.0, warmup=10, steps=110)
+    assert learning_rate(0, config) == pytest.approx(0.1)
+    assert learning_rate(9, config) == pytest.approx(1.0)
+    assert learning_rate(60, config) == pytest.approx(0.5)
+    assert learning_rate(110, config) == pytest.approx(0.0)
+
+
+def test_a_recipe_is_read_strictly(tmp_path):
+    recipe = tmp_path / "train.yaml"
+    recipe.write_text("steps: 5\npolicy: {horizon: 8, n_action_steps: 4, head: {name: flow, width: 32}}\n")
+    config = training_config.load(recipe)
+    assert (config.steps, config.policy.horizon, config.policy.head.width) == (5, 8, 32)
+    recipe.write_text("stesp: 5\n")
+    with pytest.raises(TrainingError, match=r"train\.yaml: train: unknown key 'stesp'\. Did you mean 'steps'"):
+        training_config.load(recipe)
+    with pytest.raises(TrainingError, match="no recipe 'flow_lfit'"):
+        training_config.load("flow_lfit")
+
+
+def test_held_out_episodes_stay_held_out_as_the_data_grows():
+    class Stub:
+        def __init__(self, i):
+            self.attributes = {"id": f"episode-{i}"}
+
+    small_set, large_set = [Stub(i) for i in range(40)], [Stub(i) for i in range(50)]
+    _, held = split(small_set, 0.1, seed=0)
+    train_again, held_again = split(large_set, 0.1, seed=0)
+    ids = {e.attributes["id"] for e in held_again}
+    assert len(held) == 4 and len(held_again) == 5 and len(train_again) == 45
+    assert sum(e.attributes["id"] in ids for e in held) >= 3
