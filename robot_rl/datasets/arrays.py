@@ -100,7 +100,7 @@ class FrameWriter:
         self._hashes: dict[Path, str] = {}
         self._places: list[tuple[int, int]] = []
         self._file: HashedFile | None = None
-        self._sizes = (folder / SIZES_FILE).open("xb")
+        self._sizes = HashedFile(folder / SIZES_FILE)
 
     def append(self, frame: NDArray[Any]) -> None:
         """Encode and append one frame."""
@@ -126,8 +126,6 @@ class FrameWriter:
         """Make it a complete Zarr array; returns the SHA-256 of each of its files."""
         per_shard = FRAMES_PER_SHARD if self.length > FRAMES_PER_SHARD else max(1, self.length)
         self._close(per_shard)
-        self._sizes.close()
-        (self.folder / SIZES_FILE).unlink()
         sharding = {
             "name": "sharding_indexed",
             "configuration": {
@@ -138,11 +136,14 @@ class FrameWriter:
             },
         }
         meta = _metadata((self.length, *self.shape), (per_shard, *self.shape), self.dtype, [sharding])
-        return self._hashes | _write_metadata(self.folder, meta)
+        hashes = self._hashes | _write_metadata(self.folder, meta)
+        self._sizes.close()
+        (self.folder / SIZES_FILE).unlink()
+        return hashes
 
     def abandon(self) -> None:
         """Let go of the files as they are."""
-        self._sizes.close()
+        self._sizes.abandon()
         if self._file is not None:
             self._file.abandon()
 

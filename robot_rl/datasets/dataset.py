@@ -92,6 +92,7 @@ class Dataset(Sequence[Episode]):
         """How the pictures of each picture stream are stored."""
         self._lock = WriterLock(self._hidden / "lock") if mode == "a" else None
         self._commit_lock = threading.Lock()
+        self._recording: set[Path] = set()
         self.journal = Index(self._hidden / "journal.jsonl", path / "episodes")
         for line in self.journal.damage:
             log.warning("%s: %s", path, line)
@@ -189,8 +190,13 @@ class Dataset(Sequence[Episode]):
             raise IndexError(f"episode {index}: {self.path} holds {len(self)}")
         return self._episode(self._numbers[index])
 
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The numbers of the episodes, in order; a number stays with its episode when others are deleted."""
+        return tuple(self._numbers)
+
     def episode(self, number: int) -> Episode:
-        """The episode of that number (which stays its own when others are deleted)."""
+        """The episode of that number. Raises DatasetError when there is none."""
         if number not in self.journal.entries:
             raise DatasetError(f"{self.path} has no episode {number}; it holds {len(self)}")
         return self._episode(number)
@@ -200,9 +206,10 @@ class Dataset(Sequence[Episode]):
         return iter(self)
 
     def unfinished(self) -> list[Path]:
-        """Folders of the episodes that are being recorded, or were when a process died."""
+        """Folders of episodes whose process died, or that another process is recording now."""
         incoming = self._hidden / "incoming"
-        return sorted(p for p in incoming.iterdir() if p.is_dir()) if incoming.is_dir() else []
+        found = (p for p in incoming.iterdir() if p.is_dir()) if incoming.is_dir() else ()
+        return sorted(p for p in found if p not in self._recording)
 
     def refresh(self) -> None:
         """Take in what another process has committed since."""
@@ -232,6 +239,7 @@ class Dataset(Sequence[Episode]):
             "started": datetime.now(UTC).isoformat(timespec="milliseconds"),
         }
         folder = self._hidden / "incoming" / begun["id"]
+        self._recording.add(folder)
         return EpisodeWriter(folder, self.fields, self.codecs, self.spec.action.size, begun, self._put_in_place)
 
     def set_intrinsics(self, camera: str, intrinsics: Intrinsics) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from robot_rl.datasets.arrays import FrameWriter, RowWriter
 from robot_rl.datasets.codecs import ImageCodec
-from robot_rl.datasets.files import write_group
+from robot_rl.datasets.files import sha256, write_group
 from robot_rl.datasets.record import STEP_DTYPES
 from robot_rl.spec import Field
 
@@ -65,7 +65,8 @@ class EpisodeFiles:
 
     def finish(self) -> dict[str, str]:
         """Complete every array; returns the SHA-256 of each file by its path within the episode."""
-        hashes: dict[Path, str] = {}
+        groups = ["steps", "streams", *(f"streams/{name}" for name in self._values)]
+        hashes = {path: sha256(path) for path in (self.folder / g / "zarr.json" for g in groups)}
         for array in self._arrays():
             hashes |= array.finish()
         return {path.relative_to(self.folder).as_posix(): digest for path, digest in hashes.items()}

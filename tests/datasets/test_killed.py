@@ -26,15 +26,16 @@ def content(episode: Episode) -> str:
 
 
 def record_and_kill(path: Path, delay: float) -> dict[int, str]:
-    """Run a recorder, kill it `delay` seconds after it is ready; what it said it committed."""
+    """Run a recorder, kill it `delay` seconds after its first commit; what it said it committed."""
     process = subprocess.Popen([sys.executable, str(RECORDER), str(path)], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        first = process.stdout.readline()
         time.sleep(delay)
     finally:
         process.send_signal(signal.SIGKILL)
         out, _ = process.communicate()
-    lines = [line.split() for line in out.splitlines(keepends=True) if line.endswith("\n")]
+    lines = [line.split() for line in (first + out).splitlines(keepends=True) if line.endswith("\n")]
     return {int(number): digest for number, digest in lines}
 
 
@@ -52,7 +53,7 @@ def check(dataset: Dataset, path: Path, delays: list[float]) -> None:
         for number in numbers:
             found = content(after.episode(number))
             assert committed.setdefault(number, found) == found
-    assert len(committed) > len(delays)
+    assert len(committed) >= len(delays)
 
 
 def test_killed_at_random_moments_no_committed_episode_is_lost_or_changed(dataset: Dataset) -> None:
