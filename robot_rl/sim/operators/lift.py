@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from robot_rl.hardware.config import ConfigError, RobotConfig
 from robot_rl.hardware.human import AXES, DeviceInput
@@ -14,6 +15,8 @@ from robot_rl.sim.operators.lift_hand import Hand, Skill
 from robot_rl.sim.operators.lift_view import OPEN, View
 from robot_rl.sim.operators.lift_watch import Attention, Watch
 from robot_rl.workspace import did_you_mean
+
+Array = NDArray[np.float64]
 
 QUALITIES = {
     "expert": Skill(),
@@ -34,6 +37,32 @@ class Recovery:
     """[s]"""
     longest: float = 3.0
     """[s]"""
+    still: float = 0.5
+    """The gripper has not moved by `moved` for this long [s]: there is nothing left to undo."""
+    moved: float = 0.005
+    """[m]"""
+
+
+class _Rewind:
+    """One press of the rewind button: tells when to let go."""
+
+    def __init__(self, recovery: Recovery, period: float) -> None:
+        self._recovery, self._period = recovery, period
+        self._elapsed = 0.0
+        self._still = 0.0
+        self._place: Array | None = None
+
+    def done(self, view: View) -> bool:
+        """Called once every `period` [s] while the button is held."""
+        rules = self._recovery
+        self._elapsed += self._period
+        self._still += self._period
+        if self._place is None or math.dist(view.gripper, self._place) > rules.moved:
+            self._place, self._still = view.gripper, 0.0
+        familiar = view.above > rules.height and view.opening > OPEN
+        return (
+            self._elapsed > rules.longest or self._still > rules.still or (familiar and self._elapsed > rules.shortest)
+        )
 
 
 class LiftOperator:
@@ -78,7 +107,7 @@ class LiftOperator:
         rng = np.random.default_rng(self._seed if seed is None else seed)
         self._hand = Hand(self._skill, self._full, self._period, rng)
         self._watch = Watch(self._attention, self._period)
-        self._rewinding: float | None = None
+        self._rewind: _Rewind | None = None
         self._correcting = False
         self.reason = ""
         """Why the operator has stepped in; empty while it has not."""
@@ -95,18 +124,14 @@ class LiftOperator:
 
     def _observe(self, view: View) -> frozenset[str]:
         """The buttons of one who watches: none, then rewind, and in the end the clutch."""
-        if self._rewinding is None:
+        if self._rewind is None:
             self.reason = self._watch.worry(view)
             if not self.reason:
                 return frozenset()
-            self._rewinding = 0.0
+            self._rewind = _Rewind(self._recovery, self._period)
             self._hand.careful()
-        self._rewinding += self._period
-        familiar = view.above > self._recovery.height and view.opening > OPEN
-        if self._rewinding > self._recovery.longest or (familiar and self._rewinding > self._recovery.shortest):
-            self._correcting = True
-            return frozenset({"clutch", "open"})
-        return frozenset({"rewind"})
+        self._correcting = self._rewind.done(view)
+        return frozenset({"clutch", "open"} if self._correcting else {"rewind"})
 
 
 def _full_axis(config: RobotConfig, axis: str) -> float:

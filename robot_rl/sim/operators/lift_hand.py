@@ -48,6 +48,7 @@ class _Geometry:
 
 
 _GEOMETRY = _Geometry()
+_UP = np.array([0.0, 0.0, 1.0])
 
 
 class Hand:
@@ -86,14 +87,14 @@ class Hand:
 
     def _approach(self, view: View) -> tuple[Array, str]:
         """Down a funnel onto the cube: the nearer to its axis, the lower."""
-        aim = view.object + [0.0, 0.0, self._grasp_height]
+        aim = view.object + self._grasp_height * _UP
         over = min(_GEOMETRY.hover, _GEOMETRY.funnel * max(0.0, view.beside - _GEOMETRY.aligned))
         aligned = view.beside < 1.5 * _GEOMETRY.aligned and abs(view.turn) < _GEOMETRY.turned
         if abs(view.turn) >= _GEOMETRY.turned:
             over = max(over, 0.04)
         if aligned and abs(aim[2] - view.gripper[2]) < _GEOMETRY.aligned and view.opening > OPEN:
             self._stage, self._closing = self._close, 0.0
-        return self._towards(view, aim + [0.0, 0.0, over]), "open"
+        return self._towards(view, aim + over * _UP), "open"
 
     def _close(self, view: View) -> tuple[Array, str]:
         """Hold still until the fingers have come to rest, then see what they hold."""

@@ -1,0 +1,1 @@
+"""Scripted people: they see a reading and move an input device, in place of a person."""
