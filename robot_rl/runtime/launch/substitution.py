@@ -70,6 +70,8 @@ class _Parser:
         if character == "\\" and self.at + 1 < len(self.text):
             self.at += 1
             character = self.text[self.at]
+            if quoting and character == " ":
+                raise LaunchError("a space cannot be escaped within an argument: quote the argument")
         elif quoting and character in "'\"(":
             raise LaunchError(f"a {character} in the middle of an argument: write \\{character}, or quote the argument")
         self.at += 1
@@ -177,6 +179,10 @@ def _call(call: Call, scope: Scope) -> str:
             f"substitution '$({call.function} ...)' is not read here.{did_you_mean(call.function, _FUNCTIONS)}"
         )
     counts, meaning = _FUNCTIONS[call.function]
+    if "equals" in call.function and () in call.arguments:
+        raise LaunchError(
+            "ROS 2 reads '' in $(equals ...) as the text '[]', so compare with a letter before both: $(equals x... x)"
+        )
     if len(call.arguments) not in counts:
         wanted = " or ".join(str(n) for n in counts)
         raise LaunchError(f"'$({call.function} ...)' takes {wanted} argument(s), not {len(call.arguments)}")
