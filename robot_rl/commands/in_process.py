@@ -1,0 +1,188 @@
+"""Episodes of a simulated robot in this one process, without ROS: the same arbiter, loop and recorder as the nodes."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.progress import Progress
+
+from robot_rl.commands.names import UsageError
+from robot_rl.commands.session import progress
+from robot_rl.extras import require
+from robot_rl.hardware import config
+from robot_rl.hardware.camera import Camera
+from robot_rl.hardware.human import Operator
+from robot_rl.hardware.robot import Robot, Simulated
+from robot_rl.hardware.teleop import Teleop
+from robot_rl.runtime.arbiter import Arbiter
+from robot_rl.runtime.episodes import EpisodeMachine, EpisodeRules
+from robot_rl.runtime.loop import EpisodeResult, Executor, run_episode
+from robot_rl.workspace import did_you_mean
+
+
+@dataclass(frozen=True)
+class Job:
+    """Which episodes to run."""
+
+    robot: config.RobotConfig
+    purpose: Literal["demonstration", "deployment"]
+    episodes: int
+    """0 goes on until Ctrl-C."""
+    seed: int
+    """Of the first initial state; each episode's is one higher."""
+    cameras: str = "none"
+    """Names separated by commas, `all` or `none`."""
+    dataset: Path | None = None
+    """Where to record; None records nothing."""
+    quality: str | None = "mixed"
+    """Of the scripted operator; None for no operator."""
+    max_steps: int = 0
+    """0 takes the task's horizon."""
+    checkpoint: Path | None = None
+    """The policy that acts; None for none."""
+    policy_device: str = "cpu"
+
+
+def run_job(job: Job) -> int:
+    """Run the episodes with a progress bar, and say how they went. Returns 0.
+
+    Raises:
+        UsageError, ConfigError, CheckpointError, DatasetError: a part does not fit; nothing has moved.
+    """
+    results = []
+    with progress() as bar:
+        row = bar.add_task(f"{job.purpose} on {job.robot.name}", total=job.episodes or None, tally="")
+        for result in episodes(job):
+            results.append(result)
+            _show(bar, row, results)
+    succeeded = sum(r.success for r in results)
+    kept = f"; recorded to {job.dataset}" if job.dataset else ""
+    print(f"{succeeded} of {len(results)} episodes succeeded{kept}")
+    return 0
+
+
+def episodes(job: Job) -> Iterator[EpisodeResult]:
+    """Run one episode after another; what was made for them is released at the end."""
+    require("sim")
+    executor = _executor(job)
+    operator = make_operator(job.robot, job.quality) if job.quality is not None else None
+    with ExitStack() as stack:
+        robot = config.make(job.robot)
+        stack.callback(robot.close)
+        cameras = stack.enter_context(simulated_cameras(job.robot, robot, camera_names(job.robot, job.cameras)))
+        recorder = None
+        if job.dataset is not None:
+            recorder = stack.enter_context(_recorder(job, [job.robot.cameras[n] for n in cameras]))
+        arbiter = Arbiter.from_config(job.robot)
+        machine = EpisodeMachine(rules(job.robot, job.max_steps))
+        for count in itertools.count() if job.episodes == 0 else range(job.episodes):
+            yield run_episode(
+                robot,
+                arbiter,
+                machine,
+                executor=executor,
+                operator=operator,
+                teleop=Teleop(job.robot.spec, job.robot.teleop) if operator else None,
+                recorder=recorder,
+                cameras=cameras,
+                seed=job.seed + count,
+                purpose=job.purpose,
+                attributes=_attributes(job),
+            )
+
+
+def rules(robot: config.RobotConfig, max_steps: int = 0) -> EpisodeRules:
+    """When an episode of the robot's task ends; `max_steps` replaces the task's horizon unless it is 0."""
+    task = robot.task
+    limit = max_steps or int(task.get("horizon", 0)) or None
+    return EpisodeRules(max_steps=limit, success_hold=int(task.get("success_hold", 1)))
+
+
+def make_operator(robot: config.RobotConfig, quality: str = "mixed") -> Operator:
+    """The scripted operator that robot.yaml names. Raises ConfigError when it names none."""
+    module, _, name = str(robot.task.get("operator", "")).partition(":")
+    if not name:
+        raise config.ConfigError(f"{robot.path}: task.operator is missing, so nobody can drive '{robot.name}'")
+    operator: Operator = getattr(importlib.import_module(module), name)(robot, quality=quality)
+    return operator
+
+
+def camera_names(robot: config.RobotConfig, wanted: str) -> list[str]:
+    """`all`, `none` or names separated by commas. Raises UsageError for a camera that the robot does not have."""
+    if wanted in ("all", "none"):
+        return list(robot.cameras) if wanted == "all" else []
+    names = [n.strip() for n in wanted.split(",") if n.strip()]
+    for name in names:
+        if name not in robot.cameras:
+            raise UsageError(f"robot '{robot.name}' has no camera '{name}'.{did_you_mean(name, robot.cameras)}")
+    return names
+
+
+@contextmanager
+def simulated_cameras(setup: config.RobotConfig, robot: Robot, names: list[str]) -> Iterator[Mapping[str, Camera]]:
+    """Open cameras in the robot's scene, one renderer for all of them."""
+    if not names:
+        yield {}
+        return
+    from robot_rl.sim.camera import MujocoCamera
+    from robot_rl.sim.renderer import SceneRenderer
+
+    if not isinstance(robot, Simulated):
+        raise UsageError(f"robot '{setup.name}' is not simulated: its cameras cannot be rendered")
+    renderer = SceneRenderer(robot.scene_xml())
+    try:
+        cameras = {n: MujocoCamera(setup.cameras[n], renderer, robot.scene_state) for n in names}
+        for camera in cameras.values():
+            camera.open()
+        yield cameras
+    finally:
+        renderer.close()
+
+
+@contextmanager
+def _recorder(job: Job, cameras: list[config.CameraConfig]) -> Iterator[Any]:
+    from robot_rl.datasets.dataset import Dataset
+    from robot_rl.runtime.recorder import Recorder
+
+    if job.dataset is None:
+        raise UsageError("no data set to record to")
+    job.dataset.parent.mkdir(parents=True, exist_ok=True)
+    with Dataset.open_or_create(job.dataset, job.robot.spec, {c.name: c for c in cameras}) as dataset:
+        yield Recorder(dataset)
+
+
+def _executor(job: Job) -> Executor | None:
+    """The policy's chunk executor. Raises UsageError, naming each difference, when it does not fit the robot."""
+    if job.checkpoint is None:
+        return None
+    from robot_rl.policies import checkpoint
+    from robot_rl.policies.execution import ChunkExecutor
+
+    policy = checkpoint.load(job.checkpoint, job.policy_device)
+    if differences := checkpoint.check_fits(policy, job.robot.spec, job.robot.cameras):
+        lines = "\n  ".join(differences)
+        raise UsageError(f"{job.checkpoint} does not fit robot '{job.robot.name}' (first: policy):\n  {lines}")
+    executor: Executor = ChunkExecutor(policy)
+    return executor
+
+
+def _attributes(job: Job) -> dict[str, Any]:
+    out: dict[str, Any] = {"instruction": str(job.robot.task.get("instruction", "")), "clock": "simulated"}
+    if job.quality is not None:
+        out["operator"] = f"scripted:{job.quality}"
+    if job.checkpoint is not None:
+        out["policy"] = str(job.checkpoint)
+    return out
+
+
+def _show(bar: Progress, row: Any, results: list[EpisodeResult]) -> None:
+    succeeded = sum(r.success for r in results)
+    helped = sum(r.ending.interventions > 0 for r in results)
+    tally = f"{succeeded} succeeded" + (f", {helped} helped" if helped else "")
+    bar.update(row, completed=len(results), tally=tally)

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robot_rl import cli
+from robot_rl.datasets.dataset import Dataset
+from robot_rl.datasets.record import Source
+
+pytest.importorskip("robosuite")
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two demonstrations of Lift by the scripted operator, recorded by the real command."""
+    path = tmp_path_factory.mktemp("data") / "lift"
+    command = ["record", "--device", "scripted", "--in-process", "--cameras", "none", "--max-steps", "60"]
+    assert cli.main([*command, "--episodes", "2", "--seed", "5", "--dataset", str(path)]) == 0
+    return path
+
+
+def test_recording_in_process_gives_demonstrations_by_the_human_from_consecutive_seeds(recorded: Path) -> None:
+    dataset = Dataset.open(recorded)
+    assert [e.attributes["seed"] for e in dataset] == [5, 6]
+    for episode in dataset:
+        assert episode.purpose == "demonstration"
+        assert set(episode.steps["source"].tolist()) <= {Source.HUMAN, Source.NONE}
+        assert np.mean(episode.steps["source"] == Source.HUMAN) > 0.9
+        assert episode.attributes["instruction"] == "lift the cube"
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_replaying_a_simulated_episode_gives_what_was_recorded(
+    recorded: Path, number: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["replay", str(recorded), "--episode", str(number), "--tolerance", "1e-9"]) == 0
+    assert "the safety envelope acted on 0 of" in capsys.readouterr().out
+
+
+def test_a_replay_that_deviates_exits_1(lift_data: Path) -> None:
+    assert cli.main(["replay", str(lift_data), "--tolerance", "1e-3"]) == 1
+
+
+def test_a_second_robot_cannot_be_recorded_into_the_same_data_set(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["record", "--robot", "sim_crazyflie", "--device", "scripted", "--in-process", "--cameras", "none"]
+    assert cli.main([*command, "--episodes", "1", "--dataset", str(recorded)]) == 2
+    assert "rate: 20 Hz against 50 Hz" in capsys.readouterr().err
+    assert len(Dataset.open(recorded)) == 2
+
+
+def test_recording_again_appends(recorded: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "lift"
+    shutil.copytree(recorded, copy)
+    command = ["record", "--device", "scripted", "--in-process", "--cameras", "none", "--max-steps", "5"]
+    assert cli.main([*command, "--episodes", "1", "--seed", "9", "--dataset", str(copy)]) == 0
+    assert [e.attributes["seed"] for e in Dataset.open(copy)] == [5, 6, 9]
+
+
+def test_a_camera_that_the_robot_lacks_names_the_nearest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["record", "--device", "scripted", "--in-process", "--cameras", "fornt"]
+    assert cli.main([*command, "--dataset", str(tmp_path / "x")]) == 2
+    assert "no camera 'fornt'. Did you mean 'front'?" in capsys.readouterr().err
+
+
+def test_a_person_cannot_drive_in_process(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["record", "--device", "gamepad", "--in-process", "--dataset", str(tmp_path / "x")]) == 2
+    assert "add --device scripted" in capsys.readouterr().err
