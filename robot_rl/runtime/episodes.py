@@ -6,13 +6,15 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Literal
 
+from robot_rl.control.safety import Safety
 from robot_rl.datasets.record import Phase
 from robot_rl.hardware.robot import Outcome
 from robot_rl.runtime.arbiter import Decision
 
 State = Literal["idle", "resetting", "running", "saving"]
 Result = Literal["success", "failure", "discarded"]
-_BUTTONS: dict[str, Result] = {"success": "success", "failure": "failure", "discard": "discarded"}
+MARKS: dict[str, Result] = {"discard": "discarded", "failure": "failure", "success": "success"}
+"""The buttons that mark an episode, and as what; of several pressed at once the first counts."""
 
 
 class EpisodeError(RuntimeError):
@@ -29,6 +31,8 @@ class EpisodeRules:
     """For how many steps in a row the task must say success."""
     end_after_intervention: bool = False
     """End when the human hands back to the policy (RaC, rule 2)."""
+    end_on_estop: bool = True
+    """End, as a failure cut off, when the emergency stop is latched."""
     latency: float = 0.0
     """How long a human takes to press a button [s]: the mark is set that much earlier."""
 
@@ -114,6 +118,8 @@ class EpisodeMachine:
             return self._end("success", terminated=True)
         if outcome.terminated:
             return self._end("success" if outcome.success else "failure", terminated=True)
+        if decision.safety & Safety.ESTOP and self.rules.end_on_estop:
+            return self._end("failure", terminated=False)
         if handed_back and self.rules.end_after_intervention:
             return self._end("success" if outcome.success else "failure", terminated=False)
         if self.rules.max_steps is not None and self.steps >= self.rules.max_steps:
@@ -131,8 +137,8 @@ class EpisodeMachine:
             The ending, or None if there is no step yet to be marked (`discard` always ends).
         """
         self._require(f"press '{button}'", "running")
-        if button not in _BUTTONS:
-            raise EpisodeError(f"button '{button}' does not mark an episode; {', '.join(_BUTTONS)} do")
+        if button not in MARKS:
+            raise EpisodeError(f"button '{button}' does not mark an episode; {', '.join(MARKS)} do")
         if not self._stamps and button != "discard":
             return None
         if self._stamps:
@@ -140,7 +146,7 @@ class EpisodeMachine:
             # the step under way at that moment is the last; the first step always stays
             last = max(bisect_left(self._stamps, moment + 1) - 1, 0)
             del self._stamps[last + 1 :]
-        result = _BUTTONS[button]
+        result = MARKS[button]
         return self._end(result, terminated=result != "discarded")
 
     def saved(self) -> None:
@@ -173,10 +179,5 @@ class EpisodeMachine:
 
     def _require(self, what: str, state: State) -> None:
         if self.state != state:
-            allowed = {
-                "idle": "reset",
-                "resetting": "begin",
-                "running": "step or press",
-                "saving": "saved",
-            }[self.state]
-            raise EpisodeError(f"cannot {what}: the episode machine is {self.state}, where it may {allowed} (or abort)")
+            allowed = {"idle": "reset", "resetting": "begin", "running": "step, press", "saving": "saved"}[self.state]
+            raise EpisodeError(f"cannot {what}: the episode is {self.state}; allowed now: {allowed}, abort")

@@ -1,0 +1,241 @@
+"""The control loop in one process: one episode of one robot, with its parts injected.
+
+The same loop steps a simulation as fast as it can and a robot in real time, since time passes through
+`robot.clock` only. Every part but the robot, the arbiter and the episode machine may be absent.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robot_rl.control.safety import Safety
+from robot_rl.datasets.record import Source
+from robot_rl.hardware.camera import Camera
+from robot_rl.hardware.clock import SystemClock
+from robot_rl.hardware.human import HumanInput, Operator
+from robot_rl.hardware.robot import Outcome, Reading, Robot, RobotError, Simulated
+from robot_rl.hardware.teleop import Teleop
+from robot_rl.runtime.arbiter import Arbiter, Decision, Proposal
+from robot_rl.runtime.episodes import MARKS, Ending, EpisodeMachine
+from robot_rl.runtime.frames import Frames, streams
+from robot_rl.runtime.recorder import Recorder
+from robot_rl.runtime.step_log import StepLog
+from robot_rl.runtime.ticks import Pacer, TickStatistics
+
+Array = NDArray[np.float64]
+log = logging.getLogger(__name__)
+
+
+class Executor(Protocol):
+    """Plays a policy one control step at a time; in each step either `act` or `observe` is called."""
+
+    def reset(self, seed: int | None = None) -> None: ...
+
+    def act(self, values: Mapping[str, NDArray[Any]]) -> Array:
+        """The action (A,) for this step, given the newest value of each observation field and camera."""
+        ...
+
+    def observe(self, values: Mapping[str, NDArray[Any]]) -> None:
+        """A step in which somebody else acts."""
+        ...
+
+    def interrupt(self) -> None:
+        """The action just asked for was not carried out."""
+        ...
+
+
+@dataclass(frozen=True)
+class EpisodeResult:
+    """What came of one episode."""
+
+    seed: int | None
+    purpose: str
+    ending: Ending
+    number: int | None
+    """Its number in the data set, if it was recorded."""
+    reward: float
+    """Sum over the steps."""
+    sources: Mapping[Source, int]
+    """Steps by who acted."""
+    safety: Mapping[Safety, int]
+    """Steps by what the safety envelope did."""
+    timing: TickStatistics
+
+    @property
+    def success(self) -> bool:
+        return self.ending.result == "success"
+
+
+def run_episode(
+    robot: Robot,
+    arbiter: Arbiter,
+    machine: EpisodeMachine,
+    *,
+    executor: Executor | None = None,
+    operator: Operator | None = None,
+    teleop: Teleop | None = None,
+    recorder: Recorder | None = None,
+    cameras: Mapping[str, Camera] | None = None,
+    judge: Callable[[], Outcome] | None = None,
+    seed: int | None = None,
+    purpose: str = "demonstration",
+    attributes: Mapping[str, Any] | None = None,
+) -> EpisodeResult:
+    """Reset the robot, run one episode to its end, bring the robot to rest.
+
+    Args:
+        machine: idle; decides when the episode ends, and is idle again afterwards.
+        executor: of the policy, if one may act.
+        operator: moves the input device that `teleop` interprets; both or neither.
+        recorder: takes the episode down; it is discarded if anything raises, Ctrl-C included.
+        cameras: open, by name.
+        judge: says what the task thinks of the present state; by default the simulation itself.
+        attributes: noted with the recorded episode, e.g. `instruction`, `operator`, `policy`.
+
+    Raises:
+        ValueError: an operator without a teleop or the other way round; no such purpose.
+        RobotError, CameraError, DatasetError: as the parts raise them; the robot has been stopped.
+    """
+    if (operator is None) != (teleop is None):
+        raise ValueError("an operator needs a teleop that interprets the input device, and the other way round")
+    if judge is None and isinstance(robot, Simulated):
+        judge = robot.outcome
+    steps = StepLog(recorder, machine.rules.latency)
+    ending: Ending | None = None
+    number: int | None = None
+    try:
+        arbiter.reset(purpose)
+        machine.reset()
+        robot.reset(seed)
+        if executor is not None:
+            executor.reset(seed)
+        if recorder is not None:
+            clock = "system" if isinstance(robot.clock, SystemClock) else "simulated"
+            recorder.begin(**{"seed": seed, "purpose": purpose, "clock": clock, **(attributes or {})})
+        policy_active = executor is not None and purpose != "demonstration"
+        senses = _Senses(robot, operator, teleop, Frames(cameras or {}), recorder, policy_active)
+        senses.begin(seed)
+        machine.begin(uuid.uuid4().hex, seed, purpose, robot.clock.now())
+        pacer = Pacer(robot.clock, robot.spec.period_ns)
+        while ending is None:
+            decision = _decide(robot, arbiter, executor, senses)
+            executed = _send(robot, decision)
+            if teleop is not None:
+                teleop.follow(executed)
+            pacer.wait()
+            senses.look()
+            outcome = judge() if judge is not None else Outcome()
+            ending = machine.step(decision.stamp, outcome, decision)
+            if ending is None and senses.marks:
+                ending = machine.press(senses.marks[0], robot.clock.now())
+            steps.add(decision, executed, outcome, ending)
+        number = _save(recorder, ending, robot.clock.now())
+        machine.saved()
+    finally:
+        if machine.state != "idle":
+            machine.abort()
+            if recorder is not None:
+                recorder.discard()
+        _stop(robot)
+    return EpisodeResult(seed, purpose, ending, number, steps.reward, steps.sources, steps.safety, pacer.statistics())
+
+
+class _Senses:
+    """What is known at the start of a step, noted with the recorder as it comes in."""
+
+    def __init__(
+        self,
+        robot: Robot,
+        operator: Operator | None,
+        teleop: Teleop | None,
+        frames: Frames,
+        recorder: Recorder | None,
+        policy_active: bool,
+    ) -> None:
+        self._robot, self._operator, self._teleop = robot, operator, teleop
+        self._frames, self._recorder, self._policy_active = frames, recorder, policy_active
+        self.reading: Reading
+        self.human: HumanInput | None = None
+        self.marks: tuple[str, ...] = ()
+        """The buttons newly pressed that mark the episode."""
+
+    @property
+    def values(self) -> dict[str, NDArray[Any]]:
+        """The newest value of each observation field and camera."""
+        return {**self.reading.values, **self._frames.images}
+
+    def begin(self, seed: int | None) -> None:
+        """The first look of an episode; waits for a picture of each camera."""
+        if self._operator is not None and self._teleop is not None:
+            self._operator.reset(seed)
+            self._teleop.reset()
+        self._note(self._frames.begin(self._robot.clock.now()))
+        self._look()
+        self.marks = ()
+
+    def look(self) -> None:
+        """Take in the newest measurements, pictures and input."""
+        self._note(self._frames.poll(self._robot.clock.now()))
+        self._look()
+
+    def _look(self) -> None:
+        self.reading = self._robot.read()
+        if self._recorder is not None:
+            self._recorder.reading(self.reading)
+        if self._operator is not None and self._teleop is not None:
+            held = self.human.pressed if self.human is not None else frozenset()
+            device = self._operator.input(self.reading, policy_active=self._policy_active)
+            self.human = self._teleop.interpret(device, self.reading)
+            self.marks = tuple(m for m in MARKS if m in self.human.pressed - held)
+
+    def _note(self, frames: Any) -> None:
+        for name, frame in frames:
+            if self._recorder is not None:
+                for stream, value in streams(name, frame):
+                    self._recorder.sample(stream, frame.stamp, value)
+
+
+def _decide(robot: Robot, arbiter: Arbiter, executor: Executor | None, senses: _Senses) -> Decision:
+    """Ask the policy where its answer can count, then the arbiter."""
+    now, proposal = robot.clock.now(), None
+    if executor is not None:
+        if arbiter.policy_wanted:
+            proposal = Proposal(now, executor.act(senses.values))
+        else:
+            executor.observe(senses.values)
+    decision = arbiter.decide(robot.clock.now(), senses.reading, senses.human, proposal)
+    if executor is not None and proposal is not None and decision.interrupted:
+        executor.interrupt()
+    return decision
+
+
+def _send(robot: Robot, decision: Decision) -> Array:
+    """Command the robot; an emergency stop also goes to the driver's own stop. Returns what was really sent."""
+    sent = robot.send(decision.action)
+    if decision.safety & Safety.ESTOP:
+        robot.stop()
+    return sent
+
+
+def _save(recorder: Recorder | None, ending: Ending, end: int) -> int | None:
+    """Keep the episode, or drop it if the human said so. Returns its number."""
+    if recorder is None:
+        return None
+    if ending.result == "discarded":
+        recorder.discard()
+        return None
+    return recorder.end(ending.result == "success", end=end, interventions=ending.interventions)
+
+
+def _stop(robot: Robot) -> None:
+    try:
+        robot.stop()
+    except RobotError as error:
+        log.error("the robot could not be stopped: %s", error)
