@@ -116,6 +116,15 @@ def check_fits(policy: ChunkPolicy, spec: Spec, cameras: Mapping[str, CameraConf
     return out
 
 
+def require_fits(policy: ChunkPolicy, spec: Spec, cameras: Mapping[str, CameraConfig] | None = None) -> None:
+    """Raise CheckpointError with every line of `check_fits`; nothing happens when the policy fits."""
+    if differences := check_fits(policy, spec, cameras):
+        lines = "\n  ".join(differences)
+        raise CheckpointError(
+            f"the policy does not fit robot '{spec.robot}' (first: policy, second: robot):\n  {lines}"
+        )
+
+
 def resolve(path: str | Path) -> Path:
     """The checkpoint directory that `path` means: itself, its `checkpoint/`, or the newest run of recipe `path`.
 

@@ -104,6 +104,9 @@ def test_only_fields_that_the_policy_looks_at_must_fit(policy, spec, statistics)
     ]
     faster = checkpoint.check_fits(policy, dataclasses.replace(spec, rate=50.0))
     assert faster == ["rate: 20 Hz against 50 Hz"]
+    checkpoint.require_fits(policy, spec)
+    with pytest.raises(CheckpointError, match=r"robot 'toy'.*\n  rate: 20 Hz against 50 Hz"):
+        checkpoint.require_fits(policy, dataclasses.replace(spec, rate=50.0))
 
 
 def test_camera_sizes_must_fit(spec, statistics):

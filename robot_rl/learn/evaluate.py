@@ -1,0 +1,204 @@
+"""Success of a policy on listed initial states of a simulated robot: in-process, through the loop robots run.
+
+The policy samples its chunks (no averaging, no temperature), seeded by the episode's seed; nobody intervenes; the
+safety envelope is on. Success is the task's own, held for the task's `success_hold` steps.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from robot_rl.hardware import config as hardware_config
+from robot_rl.hardware.camera import Camera
+from robot_rl.hardware.config import RobotConfig
+from robot_rl.hardware.robot import Robot, Simulated
+from robot_rl.learn.config import TrainingError
+from robot_rl.learn.statistics import PairedComparison, Proportion, compare, wilson
+from robot_rl.policies import checkpoint
+from robot_rl.policies.chunk_policy import ChunkPolicy
+from robot_rl.policies.execution import ChunkExecutor
+from robot_rl.runtime.arbiter import Arbiter
+from robot_rl.runtime.episodes import EpisodeMachine, EpisodeRules
+from robot_rl.runtime.loop import run_episode
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One episode of an evaluation."""
+
+    seed: int
+    success: bool
+    steps: int
+    reward: float
+    safety: Mapping[str, int]
+    """Steps in which the safety envelope changed the command, by why."""
+    compute_p99: float
+    """Wall time of a tick but for waiting [s], 99 % quantile."""
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """Every trial, in the order of the seeds."""
+
+    checkpoint: str
+    robot: str
+    trials: tuple[Trial, ...]
+    seconds: float
+    """Wall time."""
+
+    @property
+    def successes(self) -> tuple[bool, ...]:
+        return tuple(t.success for t in self.trials)
+
+    @property
+    def proportion(self) -> Proportion:
+        """The success rate with its 95 % interval."""
+        return wilson(sum(self.successes), len(self.trials))
+
+    def against(self, other: EvaluationResult) -> PairedComparison:
+        """This result (second) compared with `other` (first). Raises ValueError unless the seeds are the same."""
+        mine, theirs = [t.seed for t in self.trials], [t.seed for t in other.trials]
+        if mine != theirs:
+            raise ValueError(f"a paired comparison needs the same initial states: seeds {theirs} against {mine}")
+        return compare(other.successes, self.successes)
+
+    def save(self, path: Path) -> None:
+        """Write as JSON."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        p = self.proportion
+        summary = {"successes": p.successes, "trials": p.trials, "rate": p.rate, "low": p.low, "high": p.high}
+        path.write_text(json.dumps({"summary": summary, **asdict(self)}, indent=1) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> EvaluationResult:
+        """Read what `save` wrote."""
+        data = json.loads(path.read_text())
+        trials = tuple(Trial(**t) for t in data["trials"])
+        return cls(data["checkpoint"], data["robot"], trials, data["seconds"])
+
+
+def evaluate(
+    path: str | Path,
+    robot: str,
+    seeds: Sequence[int],
+    *,
+    control_mode: str | None = None,
+    n_action_steps: int | None = None,
+    max_steps: int = 0,
+    device: str = "cpu",
+    processes: int = 1,
+    progress: Callable[[Trial], None] | None = None,
+) -> EvaluationResult:
+    """Run one episode from the initial state of each seed.
+
+    Args:
+        path: of the checkpoint, as `checkpoint.load` takes it.
+        robot: the name of a simulated robot.
+        max_steps: time limit of an episode; 0 takes the task's horizon.
+        processes: how many share the seeds.
+        progress: called with each trial as it ends (with several processes: as its process ends).
+
+    Raises:
+        CheckpointError: the checkpoint cannot be read or does not fit the robot.
+        TrainingError: no seeds, repeated seeds, or the robot is not simulated.
+        ConfigError: no such robot.
+    """
+    if not seeds or len(set(seeds)) != len(seeds):
+        raise TrainingError(f"an evaluation needs distinct seeds, got {list(seeds)}")
+    setup = hardware_config.load(robot, control_mode)
+    if not setup.simulated:
+        raise TrainingError(f"robot '{robot}' is not simulated: evaluate it through `robot-rl deploy`")
+    directory = checkpoint.resolve(path)
+    checkpoint.require_fits(checkpoint.load(directory), setup.spec, setup.cameras)
+    begun = time.monotonic()
+    job = _Job(str(directory), robot, control_mode, n_action_steps, max_steps, device)
+    trials: list[Trial] = []
+    for trial in job.run(seeds) if processes == 1 else _run_apart(job, seeds, processes):
+        trials.append(trial)
+        if progress is not None:
+            progress(trial)
+    order = {seed: i for i, seed in enumerate(seeds)}
+    trials.sort(key=lambda t: order[t.seed])
+    return EvaluationResult(str(directory), setup.name, tuple(trials), time.monotonic() - begun)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What a worker process needs to know."""
+
+    checkpoint: str
+    robot: str
+    control_mode: str | None
+    n_action_steps: int | None
+    max_steps: int
+    device: str
+
+    def run(self, seeds: Sequence[int]) -> Iterator[Trial]:
+        """One trial after another in this process."""
+        torch.set_num_threads(1)
+        setup = hardware_config.load(self.robot, self.control_mode)
+        policy = checkpoint.load(self.checkpoint, self.device)
+        executor = ChunkExecutor(policy, self.n_action_steps)
+        limit = self.max_steps or int(setup.task.get("horizon", 0)) or None
+        rules = EpisodeRules(max_steps=limit, success_hold=int(setup.task.get("success_hold", 1)))
+        with ExitStack() as stack:
+            robot = hardware_config.make(setup)
+            stack.callback(robot.close)
+            cameras = stack.enter_context(_cameras(setup, robot, policy))
+            arbiter = Arbiter.from_config(setup)
+            for seed in seeds:
+                result = run_episode(
+                    robot,
+                    arbiter,
+                    EpisodeMachine(rules),
+                    executor=executor,
+                    cameras=cameras,
+                    seed=seed,
+                    purpose="evaluation",
+                )
+                safety = {flag.name or str(int(flag)): n for flag, n in result.safety.items()}
+                compute = result.timing.compute_p99
+                yield Trial(seed, result.success, result.ending.steps, result.reward, safety, compute)
+
+    def run_all(self, seeds: Sequence[int]) -> list[Trial]:
+        return list(self.run(seeds))
+
+
+def _run_apart(job: _Job, seeds: Sequence[int], processes: int) -> Iterator[Trial]:
+    """Share the seeds among fresh processes (spawned: a fork would inherit rendering contexts and threads)."""
+    shares = [seeds[i::processes] for i in range(processes) if seeds[i::processes]]
+    with ProcessPoolExecutor(len(shares), multiprocessing.get_context("spawn")) as pool:
+        for trials in pool.map(job.run_all, shares):
+            yield from trials
+
+
+@contextmanager
+def _cameras(setup: RobotConfig, robot: Robot, policy: ChunkPolicy) -> Iterator[dict[str, Camera]]:
+    """The cameras that the policy looks through, open, in the robot's scene."""
+    names = [f.name for f in policy.inputs.images if f.name not in setup.spec.observation]
+    if not names:
+        yield {}
+        return
+    from robot_rl.sim.camera import MujocoCamera
+    from robot_rl.sim.renderer import SceneRenderer
+
+    if not isinstance(robot, Simulated):
+        raise TrainingError(f"robot '{setup.name}' has no scene to render for {', '.join(names)}")
+    renderer = SceneRenderer(robot.scene_xml())
+    try:
+        cameras: dict[str, Any] = {n: MujocoCamera(setup.cameras[n], renderer, robot.scene_state) for n in names}
+        for camera in cameras.values():
+            camera.open()
+        yield cameras
+    finally:
+        renderer.close()

@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robot_rl.hardware import config as hardware_config
+from robot_rl.learn.config import TrainingError
+from robot_rl.learn.evaluate import EvaluationResult, Trial, evaluate
+from robot_rl.policies import checkpoint
+from robot_rl.policies.checkpoint import CheckpointError
+from robot_rl.policies.chunk_policy import ChunkPolicy
+from robot_rl.policies.config import PolicyConfig
+from robot_rl.policies.normalization import Statistics
+from robot_rl.spec import Layout
+
+pytest.importorskip("mujoco")
+
+
+@pytest.fixture
+def untrained(tmp_path: Path) -> Path:
+    """A policy with random weights for the simulated quadrotor."""
+    spec = hardware_config.load("sim_crazyflie").spec
+    rng = np.random.default_rng(0)
+    inputs = Layout((spec.observation["pose"],))
+    statistics = {
+        "pose": Statistics.of(rng.normal(size=(9, 7))),
+        "action": Statistics.of(rng.normal(size=(9, spec.action.size))),
+    }
+    policy = ChunkPolicy(spec, inputs, PolicyConfig(horizon=4, n_action_steps=2), statistics)
+    return checkpoint.save(tmp_path / "policy", policy, statistics)
+
+
+def outcome(result: EvaluationResult) -> list[tuple[int, bool, int, float]]:
+    return [(t.seed, t.success, t.steps, t.reward) for t in result.trials]
+
+
+def test_an_evaluation_is_reproducible_and_survives_its_file(untrained, tmp_path):
+    seen: list[Trial] = []
+    first = evaluate(untrained, "sim_crazyflie", [7, 3], max_steps=12, progress=seen.append)
+    assert [t.seed for t in first.trials] == [7, 3] and len(seen) == 2
+    assert [t.steps for t in first.trials] == [12, 12] and first.proportion.trials == 2
+    assert outcome(evaluate(untrained, "sim_crazyflie", [7, 3], max_steps=12)) == outcome(first)
+    first.save(tmp_path / "e.json")
+    assert EvaluationResult.load(tmp_path / "e.json") == first
+
+
+@pytest.mark.slow
+def test_processes_share_the_seeds_and_change_nothing(untrained):
+    alone = evaluate(untrained, "sim_crazyflie", [5, 6, 7], max_steps=5)
+    together = evaluate(untrained, "sim_crazyflie", [5, 6, 7], max_steps=5, processes=2)
+    assert outcome(alone) == outcome(together)
+
+
+def test_two_results_are_compared_on_the_same_seeds_only():
+    def result(*successes: bool, first_seed: int = 0) -> EvaluationResult:
+        trials = tuple(Trial(first_seed + i, s, 10, 0.0, {}, 0.0) for i, s in enumerate(successes))
+        return EvaluationResult("c", "r", trials, 1.0)
+
+    comparison = result(True, True, True).against(result(True, False, False))
+    assert (comparison.only_second, comparison.only_first) == (2, 0)
+    with pytest.raises(ValueError, match="same initial states"):
+        result(True).against(result(True, first_seed=1))
+
+
+def test_a_policy_of_another_robot_and_repeated_seeds_are_refused(untrained):
+    with pytest.raises(CheckpointError, match="does not fit robot 'sim_lift'"):
+        evaluate(untrained, "sim_lift", [0])
+    with pytest.raises(TrainingError, match="distinct seeds"):
+        evaluate(untrained, "sim_crazyflie", [1, 1])
