@@ -11,6 +11,7 @@ Raw layout: the axes and the buttons of robot_rl.hardware.human, in their order.
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import sys
@@ -93,6 +94,7 @@ class Keyboard:
             raise DeviceError(f"keyboard: {self._path} is not a terminal. {remedy}") from None
         finally:
             os.close(fd)
+        atexit.register(self.close)
         self._port.open()
         self._release()
         self._show(KEY_MAP)
@@ -107,7 +109,8 @@ class Keyboard:
         return RawState(now, self._axes(now), self._buttons(now), chunks is not None)
 
     def close(self) -> None:
-        """Give the terminal back as it was."""
+        """Give the terminal back as it was; also done when the program ends without it."""
+        atexit.unregister(self.close)
         self._port.close()
         if self._saved is None:
             return

@@ -1,0 +1,45 @@
+"""From a camera's configuration to its driver, imported only when it is made."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from robot_rl import extras
+from robot_rl.hardware.camera import Camera, CameraError
+from robot_rl.hardware.config import CameraConfig, ConfigError
+from robot_rl.workspace import did_you_mean
+
+DRIVERS: dict[str, str] = {
+    "opencv": "robot_rl.hardware.cameras.opencv:OpenCVCamera",
+    "realsense": "robot_rl.hardware.cameras.realsense:RealSenseCamera",
+    "mujoco": "robot_rl.sim.camera:MujocoCamera",
+}
+"""Driver name to `module:Class`."""
+
+
+def make_camera(config: CameraConfig, **resources: Any) -> Camera:
+    """The camera that a configuration describes; call `open()` on it.
+
+    Args:
+        config: `config.driver` is a name in DRIVERS, or `module:Class` for a driver of one's own, which is called
+            with the configuration.
+        resources: what a driver needs beyond its configuration: for `mujoco` the renderer and the scene's state.
+
+    Raises:
+        ConfigError: no such driver, or options that it does not take.
+        CameraError: the driver's package is not installed.
+    """
+    path = DRIVERS.get(config.driver, config.driver)
+    module, _, name = path.partition(":")
+    if not name:
+        raise ConfigError(f"camera '{config.name}': no driver '{config.driver}'.{did_you_mean(config.driver, DRIVERS)}")
+    try:
+        driver = getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        hint = extras.explain(error) or f"driver '{config.driver}' cannot be imported: {error}"
+        raise CameraError(f"camera '{config.name}': {hint}") from error
+    except AttributeError:
+        raise ConfigError(f"camera '{config.name}': module '{module}' has no '{name}'") from None
+    camera: Camera = driver(config, **resources)
+    return camera
