@@ -26,9 +26,7 @@ class Scene:
         now = self.robot.clock.now()
         if human is not None:
             action, buttons = human
-            human = HumanInput(
-                now - human_age, action, "clutch" in buttons, "rewind" in buttons, frozenset(buttons)
-            )
+            human = HumanInput(now - human_age, action, "clutch" in buttons, "rewind" in buttons, frozenset(buttons))
         proposal = None if policy is None else Proposal(now - policy_age, policy)
         decision = self.arbiter.decide(now, self.robot.read(), human, proposal)
         self.robot.send(decision.action)
