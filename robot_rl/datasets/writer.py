@@ -25,8 +25,8 @@ from robot_rl.spec import Field
 
 log = logging.getLogger(__name__)
 
-QUEUE_BYTES = 256 << 20
-"""What may wait to be written before `add_sample` waits: over 2 s of two 640x480 cameras at 60 Hz."""
+QUEUE_BYTES = 128 << 20
+"""What may wait to be written before `add_sample` waits: over 2 s of two 640x480 cameras at 30 Hz."""
 FLUSH_SECONDS = 0.5
 """What a killed process can lose of the unfinished episode."""
 
