@@ -158,16 +158,14 @@ def _recorder(job: Job, cameras: list[config.CameraConfig]) -> Iterator[Any]:
 
 
 def _executor(job: Job) -> Executor | None:
-    """The policy's chunk executor. Raises UsageError, naming each difference, when it does not fit the robot."""
+    """The policy's chunk executor. Raises CheckpointError, naming each difference, when it does not fit the robot."""
     if job.checkpoint is None:
         return None
     from robot_rl.policies import checkpoint
     from robot_rl.policies.execution import ChunkExecutor
 
     policy = checkpoint.load(job.checkpoint, job.policy_device)
-    if differences := checkpoint.check_fits(policy, job.robot.spec, job.robot.cameras):
-        lines = "\n  ".join(differences)
-        raise UsageError(f"{job.checkpoint} does not fit robot '{job.robot.name}' (first: policy):\n  {lines}")
+    checkpoint.require_fits(policy, job.robot.spec, job.robot.cameras)
     executor: Executor = ChunkExecutor(policy)
     return executor
 

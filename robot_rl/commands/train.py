@@ -44,5 +44,8 @@ def run(options: Options) -> int:
     if not options.config.dataset:
         raise UsageError("no data set to learn from: add --dataset NAME; `robot-rl info` lists those there are")
     paths = tuple(existing_dataset(str(d)) for d in options.config.dataset)
-    train(replace(options.config, dataset=paths))
+    result = train(replace(options.config, dataset=paths))
+    held_out = "" if result.holdout_loss is None else f", held-out {result.holdout_loss:.3f}"
+    print(f"{result.steps} steps on {result.episodes} episodes in {result.seconds:.0f} s: loss {result.loss:.3f}{held_out}")
+    print(f"checkpoint: {result.checkpoint}")
     return 0
