@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import io
 import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -197,6 +199,7 @@ def test_a_program_that_cannot_start_ends_those_already_started(tmp_path: Path, 
 
 LAUNCHER = """
 import sys
+import termios
 from robot_rl.runtime.launch import launch
 sys.exit(launch(sys.argv[1]))
 """
@@ -253,3 +256,41 @@ def test_killing_the_launcher_leaves_no_orphan_and_lets_nodes_end_cleanly(make: 
     assert (tmp_path / "told").read_text() == "SIGINT"
     assert process.stdout is not None
     process.stdout.close()
+
+
+READS_KEYS = """
+import os, sys, termios, tty
+fd = os.open("/dev/tty", os.O_RDWR)
+tty.setcbreak(fd)
+print("listening", flush=True)
+print("key", os.read(fd, 1).decode(), flush=True)
+os.kill(os.getpid(), 9)  # dies without putting the terminal back
+"""
+
+
+def test_a_node_that_reads_the_keyboard_gets_its_keys_and_the_terminal_is_put_back(tmp_path: Path):
+    script = tmp_path / "keys.py"
+    script.write_text(READS_KEYS)
+    path = tmp_path / "x.launch.yaml"
+    path.write_text(
+        f"launch:\n  - executable:\n      cmd: python3 {script}\n      name: keys\n      output: screen\n"
+        '      on_exit: shutdown\n      env: [{name: ROBOT_RL_TERMINAL, value: "true"}]\n'
+    )
+    pid, terminal = pty.fork()
+    if pid == 0:
+        coloured = {k: v for k, v in os.environ.items() if k != "NO_COLOR"}
+        os.execve(sys.executable, [sys.executable, "-c", LAUNCHER, str(path)], coloured)
+    seen = b""
+    while b"[keys]\x1b[0m listening" not in seen:
+        seen += os.read(terminal, 4096)
+    assert not termios.tcgetattr(terminal)[3] & termios.ICANON
+    os.write(terminal, b"w")
+    while b"[keys]\x1b[0m key w" not in seen:
+        seen += os.read(terminal, 4096)
+    wait_until(lambda: bool(termios.tcgetattr(terminal)[3] & termios.ICANON), "the terminal stays in cbreak mode")
+    with pytest.raises(OSError, match="Input/output error"):  # the end: the launcher has left the terminal
+        while True:
+            seen += os.read(terminal, 4096)
+    assert b"keys was ended by signal 9" in seen
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
+    os.close(terminal)
