@@ -109,6 +109,7 @@ def parse(spec: Spec, section: Mapping[str, Any]) -> Limits:
 
 def _field(spec: Spec, field: Field, section: Mapping[str, Any]) -> FieldLimits:
     where = f"limits of '{field.name}'"
+    _mapping(where, section)
     order = section.get("order")
     if order not in _FIELD_KEYS:
         raise SpecError(f"{where}: order is {order!r}; it is 'velocity' or 'position'")
@@ -213,9 +214,13 @@ def _same_frame(where: str, action: Field, position: Field) -> None:
         )
 
 
-def _known(where: str, section: Mapping[str, Any], keys: set[str]) -> None:
+def _mapping(where: str, section: Mapping[str, Any]) -> None:
     if not isinstance(section, Mapping):
         raise SpecError(f"{where}: a mapping was expected, got {section!r}")
+
+
+def _known(where: str, section: Mapping[str, Any], keys: set[str]) -> None:
+    _mapping(where, section)
     for key in section:
         if key not in keys:
             raise SpecError(f"{where}: unknown key '{key}'.{did_you_mean(key, keys)}")

@@ -112,6 +112,11 @@ def test_old_measurements_hold_the_robot_also_when_nobody_commands(drive):
     assert drive(None, measured_stamp=drive.now - 10**9).flags == Safety.STALE_OBSERVATION
 
 
+def test_measurements_from_the_future_hold_the_robot(drive):
+    ahead = drive.now + drive.period + 10**9
+    assert drive(twist(0.01), measured_stamp=ahead).flags == Safety.STALE_OBSERVATION
+
+
 def test_without_the_deadman_a_command_is_refused(drive):
     result = drive(twist(0.01), deadman=False)
     assert result.flags == Safety.DEADMAN and result.action[0] == 0.0
@@ -143,6 +148,20 @@ def test_outside_the_box_a_command_may_only_lead_inwards(arm, arm_limits, axis, 
     assert result.action[axis] == 0.0 and result.flags == Safety.WORKSPACE
     result = drive(-outwards)
     assert result.action[axis] == 0.05 * inwards and result.flags == 0
+
+
+def test_a_velocity_with_a_jerk_limit_is_braked_for_the_wall_within_it(arm, arm_limits):
+    arm_limits["twist"]["jerk"] = 10.0
+    drive = Driver(arm, arm_limits, CENTRE)
+    x, speeds = 0.0, []
+    for _ in range(100):
+        pose = np.array([x, 0, 0.25, 0, 0, 0, 1])
+        speeds.append(drive(twist(0.25), measured={"ee_pose": pose}).action[0])
+        x += speeds[-1] * 0.05
+    assert max(speeds) > 0.2 and 0.29 < x <= 0.3
+    acceleration = np.diff([0.0, *speeds]) / 0.05
+    assert np.abs(acceleration).max() <= 1.0 + 1e-9
+    assert np.abs(np.diff([0.0, *acceleration])).max() <= 10.0 * 0.05 + 1e-9
 
 
 def test_a_measurement_beyond_the_wall_brakes_at_once(drive):

@@ -76,9 +76,9 @@ def run(envelope: SafetyEnvelope, name: str, sequence: list[dict]):
         yield previous, result, elapsed * 1e-9, step
 
 
-quick = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+unhurried = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+quick = settings(max_examples=120, deadline=None, suppress_health_check=unhurried)
+few = settings(quick, max_examples=50)
 
 
 @quick
@@ -134,7 +134,7 @@ def test_any_sequence_gives_finite_bounded_set_points_within_their_rate(drone, d
 
 
 @pytest.mark.parametrize("jerk", [None, 8.0])
-@quick
+@few
 @given(data=st.data())
 def test_a_robot_that_obeys_stays_in_the_box_and_is_never_braked_beyond_its_limits(arm, arm_limits, jerk, data):
     """An exact integrator with uneven ticks: the stopping distance alone keeps it inside."""

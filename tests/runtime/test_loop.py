@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -117,6 +118,53 @@ def test_an_intervention_shows_in_every_column(parts, hand, seek, spec, teleop_s
     assert (steps["executed"][11:16, 0] > 0).all() and (steps["executed"][:10, 0] < 0).all()
 
 
+class Diary:
+    """Writes down how it is called, one letter a call; always proposes to close the gripper."""
+
+    def __init__(self) -> None:
+        self.calls = ""
+
+    def reset(self, seed=None) -> None:
+        self.calls += "r"
+
+    def act(self, values):
+        self.calls += "a"
+        return np.array([0.0] * 6 + [1.0])
+
+    def observe(self, values) -> None:
+        self.calls += "o"
+
+    def interrupt(self) -> None:
+        self.calls += "i"
+
+
+def test_the_policy_is_asked_or_shown_every_step_and_told_when_it_did_not_act(parts, hand, spec, teleop_section):
+    diary = Diary()
+    moves = {0: IDLE, 3: ({}, {"clutch"}), 6: IDLE}
+    run_episode(
+        *parts(max_steps=18),
+        executor=diary,
+        operator=hand(moves),
+        teleop=Teleop(spec, teleop_section),
+        purpose="deployment",
+    )
+    # three steps of its own; the fourth is taken from it; in control until 0.5 s after the take-over
+    assert diary.calls == "r" + "aaa" + "ai" + "o" * 10 + "aaaa"
+
+
+def test_the_human_takes_over_the_gripper_as_the_policy_left_it(parts, hand, spec, teleop_section, dataset):
+    run_episode(
+        *parts(max_steps=6),
+        executor=Diary(),
+        operator=hand({0: IDLE, 3: ({}, {"clutch"})}),
+        teleop=Teleop(spec, teleop_section),
+        recorder=Recorder(dataset),
+        purpose="deployment",
+    )
+    steps = dataset[0].steps
+    assert (steps["executed"][:, 6] == 1.0).all() and (steps["human"][3:, 6] == 1.0).all()
+
+
 def test_the_human_marks_the_episode(parts, hand, spec, teleop_section, dataset):
     moves = {0: ({"y": 1.0}, {"clutch"}), 5: ({"y": 1.0}, {"clutch", "failure"})}
     result = run_episode(
@@ -219,7 +267,7 @@ def test_a_slow_camera_is_recorded_at_its_own_rate_and_seen_by_the_policy(parts,
 
     class Watching(seek):
         observation_names = ("ee_pose", "goal", "front")
-        seen: list = []
+        seen: ClassVar[list] = []
 
         def predict(self, observation):
             self.seen.append(int(observation["front"][-1, 0, 0, 0]))

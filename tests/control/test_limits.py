@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+
+from robot_rl.control.limiting import approach_speed, slew, smooth_slew
+from robot_rl.control.limits import parse
+from robot_rl.control.safety import Safety
+from robot_rl.spec import Field, Layout, Spec, SpecError
+
+
+def test_one_number_stands_for_every_element(arm, arm_limits):
+    arm_limits["twist"]["acceleration"] = 2.0
+    np.testing.assert_array_equal(parse(arm, arm_limits).fields[0].first, np.full(6, 2.0))
+
+
+def change(limits: dict, path: str, value) -> dict:
+    """A copy with the entry at `a.b.c` replaced, or removed for None."""
+    out = copy.deepcopy(limits)
+    *parents, key = path.split(".")
+    section = out
+    for parent in parents:
+        section = section[parent]
+    if value is None:
+        del section[key]
+    else:
+        section[key] = value
+    return out
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("twist", None, "action field 'twist' has none"),
+        ("wrist", {}, r"unknown key 'wrist'.*Did you mean 'twist'"),
+        ("command_timeout", None, "'command_timeout' is missing"),
+        ("observation_timeout", 0.0, "'observation_timeout' is 0.0; it must be finite and above 0"),
+        ("twist.order", "speed", "order is 'speed'; it is 'velocity' or 'position'"),
+        ("twist.acceleration", None, "limits of 'twist': 'acceleration' is missing"),
+        ("twist.acceleration", [1.0, 2.0], r"shape \(2,\), the field has 6 numbers"),
+        ("twist.acceleration", [1, 1, 1, 1, 1, float("inf")], "must be finite and above 0"),
+        ("twist.acceleration", "fast", "'acceleration' is 'fast'; numbers were expected"),
+        ("twist.rate", 1.0, "unknown key 'rate'"),
+        ("gripper.jerk", 1.0, "unknown key 'jerk'"),
+        ("gripper", 3, "limits of 'gripper': a mapping was expected, got 3"),
+        ("twist.workspace.position", "tool", "no observation field 'tool'; there are ee_pose"),
+        ("twist.workspace.position", None, "'position' is missing"),
+        ("twist.workspace.low", [0.4, 0.0, 0.0], "must be below high"),
+        ("twist.workspace.high", None, "workspace of 'twist': 'high' is missing"),
+        ("twist.workspace.reaction", -1.0, "reaction is -1.0"),
+        ("gripper.workspace", {"low": [0] * 3, "high": [1] * 3}, "bounds x, y and z, the field has 1 numbers"),
+        ("gripper.measured", "ee_pose.pitch", "only '<pose>.yaw' names a part"),
+        ("joints", {"position": "ee_pose", "low": [0], "high": [1]}, "no action field of control mode"),
+    ],
+)
+def test_limits_that_do_not_hold_name_the_key(arm, arm_limits, path, value, message):
+    with pytest.raises(SpecError, match=message):
+        parse(arm, change(arm_limits, path, value))
+
+
+def changed_action(spec: Spec, *fields: Field) -> Spec:
+    return Spec(spec.robot, spec.rate, spec.observation, Layout(fields), spec.control_mode)
+
+
+def test_a_box_in_another_frame_than_the_action_is_refused(arm, arm_limits):
+    tool = Field("twist", (6,), "twist", frame="tool", low=(-1.0,) * 6, high=(1.0,) * 6)
+    with pytest.raises(SpecError, match="the action is in frame 'tool', position 'ee_pose' in 'base'"):
+        parse(changed_action(arm, tool, arm.action["gripper"]), arm_limits)
+
+
+def test_a_velocity_that_cannot_be_zero_is_refused(arm, arm_limits):
+    forward = Field("twist", (6,), "twist", frame="base", low=(0.1,) * 6, high=(1.0,) * 6)
+    with pytest.raises(SpecError, match="could not hold still"):
+        parse(changed_action(arm, forward, arm.action["gripper"]), arm_limits)
+
+
+@pytest.mark.parametrize("high", [None, (float("inf"),)])
+def test_a_field_without_finite_bounds_is_refused(arm, arm_limits, high):
+    gripper = Field("gripper", (1,), low=(0.0,), high=high)
+    with pytest.raises(SpecError, match=r"'gripper'.*(needs 'low' and 'high'|must be finite)"):
+        parse(changed_action(arm, arm.action["twist"], gripper), arm_limits)
+
+
+def joints(order: str, kind: str) -> tuple[Spec, dict]:
+    spec = Spec(
+        "arm",
+        10.0,
+        Layout((Field("q", (2,), "joint_position"),)),
+        Layout((Field("command", (2,), kind, low=(-2.0, -2.0), high=(2.0, 2.0)),)),  # type: ignore[arg-type]
+    )
+    first = {"velocity": "acceleration", "position": "rate"}[order]
+    return spec, {
+        "command_timeout": 0.2,
+        "observation_timeout": 0.2,
+        "command": {"order": order, first: 1.5},
+        "joints": {"position": "q", "low": [-1, -0.5], "high": [1, 0.5], "velocity": [1.0, 3.0]},
+    }
+
+
+def test_joint_limits_bound_joint_velocities_in_speed_and_range():
+    field = parse(*joints("velocity", "joint_velocity")).fields[0]
+    np.testing.assert_array_equal(field.high, [1.0, 2.0])
+    assert field.box is not None and field.box.flag is Safety.JOINT
+    np.testing.assert_array_equal(field.box.low, [-1.0, -0.5])
+
+
+def test_joint_limits_bound_joint_set_points_in_rate_and_range():
+    field = parse(*joints("position", "joint_position")).fields[0]
+    np.testing.assert_array_equal(field.first, [1.0, 1.5])
+    assert field.box is not None and field.box.flag is Safety.JOINT
+
+
+def test_the_approach_speed_is_hand_worked():
+    # v 0.1 + v^2 / 2 = 0.15 has v = 0.4568 at a = 1; without a limit on braking v = d / r
+    d = np.array([0.15, 0.15, 0.0, -1.0])
+    a = np.array([1.0, np.inf, 1.0, 1.0])
+    np.testing.assert_allclose(approach_speed(d, a, 0.1), [-0.1 + np.sqrt(0.31), 1.5, 0.0, 0.0], rtol=1e-12)
+
+
+def test_slew_moves_at_most_the_limit_times_the_time():
+    out = slew(np.array([1.0, -1.0, 0.01]), np.zeros(3), np.array([1.0, 2.0, 1.0]), 0.1)
+    np.testing.assert_allclose(out, [0.1, -0.2, 0.01])
+
+
+def test_a_smooth_slew_reaches_its_target_without_passing_it():
+    value, slope, seen = np.zeros(1), np.zeros(1), []
+    for _ in range(200):
+        out = smooth_slew(np.array([0.3]), value, slope, np.array([1.0]), np.array([4.0]), 0.02, 0.04)
+        slope, value = (out - value) / 0.02, out
+        seen.append(float(value[0]))
+    assert max(seen) <= 0.3 + 1e-12 and abs(seen[-1] - 0.3) < 1e-6
+    assert np.abs(np.diff(seen, 2)).max() <= 4.0 * 0.02**2 + 1e-12
