@@ -70,9 +70,9 @@ class PairedComparison:
 
     def __str__(self) -> str:
         points = "{:+.0f} points [{:+.0f}, {:+.0f}]".format(*(100 * x for x in (self.difference, self.low, self.high)))
+        p = "p < 0.001" if self.p_value < 0.001 else f"p = {self.p_value:.2g}"
         return (
-            f"{points}, p = {self.p_value:.2g}"
-            f" ({self.only_second} states won, {self.only_first} lost, {self.both + self.neither} alike)"
+            f"{points}, {p} ({self.only_second} states won, {self.only_first} lost, {self.both + self.neither} alike)"
         )
 
 

@@ -1,0 +1,197 @@
+"""The report of a run: one HTML file that holds all it shows (figures, pictures, styles) and needs no network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from html import escape
+from pathlib import Path
+
+from robot_rl.learn import charts
+from robot_rl.learn.charts import Points
+from robot_rl.learn.film import KINDS, Clip, EpisodeRow, animation_uri, jpeg_uri, strip_indices
+from robot_rl.learn.statistics import Proportion, compare, wilson
+
+STRIP_FRAMES = 8
+STYLE = Path(__file__).with_name("report.css")
+KIND_NAMES = {
+    "demonstration": "demonstration",
+    "autonomous": "policy",
+    "recovery": "recovery (rewinding)",
+    "correction": "correction by the operator",
+    "reset": "reset",
+    "nobody": "held still",
+}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of the run that was measured by trials."""
+
+    name: str
+    successes: tuple[bool, ...]
+    """Of every trial, in the order of `seeds`."""
+    seeds: tuple[int, ...] = ()
+    """The initial states; stages with the same seeds are compared in pairs with the first such stage."""
+    note: str = ""
+    """One line: what it was trained on, by whom it was driven."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """Further columns of the table, e.g. steps to success, training time."""
+    clip: Clip | None = None
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """Everything the report shows. Sections without content are left out."""
+
+    title: str
+    summary: str
+    """One or two sentences: what was done and what came of it."""
+    stages: tuple[Stage, ...]
+    curves: Mapping[str, Mapping[str, Points]] = field(default_factory=dict)
+    """Stage to its logged series (`loss`, `holdout_loss`), as `curves.load_curves` reads them."""
+    timelines: Mapping[str, Sequence[EpisodeRow]] = field(default_factory=dict)
+    """Title to episodes: where the operator stepped in."""
+    clips: tuple[Clip, ...] = ()
+    """Further episodes to look at."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """Versions, wall times, the command."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know to judge the figures."""
+
+
+def write_report(report: RunReport, path: Path) -> Path:
+    """Write the report to `path` (report.html) and return it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(render(report), encoding="utf-8")
+    return path
+
+
+def render(report: RunReport) -> str:
+    """The report as HTML text."""
+    sections = [
+        _section("Success", _success(report.stages)),
+        _section("Pictures", _pictures(report)),
+        _section("Where the operator stepped in", _timelines(report.timelines)),
+        _section("Learning curves", _curves(report)),
+        _section("About this run", _facts(report)),
+    ]
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(report.title)}</title><style>{STYLE.read_text()}</style></head><body><main>"
+        f'<header><h1>{escape(report.title)}</h1><p class="lead">{escape(report.summary)}</p></header>'
+        f"{''.join(sections)}<footer>Written {datetime.now():%Y-%m-%d %H:%M}</footer></main></body></html>\n"
+    )
+
+
+def proportions(stages: Sequence[Stage]) -> list[tuple[Stage, Proportion]]:
+    """Each stage that has trials, with its success rate."""
+    return [(s, wilson(sum(s.successes), len(s.successes))) for s in stages if s.successes]
+
+
+def _success(stages: Sequence[Stage]) -> str:
+    measured = proportions(stages)
+    if not measured:
+        return ""
+    chart = charts.intervals([(s.name, p) for s, p in measured])
+    extra = list(dict.fromkeys(key for s in stages for key in s.facts))
+    head = ["Stage", "Success", "95 % interval", "Trials", *extra, "Against the first on the same states"]
+    rows = []
+    for stage, p in measured:
+        name = f"<b>{escape(stage.name)}</b>" + (f"<small>{escape(stage.note)}</small>" if stage.note else "")
+        cells = [name, f"{p.rate:.0%}", f'<span class="whole">{p.low:.0%} to {p.high:.0%}</span>', str(p.trials)]
+        cells += [escape(stage.facts.get(key, "")) for key in extra]
+        rows.append([*cells, escape(_paired(stage, [s for s, _ in measured]))])
+    if not any(row[-1] for row in rows):
+        head, rows = head[:-1], [row[:-1] for row in rows]
+    return f'<div class="card">{chart}</div>{_table(head, rows)}'
+
+
+def _paired(stage: Stage, stages: Sequence[Stage]) -> str:
+    """How a stage compares with the first that was tried on the same initial states."""
+    first = next((s for s in stages if s.seeds and s.seeds == stage.seeds), stage)
+    return "" if first is stage else str(compare(first.successes, stage.successes))
+
+
+def _pictures(report: RunReport) -> str:
+    shown = [(s.name, s.clip) for s in report.stages if s.clip is not None] + [("", c) for c in report.clips]
+    return "".join(_film(name, clip) for name, clip in shown)
+
+
+def _film(name: str, clip: Clip) -> str:
+    indices = strip_indices(len(clip.frames), STRIP_FRAMES)
+    cells = "".join(
+        f'<figure class="frame kind-{clip.kinds[i]}"><img src="{jpeg_uri(clip.frames[i])}" alt="step {i}">'
+        f"<figcaption>{i / clip.rate:.1f} s</figcaption></figure>"
+        for i in indices
+    )
+    still = jpeg_uri(clip.frames[-1])
+    video = (
+        f'<picture><source media="(prefers-reduced-motion: reduce)" srcset="{still}">'
+        f'<img class="video" src="{animation_uri(clip)}" alt="animation of the episode"></picture>'
+    )
+    heading = f"<h3>{escape(name)}</h3>" if name else ""
+    words = f'<p class="note">{escape(clip.caption)}</p>'
+    return (
+        f'<div class="card film">{heading}{words}<div class="reel">{video}<div class="strip">{cells}</div></div></div>'
+    )
+
+
+def _timelines(timelines: Mapping[str, Sequence[EpisodeRow]]) -> str:
+    shown = {title: rows for title, rows in timelines.items() if rows}
+    if not shown:
+        return ""
+    present = [k for k in KINDS if any(k in row.kinds for rows in shown.values() for row in rows)]
+    keys = "".join(f'<span class="key"><b class="swatch kind-{k}"></b>{KIND_NAMES[k]}</span>' for k in present)
+    marks = {True: "✓", False: "✗", None: "·"}
+    parts = [f'<div class="legend">{keys}<span class="key">✓ success &nbsp; ✗ failure</span></div>']
+    for title, rows in shown.items():
+        chart = charts.timeline([(r.label, r.kinds, marks[r.success]) for r in rows])
+        parts.append(f'<div class="card"><h3>{escape(title)}</h3><p class="note">{_shares(rows)}</p>{chart}</div>')
+    return "".join(parts)
+
+
+def _shares(rows: Sequence[EpisodeRow]) -> str:
+    """How many episodes, and how the steps divide."""
+    kinds = [k for row in rows for k in row.kinds]
+    parts = [f"{kinds.count(k) / len(kinds):.0%} {KIND_NAMES[k]}" for k in KINDS if k in kinds]
+    helped = sum("correction" in row.kinds or "recovery" in row.kinds for row in rows)
+    taken = f", the operator stepped in during {helped}" if helped else ""
+    return f"{len(rows)} episodes{taken}; of {len(kinds)} steps: {', '.join(parts)}. The axis counts steps."
+
+
+def _curves(report: RunReport) -> str:
+    losses: dict[str, Points] = {}
+    for stage, series in report.curves.items():
+        losses |= {stage: series.get("loss", ()), f"{stage} (held out)": series.get("holdout_loss", ())}
+    losses = {name: points for name, points in losses.items() if points}
+    if not losses:
+        return ""
+    chart = charts.lines(
+        losses,
+        x_label="optimiser step",
+        y_label="loss (log scale)",
+        log_y=True,
+        colours={stage.name: i for i, (stage, _) in enumerate(proportions(report.stages))},
+        width=720,
+        height=300,
+    )
+    return f'<div class="card">{chart}</div>'
+
+
+def _facts(report: RunReport) -> str:
+    notes = "".join(f"<li>{escape(n)}</li>" for n in report.notes)
+    rows = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in report.facts.items())
+    return (f"<ul>{notes}</ul>" if notes else "") + (f"<dl>{rows}</dl>" if rows else "")
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    top = "".join(f"<th>{escape(h)}</th>" for h in head)
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _section(title: str, content: str) -> str:
+    return f"<section><h2>{escape(title)}</h2>{content}</section>" if content else ""
