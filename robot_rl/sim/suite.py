@@ -58,7 +58,7 @@ def make_engine(name: str, robot: str, *, placement: Placement, joint_noise: flo
     The scene's fixed dimensions (robosuite draws the cube's size once) are the same in every process;
     only resets draw random numbers. Raises MissingExtraError if robosuite is not installed.
     """
-    suite = _import_robosuite()
+    suite = import_robosuite()
     samplers = _import("robosuite.utils.placement_samplers")
     sampler = samplers.UniformRandomSampler(
         name="placement",
@@ -116,8 +116,9 @@ def scene_xml(engine: Any) -> str:
     return ElementTree.tostring(root, encoding="unicode")
 
 
-def _import_robosuite() -> Any:
-    # robosuite reports absent optional parts at import; a filter outlives its own logging set-up.
+def import_robosuite() -> Any:
+    """The robosuite package, without its remarks on absent optional parts. Raises MissingExtraError."""
+    # A filter outlives the logging set-up that robosuite makes at import.
     logging.getLogger("robosuite_logs").addFilter(_errors_only)
     return _import("robosuite")
 

@@ -11,6 +11,7 @@ import pytest
 from robot_rl.hardware.camera import CameraError
 from robot_rl.hardware.config import CameraConfig
 from robot_rl.hardware.robot import SceneState
+from robot_rl.sim import renderer as renderer_module
 from robot_rl.sim.camera import MujocoCamera
 from robot_rl.sim.meshes import simplify_visual_meshes
 from robot_rl.sim.renderer import SceneRenderer
@@ -121,6 +122,36 @@ def _extent(model: mujoco.MjModel) -> tuple[np.ndarray, np.ndarray]:
     mujoco.mj_kinematics(model, data)
     world = model.mesh_vert @ data.geom_xmat[0].reshape(3, 3).T + data.geom_xpos[0]
     return world.min(axis=0), world.max(axis=0)
+
+
+CROWD = """
+<mujoco><worldbody>
+  <camera name="eye" pos="0 0 1" xyaxes="1 0.1 0 0 0.2 1" fovy="50"/>
+  <camera name="flat" pos="0 0 1" projection="orthographic" fovy="2"/>
+  <light pos="0 0 5"/><geom type="plane" size="9 9 1"/>{balls}
+</worldbody></mujoco>
+"""
+
+
+def test_leaving_out_what_is_out_of_view_changes_no_pixel(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    places = [" ".join(f"{v:.3f}" for v in rng.uniform(-4, 4, 3)) for _ in range(150)]
+    crowd = SceneRenderer(
+        CROWD.format(
+            balls="".join(f'<geom size="0.3" pos="{p}" rgba="{i / 150} 0.5 0.2 1"/>' for i, p in enumerate(places))
+        )
+    )
+    for camera, shown in (("eye", 0.3), ("flat", 1.0)):
+        culled = crowd.render(np.zeros(0), camera, 160, 90, depth=True)
+        drawn = (crowd.model.geom_group < 3).mean()
+        assert drawn <= shown
+        with monkeypatch.context() as patch:
+            patch.setattr(renderer_module, "in_view", lambda model, *_: np.ones(model.ngeom, bool))
+            whole = crowd.render(np.zeros(0), camera, 160, 90, depth=True)
+        np.testing.assert_array_equal(culled[0], whole[0])
+        np.testing.assert_array_equal(culled[1], whole[1])
+    assert drawn == 1.0  # an orthographic camera is not culled
+    crowd.close()
 
 
 def test_a_camera_gives_one_frame_a_period_and_counts_those_missed(renderer: SceneRenderer) -> None:
