@@ -46,6 +46,7 @@ def run(options: Options) -> int:
     paths = tuple(existing_dataset(str(d)) for d in options.config.dataset)
     result = train(replace(options.config, dataset=paths))
     held_out = "" if result.holdout_loss is None else f", held-out {result.holdout_loss:.3f}"
-    print(f"{result.steps} steps on {result.episodes} episodes in {result.seconds:.0f} s: loss {result.loss:.3f}{held_out}")
+    work = f"{result.steps} steps on {result.episodes} episodes in {result.seconds:.0f} s"
+    print(f"{work}: loss {result.loss:.3f}{held_out}")
     print(f"checkpoint: {result.checkpoint}")
     return 0
