@@ -48,13 +48,12 @@ test: install  ## Run the quick tests (under 10 minutes on 2 cores)
 test-slow: install  ## Run the tests marked slow (wheel in an empty environment, long soaks)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
 
-check: install  ## Static checks: ruff, mypy, the layer rule
-	@echo "==> ruff"
-	@$(BIN)/ruff check .
-	@echo "==> mypy"
-	@$(BIN)/mypy
-	@echo "==> import-linter"
-	@$(BIN)/lint-imports --no-cache
+check: install  ## Static checks: ruff, mypy, the layer rule; all three run, whichever fails
+	@failed=; \
+	echo "==> ruff"; $(BIN)/ruff check --output-format concise . || failed=1; \
+	echo "==> mypy"; $(BIN)/mypy || failed=1; \
+	echo "==> import-linter"; $(BIN)/lint-imports --no-cache || failed=1; \
+	[ -z "$$failed" ]
 
 format: install  ## Apply ruff's fixes and formatting to the files that differ from the last commit
 	@files="$$(git diff --name-only --diff-filter=d HEAD -- '*.py')"; \
