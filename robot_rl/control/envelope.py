@@ -64,16 +64,28 @@ class _Wall:
         self.measurement = box.measurement
         self.velocity = limits.order == "velocity"
         n = len(box.low)
-        self.braking = limits.first[:n]
-        # Full braking is reached only after (acceleration / jerk) seconds.
-        self.reaction = LONGEST_STEP * period + box.reaction + self.braking / limits.second[:n]
+        self.braking, self.jerk = limits.first[:n], limits.second[:n]
+        self.smooth = bool(np.isfinite(self.jerk).any())
+        self.reaction = LONGEST_STEP * period + box.reaction
 
     def allowed(self, position: Array, last: Array, age: float) -> tuple[Array, Array]:
         """The slowest and fastest velocity (n,), (n,) at `position` measured `age` [s] ago while moving at `last`."""
-        drift = last * age
+        return self._corridor(position, last * age, self.reaction)
+
+    def planned(self, position: Array, last: Array, slope: Array, age: float) -> tuple[Array, Array]:
+        """As `allowed`, with room to spare for braking that sets in at the jerk limit.
+
+        With an acceleration s and a jerk j it takes s / j to stop accelerating, in which the robot goes
+        v s / j + s^3 / (3 j^2) further; and then (braking / j) until it brakes fully.
+        """
+        ramp = np.abs(slope) / self.jerk
+        drift = last * (age + ramp) + slope * ramp * ramp / 3.0
+        return self._corridor(position, drift, self.reaction + self.braking / self.jerk)
+
+    def _corridor(self, position: Array, drift: Array, reaction: Array | float) -> tuple[Array, Array]:
         below = position + np.minimum(drift, 0.0) - self.low
         above = self.high - position - np.maximum(drift, 0.0)
-        return -approach_speed(below, self.braking, self.reaction), approach_speed(above, self.braking, self.reaction)
+        return -approach_speed(below, self.braking, reaction), approach_speed(above, self.braking, reaction)
 
 
 class SafetyEnvelope:
@@ -228,7 +240,11 @@ class SafetyEnvelope:
             else:
                 low, high = wall.allowed(position, last[wall.index], age)
             corridors.append((wall, low, high))
-            flags |= self._clip(target, wall, low, high)
+            if wall.smooth and position is not None and wall.velocity:
+                planned = wall.planned(position, last[wall.index], self._slope[wall.index], age)
+                flags |= self._clip(target, wall, *planned)
+            else:
+                flags |= self._clip(target, wall, low, high)
         out = slew(target, last, self._first, dt)
         if (out != target).any():
             flags |= _RATE

@@ -150,18 +150,19 @@ def test_outside_the_box_a_command_may_only_lead_inwards(arm, arm_limits, axis, 
     assert result.action[axis] == 0.05 * inwards and result.flags == 0
 
 
-def test_a_velocity_with_a_jerk_limit_is_braked_for_the_wall_within_it(arm, arm_limits):
-    arm_limits["twist"]["jerk"] = 10.0
+@pytest.mark.parametrize("jerk", [10.0, 2.0])
+def test_a_velocity_with_a_jerk_limit_is_braked_for_the_wall_within_it(arm, arm_limits, jerk):
+    arm_limits["twist"]["jerk"] = jerk
     drive = Driver(arm, arm_limits, CENTRE)
     x, speeds = 0.0, []
-    for _ in range(100):
+    for _ in range(300):
         pose = np.array([x, 0, 0.25, 0, 0, 0, 1])
         speeds.append(drive(twist(0.25), measured={"ee_pose": pose}).action[0])
         x += speeds[-1] * 0.05
-    assert max(speeds) > 0.2 and 0.29 < x <= 0.3
+    assert max(speeds) > 0.15 and 0.29 < x <= 0.3
     acceleration = np.diff([0.0, *speeds]) / 0.05
     assert np.abs(acceleration).max() <= 1.0 + 1e-9
-    assert np.abs(np.diff([0.0, *acceleration])).max() <= 10.0 * 0.05 + 1e-9
+    assert np.abs(np.diff([0.0, *acceleration])).max() <= jerk * 0.05 + 1e-9
 
 
 def test_a_measurement_beyond_the_wall_brakes_at_once(drive):

@@ -157,7 +157,7 @@ def test_a_robot_that_obeys_stays_in_the_box_and_is_never_braked_beyond_its_limi
         rate = (result.action - previous) / dt
         assert (np.abs(rate[:3]) <= 1.0 + 1e-9).all()
         if jerk:
-            assert (np.abs(rate - slope)[3:6] <= jerk * dt + 1e-9).all()
+            assert (np.abs(rate - slope)[:6] <= jerk * dt + 1e-9).all()
         previous, slope = result.action, rate
         dt = rng.uniform(0.02, LONGEST_STEP / arm.rate)
         elapsed = round(dt * 1e9)
