@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -17,13 +16,11 @@ from robot_rl.commands.session import progress
 from robot_rl.extras import require
 from robot_rl.hardware import config
 from robot_rl.hardware.camera import Camera
-from robot_rl.hardware.human import Operator
 from robot_rl.hardware.robot import Robot, Simulated
 from robot_rl.hardware.teleop import Teleop
 from robot_rl.runtime.arbiter import Arbiter
 from robot_rl.runtime.episodes import EpisodeMachine, EpisodeRules
 from robot_rl.runtime.loop import EpisodeResult, Executor, run_episode
-from robot_rl.workspace import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -71,16 +68,16 @@ def episodes(job: Job) -> Iterator[EpisodeResult]:
     """Run one episode after another; what was made for them is released at the end."""
     require("sim")
     executor = _executor(job)
-    operator = make_operator(job.robot, job.quality) if job.quality is not None else None
+    operator = config.make_operator(job.robot, job.quality) if job.quality is not None else None
     with ExitStack() as stack:
         robot = config.make(job.robot)
         stack.callback(robot.close)
-        cameras = stack.enter_context(simulated_cameras(job.robot, robot, camera_names(job.robot, job.cameras)))
+        cameras = stack.enter_context(simulated_cameras(job.robot, robot, list(job.robot.select_cameras(job.cameras))))
         recorder = None
         if job.dataset is not None:
             recorder = stack.enter_context(_recorder(job, [job.robot.cameras[n] for n in cameras]))
         arbiter = Arbiter.from_config(job.robot)
-        machine = EpisodeMachine(rules(job.robot, job.max_steps))
+        machine = EpisodeMachine(EpisodeRules.of_task(job.robot.task, max_steps=job.max_steps))
         for count in itertools.count() if job.episodes == 0 else range(job.episodes):
             yield run_episode(
                 robot,
@@ -95,33 +92,6 @@ def episodes(job: Job) -> Iterator[EpisodeResult]:
                 purpose=job.purpose,
                 attributes=_attributes(job),
             )
-
-
-def rules(robot: config.RobotConfig, max_steps: int = 0) -> EpisodeRules:
-    """When an episode of the robot's task ends; `max_steps` replaces the task's horizon unless it is 0."""
-    task = robot.task
-    limit = max_steps or int(task.get("horizon", 0)) or None
-    return EpisodeRules(max_steps=limit, success_hold=int(task.get("success_hold", 1)))
-
-
-def make_operator(robot: config.RobotConfig, quality: str = "mixed") -> Operator:
-    """The scripted operator that robot.yaml names. Raises ConfigError when it names none."""
-    module, _, name = str(robot.task.get("operator", "")).partition(":")
-    if not name:
-        raise config.ConfigError(f"{robot.path}: task.operator is missing, so nobody can drive '{robot.name}'")
-    operator: Operator = getattr(importlib.import_module(module), name)(robot, quality=quality)
-    return operator
-
-
-def camera_names(robot: config.RobotConfig, wanted: str) -> list[str]:
-    """`all`, `none` or names separated by commas. Raises UsageError for a camera that the robot does not have."""
-    if wanted in ("all", "none"):
-        return list(robot.cameras) if wanted == "all" else []
-    names = [n.strip() for n in wanted.split(",") if n.strip()]
-    for name in names:
-        if name not in robot.cameras:
-            raise UsageError(f"robot '{robot.name}' has no camera '{name}'.{did_you_mean(name, robot.cameras)}")
-    return names
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from robot_rl import extras, workspace
+from robot_rl.hardware.human import Operator
 from robot_rl.hardware.robot import Robot
 from robot_rl.spec import Layout, Spec, SpecError
 
@@ -60,6 +61,19 @@ class RobotConfig:
     @property
     def simulated(self) -> bool:
         return self.driver.startswith("robot_rl.sim.")
+
+    def select_cameras(self, wanted: str) -> dict[str, CameraConfig]:
+        """The cameras named in `wanted`: names separated by commas, `all`, or `none` (or nothing) for none.
+
+        Raises:
+            ConfigError: the robot has no camera of that name.
+        """
+        names = [n.strip() for n in wanted.split(",") if n.strip()]
+        for name in names:
+            if name not in self.cameras and name not in ("all", "none"):
+                near = workspace.did_you_mean(name, self.cameras)
+                raise ConfigError(f"robot '{self.name}' has no camera '{name}'.{near}")
+        return {n: c for n, c in self.cameras.items() if "all" in names or n in names}
 
 
 _REQUIRED = {"description", "driver", "rate", "observation", "action", "limits"}
@@ -164,3 +178,27 @@ def make(config: RobotConfig, **overrides: Any) -> Robot:
     except AttributeError:
         raise ConfigError(f"{config.path}: module '{module}' has no '{attribute}'") from None
     return driver(config.spec, **{**config.options, **overrides})  # type: ignore[no-any-return]
+
+
+def make_operator(config: RobotConfig, quality: str = "mixed") -> Operator:
+    """The scripted operator that robot.yaml names under `task`, a stand-in for a person in simulation.
+
+    Args:
+        quality: how well it drives, in its own words.
+    """
+    path = str(config.task.get("operator", ""))
+    if not path:
+        raise ConfigError(f"{config.path}: 'task.operator' is missing, so nobody can drive '{config.name}'")
+    operator = _find(config, "task.operator", path)
+    return operator(config, quality=quality)  # type: ignore[no-any-return]
+
+
+def _find(config: RobotConfig, key: str, path: str) -> Any:
+    """The class that `module:Class` names."""
+    module, _, attribute = path.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"{config.path}: {key} '{path}' cannot be imported: {error}") from error
+    except AttributeError:
+        raise ConfigError(f"{config.path}: {key}: module '{module}' has no '{attribute}'") from None

@@ -50,7 +50,7 @@ class ArbiterNode(RobotNode):
         self.create_timer(1.0, self._report)
         self._running = True
         if not self.lockstep:
-            self._clock = SystemClock()
+            self._system_clock = SystemClock()
             self._thread = threading.Thread(target=self._loop, name="arbiter", daemon=True)
             self._thread.start()
 
@@ -103,15 +103,15 @@ class ArbiterNode(RobotNode):
         self._publish(self._last)
 
     def _loop(self) -> None:
-        deadline = self._clock.now()
+        deadline = self._system_clock.now()
         while self._running:
-            deadline = max(deadline + self.spec.period_ns, self._clock.now() - self.spec.period_ns)
-            self._clock.sleep_until(deadline)
+            deadline = max(deadline + self.spec.period_ns, self._system_clock.now() - self.spec.period_ns)
+            self._system_clock.sleep_until(deadline)
             reading = self._state.latest
             if reading is None:
                 continue
             with self._lock:
-                decision = self._arbiter.decide(self._clock.now(), reading, self._human, self._proposal)
+                decision = self._arbiter.decide(self._system_clock.now(), reading, self._human, self._proposal)
             if self._running:
                 self._publish(decision)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -107,7 +108,7 @@ class DeviceCameras:
         from robot_rl.hardware.cameras.watch import WatchedCamera
 
         self._node, self._running = node, True
-        self._cameras = [(CameraPublisher(node, c), WatchedCamera(lambda c=c: make_camera(c), c)) for c in cameras]
+        self._cameras = [(CameraPublisher(node, c), WatchedCamera(partial(make_camera, c), c)) for c in cameras]
         self._threads = [
             threading.Thread(target=self._stream, args=pair, name=pair[0].camera.name, daemon=True)
             for pair in self._cameras

@@ -7,7 +7,7 @@ scalar is converted here and nowhere else.
 from __future__ import annotations
 
 import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -123,7 +123,7 @@ JOINT_SLOTS = {"joint_position": "position", "joint_velocity": "velocity", "join
 """The field kinds that share one JointState on `joint_states`, and the array each one fills."""
 
 
-def encode_joints(stamp: int, names: Sequence[str], values: dict[str, ArrayLike]) -> JointState:
+def encode_joints(stamp: int, names: Sequence[str], values: Mapping[Any, ArrayLike]) -> JointState:
     """Joint fields, by kind, as one JointState."""
     message = JointState()
     message.header.stamp = to_time(stamp)

@@ -10,14 +10,17 @@ import json
 import time
 import uuid
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
+from robot_rl.datasets.record import Source
 from robot_rl.hardware.robot import Outcome
 from robot_rl.ros import topics, wire
+from robot_rl.ros.codecs import stamp_of
 from robot_rl.ros.node import RobotNode, run
 from robot_rl.runtime.arbiter import Decision
 from robot_rl.runtime.assembly import pair_with_outcomes
@@ -37,7 +40,6 @@ class EpisodeNode(RobotNode):
 
     def __init__(self) -> None:
         super().__init__("episodes")
-        task = self.config.task
         self._total = self.param("episodes", 0)
         self._seed = self.param("seed", 0)
         self._purpose = self.param("purpose", "demonstration")
@@ -46,20 +48,20 @@ class EpisodeNode(RobotNode):
         self._exit = self.param("exit_when_done", True)
         results = self.param("results", "")
         self._results = Path(results) if results else None
-        self._instruction = self.param("task", "") or str(task.get("instruction", ""))
+        self._instruction = self.param("task", "") or str(self.config.task.get("instruction", ""))
         self._operator = self.param("operator", "")
         self._policy = self.param("policy", "")
         self._machine = EpisodeMachine(
-            EpisodeRules(
-                max_steps=self.param("max_steps", 0) or int(task.get("horizon", 0)) or None,
-                success_hold=int(task.get("success_hold", 1)),
+            EpisodeRules.of_task(
+                self.config.task,
+                max_steps=self.param("max_steps", 0),
                 end_after_intervention=self.param("end_after_intervention", False),
             )
         )
         self._count = 0
-        self._waiting_since: float | None = None
         self._asked = 0.0
         self._episode: dict[str, Any] = {}
+        self._note: dict[str, Any] = {}
         self._decisions: dict[int, Decision] = {}
         self._outcomes: dict[int, Outcome] = {}
         self._held: frozenset[str] = frozenset()
@@ -71,12 +73,12 @@ class EpisodeNode(RobotNode):
         self.on_event(topics.ROBOT_EVENT, self._on_robot)
         self.on_event(topics.RECORDER_EVENT, self._on_recorder)
         for name in ("start", *BUTTONS):
-            self.create_service(Trigger, f"episode/{name}", lambda _q, r, n=name: self._serve(n, r))
+            self.create_service(Trigger, f"episode/{name}", partial(self._serve, name))
         self.create_timer(0.05, self._tick)
 
     # -- what is asked of us --------------------------------------------------------------------------
 
-    def _serve(self, name: str, response: Trigger.Response) -> Trigger.Response:
+    def _serve(self, name: str, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         response.message = self._press(name)
         response.success = not response.message
         return response
@@ -152,20 +154,14 @@ class EpisodeNode(RobotNode):
 
     def _on_outcome(self, message: JointState) -> None:
         if self._machine.state == "running":
-            self._outcomes[self._stamp(message)] = wire.read_outcome(message)
+            self._outcomes[stamp_of(message)] = wire.read_outcome(message)
             self._advance()
-
-    @staticmethod
-    def _stamp(message: JointState) -> int:
-        from robot_rl.ros.codecs import stamp_of
-
-        return stamp_of(message)
 
     def _advance(self) -> None:
         """Judge every decision whose outcome is known."""
         outcomes = self._outcomes if self.config.simulated else None
         for decision, outcome in pair_with_outcomes(self._decisions, outcomes):
-            self._human_steps += decision.source.name == "HUMAN"
+            self._human_steps += decision.source is Source.HUMAN
             ending = self._machine.step(decision.stamp, outcome, decision)
             if ending is not None:
                 self._conclude(ending)

@@ -6,14 +6,13 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from std_msgs.msg import String
 
-from robot_rl import workspace
 from robot_rl.hardware.config import CameraConfig, ConfigError, RobotConfig, load
 from robot_rl.hardware.robot import RobotError
 from robot_rl.ros import topics
@@ -23,6 +22,15 @@ T = TypeVar("T")
 
 USER_ERRORS = (ConfigError, SpecError, RobotError, ValueError, OSError)
 """Errors whose message tells the user what to do; printed without a traceback."""
+
+
+class Endable(Protocol):
+    """A node that can end its process."""
+
+    exit_code: int | None
+
+    def close(self) -> None: ...
+    def destroy_node(self) -> None: ...
 
 
 class RobotNode(Node):  # type: ignore[misc]
@@ -40,7 +48,7 @@ class RobotNode(Node):  # type: ignore[misc]
 
     def param(self, name: str, default: T) -> T:
         """Declare a parameter and return its value, in the type of its default."""
-        value = self.declare_parameter(name, default).value
+        value: Any = self.declare_parameter(name, default).value
         return type(default)(value)  # type: ignore[call-arg]
 
     def list_param(self, name: str, default: str = "") -> list[str]:
@@ -48,13 +56,8 @@ class RobotNode(Node):  # type: ignore[misc]
         return [part.strip() for part in self.param(name, default).split(",") if part.strip()]
 
     def cameras_param(self, default: str = "all") -> dict[str, CameraConfig]:
-        """The robot's cameras that parameter `cameras` names: comma-separated, `all`, or `none`."""
-        names, known = self.list_param("cameras", default), self.config.cameras
-        for name in names:
-            if name not in known and name not in ("all", "none"):
-                near = workspace.did_you_mean(name, known)
-                raise ConfigError(f"robot '{self.config.name}' has no camera '{name}'.{near}")
-        return {n: c for n, c in known.items() if "all" in names or n in names}
+        """The robot's cameras that parameter `cameras` names."""
+        return self.config.select_cameras(self.param("cameras", default))
 
     def publish_event(self, topic: str, **event: Any) -> None:
         """Publish a JSON event that late joiners get too."""
@@ -83,11 +86,11 @@ def _executor() -> Any:
     return EventsExecutor()
 
 
-def run(factory: Callable[[], RobotNode], argv: Sequence[str] | None = None) -> int:
+def run(factory: Callable[[], Endable], argv: Sequence[str] | None = None) -> int:
     """Start a node, spin it until it ends or is told to, and clean up. Returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
     rclpy.init(args=list(sys.argv if argv is None else argv))
-    node: RobotNode | None = None
+    node: Endable | None = None
     try:
         node = factory()
         executor = _executor()

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from typing import Any
 
 from sensor_msgs.msg import Joy
 
-from robot_rl.hardware.config import ConfigError
+from robot_rl.hardware.config import make_operator
 from robot_rl.hardware.devices.profile import DeviceProfile
-from robot_rl.hardware.human import DeviceInput, Operator
+from robot_rl.hardware.human import DeviceInput
 from robot_rl.hardware.robot import Reading
 from robot_rl.ros import codecs, topics
 from robot_rl.ros.node import RobotNode, run
@@ -18,11 +17,11 @@ from robot_rl.ros.state import StateSubscriber
 
 
 class OperatorNode(RobotNode):
-    """Sees the robot's readings, and moves a gamepad. Parameters `options` (JSON for the operator) and `seed`."""
+    """Sees the robot's readings, and moves a gamepad. Parameters `quality` and `seed`."""
 
     def __init__(self) -> None:
         super().__init__("operator")
-        self._operator = self._make(self.param("quality", "mixed"))
+        self._operator = make_operator(self.config, self.param("quality", "mixed"))
         self._profile = DeviceProfile.load("gamepad")
         self._seed = self.param("seed", 0)
         self._purpose = ""
@@ -31,15 +30,6 @@ class OperatorNode(RobotNode):
         self._state = StateSubscriber(self, self.spec, self._on_reading, lockstep=self.lockstep)
         self._start = -1
         self.on_event(topics.EPISODE_EVENT, self._on_episode)
-
-    def _make(self, quality: str) -> Operator:
-        path = str(self.config.task.get("operator", ""))
-        module, _, name = path.partition(":")
-        if not name:
-            raise ConfigError(f"{self.config.path}: task.operator is missing, so device:=scripted cannot be used")
-        factory = getattr(importlib.import_module(module), name)
-        made: Operator = factory(self.config, quality=quality)
-        return made
 
     def _on_episode(self, event: dict[str, Any]) -> None:
         if event["event"] == "begin":

@@ -41,6 +41,8 @@ class RecorderNode(RobotNode):
         self._recorder = Recorder(Dataset.open_or_create(path, self.spec, cameras))
         # A camera that runs free owes the first step the frame before it; in lockstep that one is of the last episode.
         self._before = {} if self.lockstep else {n: round(1e9 / c.fps) for n, c in cameras.items()}
+        # A camera slower than the control loop need not have seen the last step.
+        self._slack = {n: max(0, round(1e9 / c.fps) - self.spec.period_ns) for n, c in cameras.items()}
         self._streams = {f.name for f in self.spec.observation.vectors} | set(cameras)
         self._depth = {n for n, c in cameras.items() if c.depth}
         self._assembler = StepAssembler(expect_outcome=self.config.simulated)
@@ -145,9 +147,8 @@ class RecorderNode(RobotNode):
         """The last step is written, and every stream holds a sample after it began."""
         if self._end is None or not self._assembler.done:
             return False
-        slow = {n: round(1e9 / self.config.cameras[n].fps) for n in self.config.cameras}
         need = self._end["stamp"]
-        return all(self._last_seen.get(n, -1) > need - max(0, slow.get(n, 0) - self.spec.period_ns) for n in self._streams)
+        return all(self._last_seen.get(n, -1) > need - self._slack.get(n, 0) for n in self._streams)
 
     def _finish(self) -> None:
         if self._complete():

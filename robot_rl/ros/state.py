@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from rclpy.node import Node
+from rclpy.publisher import Publisher
 from sensor_msgs.msg import JointState
 
 from robot_rl.hardware.robot import Reading
@@ -29,7 +30,7 @@ class StatePublisher:
         self._joints, self._others = _split(spec)
         if self._joints:
             self._joint_publisher = node.create_publisher(JointState, topics.JOINT_STATES, topics.stream())
-        self._publishers = {
+        self._publishers: dict[str, Publisher] = {
             f.name: node.create_publisher(codecs.message_type(f), topics.state(f.name), topics.stream())
             for f in self._others
         }

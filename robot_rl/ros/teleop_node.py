@@ -28,7 +28,12 @@ class TeleopNode(RobotNode):
         self._publisher = self.create_publisher(JointState, topics.HUMAN_ACTION, topics.stream())
         self._state = StateSubscriber(self, self.spec, self._on_reading, lockstep=self.lockstep)
         self.create_subscription(Joy, topics.JOY, self._on_joy, topics.stream(10))
+        self.create_subscription(JointState, topics.EXECUTED, self._on_executed, topics.stream(10))
         self.on_event(topics.EPISODE_EVENT, self._on_episode)
+
+    def _on_executed(self, message: JointState) -> None:
+        """What the robot was sent, so that a take-over begins with the gripper as it is."""
+        self._teleop.follow(codecs.unlabelled(message, self.spec.action.labels))
 
     def _on_episode(self, event: dict[str, Any]) -> None:
         if event["event"] == "reset":

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from robot_rl.control.safety import Safety
 from robot_rl.datasets.record import Phase
@@ -35,6 +36,21 @@ class EpisodeRules:
     """End, as a failure cut off, when the emergency stop is latched."""
     latency: float = 0.0
     """How long a human takes to press a button [s]: the mark is set that much earlier."""
+
+    @classmethod
+    def of_task(
+        cls, task: Mapping[str, Any], *, max_steps: int = 0, end_after_intervention: bool = False
+    ) -> EpisodeRules:
+        """The rules of robot.yaml's `task` section.
+
+        Args:
+            max_steps: replaces the task's horizon, unless it is 0.
+        """
+        return cls(
+            max_steps=max_steps or int(task.get("horizon", 0)) or None,
+            success_hold=int(task.get("success_hold", 1)),
+            end_after_intervention=end_after_intervention,
+        )
 
     def __post_init__(self) -> None:
         if self.max_steps is not None and self.max_steps < 1:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from robot_rl.runtime.launch import guard
+from robot_rl.runtime.launch import guard, parent
 from robot_rl.runtime.launch.description import LaunchError, Process
 
 ASKED = {0, -signal.SIGINT, -signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.SIGTERM}
@@ -20,6 +20,7 @@ def environment(extra: Mapping[str, str], log_dir: Path | None) -> dict[str, str
     """The launcher's environment with `extra`; this interpreter first on PATH, so that `python3` is this one."""
     merged = {**os.environ, "PYTHONUNBUFFERED": "1", **extra}
     merged["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), merged.get("PATH", os.defpath)])
+    merged.pop(parent.VARIABLE, None)
     if log_dir is not None:
         merged.setdefault("ROS_LOG_DIR", str(log_dir))
     return merged
@@ -31,12 +32,12 @@ class Child:
     A process that reads the terminal stays in the launcher's own group, because only the foreground group may.
     """
 
-    def __init__(self, process: Process, log_dir: Path | None = None) -> None:
+    def __init__(self, process: Process, log_dir: Path | None = None, shared: Mapping[str, str] | None = None) -> None:
         self.process = process
         try:
             self._popen = subprocess.Popen(
                 process.command,
-                env=environment(process.environment, log_dir),
+                env=environment({**(shared or {}), **process.environment}, log_dir),
                 cwd=process.cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

@@ -40,6 +40,7 @@ class Launch:
         log_dir: str | Path | None = None,
         quiet: bool = False,
         stream: TextIO | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         """Read the description; nothing is started yet.
 
@@ -49,10 +50,12 @@ class Launch:
             log_dir: where each process's output is kept as `<name>.log`, and ROS's own logs go.
             quiet: show nothing but failures, each with the last lines of the process that failed.
             stream: where output is shown; by default standard output.
+            environment: added to every process's environment, e.g. a ROS_DOMAIN_ID of its own.
 
         Raises:
             LaunchError: the description or an argument does not hold.
         """
+        self._environment = dict(environment or {})
         self.path = locate.launch_file(name_or_path)
         self.processes = reader.read(self.path, dict(arguments or {}))
         self._log_dir = Path(log_dir).resolve() if log_dir is not None else None
@@ -90,7 +93,7 @@ class Launch:
         self._output.start()
         try:
             for process in self.processes:
-                child = Child(process, self._log_dir)
+                child = Child(process, self._log_dir, self._environment)
                 self._tell_guard("+", child)
                 self._children.append(child)
                 self._output.add(child)
