@@ -5,7 +5,7 @@ import pytest
 
 from robot_rl.control.envelope import REFUSED, SafetyEnvelope
 from robot_rl.control.safety import Safety
-from robot_rl.spec import Spec
+from robot_rl.spec import Field, Layout, Spec
 
 MS = 1_000_000
 CENTRE = {"ee_pose": np.array([0.0, 0.0, 0.25, 0, 0, 0, 1])}
@@ -284,3 +284,22 @@ def test_an_emergency_stop_holds_set_points_at_the_measured_place(drone, drone_l
     there = {"pose": np.array([0.7, -0.4, 1.1, 0, 0, 0, 1.0])}
     np.testing.assert_allclose(drive(None, measured=here).action, [0.6, -0.4, 1.1, 0.0])
     np.testing.assert_allclose(drive(None, measured=there).action, [0.6, -0.4, 1.1, 0.0])
+
+
+def test_a_joint_is_not_driven_into_its_limit():
+    spec = Spec(
+        "arm",
+        20.0,
+        Layout((Field("q", (2,), "joint_position"),)),
+        Layout((Field("dq", (2,), "joint_velocity", low=(-2.0, -2.0), high=(2.0, 2.0)),)),
+    )
+    limits = {
+        "command_timeout": 0.2,
+        "observation_timeout": 0.2,
+        "dq": {"order": "velocity", "acceleration": 4.0},
+        "joints": {"position": "q", "low": [-1.0, -1.0], "high": [1.0, 1.0], "velocity": [0.5, 2.0]},
+    }
+    drive = Driver(spec, limits, {"q": np.array([0.0, 1.0])})
+    results = [drive(np.array([1.0, 1.0])) for _ in range(5)]
+    np.testing.assert_allclose(results[-1].action, [0.5, 0.0])
+    assert results[-1].flags == Safety.JOINT | Safety.BOUND
