@@ -33,7 +33,7 @@ class RobosuiteArm:
     Args:
         spec: what it senses and accepts; any subset of the observation fields named in robot.yaml.
         task: a robosuite task, see `robot_rl.sim.suite.TASKS`.
-        robot: robosuite's name of the arm.
+        robot: robosuite's name of a one-armed robot; it carries the Panda's gripper.
         seed: of the start states drawn by `reset()` without a seed.
         placement: half range of the object's start position [m], one number or x and y.
         yaw: half range of the object's start yaw [rad].
@@ -42,7 +42,8 @@ class RobosuiteArm:
         stiffness: of the end-effector loop [1/s^2].
 
     Raises:
-        ConfigError: a task, option or spec that does not fit.
+        ConfigError: a task, arm, option or spec that does not fit.
+        SpecError: an observation field has another shape than the arm's.
         MissingExtraError: robosuite is not installed.
     """
 
@@ -69,6 +70,8 @@ class RobosuiteArm:
             raise ConfigError(
                 f"placement {placement}, yaw {yaw}: half ranges of x and y [m] and yaw [rad], none negative"
             )
+        if len(max_lead) != 2 or min(max_lead) <= 0:
+            raise ConfigError(f"max_lead {max_lead}: two numbers above 0, [m] and [rad]")
         self._engine = suite.make_engine(
             task,
             robot,
@@ -89,7 +92,7 @@ class RobosuiteArm:
         self._closed = False
         self._twist, self._gripper = spec.action.slices["twist"], spec.action.slices["gripper"]
         self._command = np.zeros(spec.action.size)
-        self.reset()
+        spec.observation.pack(self.reset().values)  # says which field does not fit the arm
 
     def _locate(self) -> None:
         """Look up where the arm, gripper and object lie in MuJoCo's arrays."""

@@ -56,9 +56,15 @@ def make_engine(name: str, robot: str, *, placement: Placement, joint_noise: flo
     """A robosuite environment without rendering and without its own observations.
 
     The scene's fixed dimensions (robosuite draws the cube's size once) are the same in every process;
-    only resets draw random numbers. Raises MissingExtraError if robosuite is not installed.
+    only resets draw random numbers. Every arm carries the Panda's two-fingered gripper.
+
+    Raises:
+        MissingExtraError: robosuite is not installed.
+        ConfigError: robosuite has no such arm.
     """
     suite = import_robosuite()
+    if robot not in suite.ALL_ROBOTS:
+        raise ConfigError(f"robosuite has no robot '{robot}'.{workspace.did_you_mean(robot, suite.ALL_ROBOTS)}")
     samplers = _import("robosuite.utils.placement_samplers")
     sampler = samplers.UniformRandomSampler(
         name="placement",
@@ -72,6 +78,7 @@ def make_engine(name: str, robot: str, *, placement: Placement, joint_noise: flo
     return suite.make(
         name,
         robots=robot,
+        gripper_types="PandaGripper",
         has_renderer=False,
         has_offscreen_renderer=False,
         use_camera_obs=False,

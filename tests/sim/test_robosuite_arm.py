@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import mujoco
 import numpy as np
@@ -16,6 +17,7 @@ from robot_rl.hardware import config
 from robot_rl.hardware.robot import Robot, RobotError, Simulated
 from robot_rl.sim import suite
 from robot_rl.sim.robosuite_arm import RobosuiteArm
+from robot_rl.spec import Layout, SpecError
 
 CONFIG = config.load("sim_lift")
 PERIOD = CONFIG.spec.period_ns
@@ -180,6 +182,33 @@ def test_a_closed_robot_says_so() -> None:
 def test_an_unknown_task_names_the_nearest() -> None:
     with pytest.raises(config.ConfigError, match="Did you mean 'Lift'"):
         suite.task("Lfit")
+
+
+def test_another_arm_needs_only_its_own_spec() -> None:
+    with pytest.raises(SpecError, match=r"'joint_position': got shape \(6,\), the spec says \(7,\)"):
+        config.make(CONFIG, robot="UR5e")
+    fields = (
+        replace(f, shape=(6,), labels=()) if f.kind.startswith("joint") else f for f in CONFIG.spec.observation.values()
+    )
+    spec = replace(CONFIG.spec, observation=Layout(tuple(fields)))
+    robot = config.make(replace(CONFIG, spec=spec), robot="UR5e")
+    robot.reset(0)
+    poses = drive(robot, [0, 0.1, -0.1, 0, 0, 0], 12)
+    np.testing.assert_allclose(poses[-1][:3] - poses[-2][:3], [0, 0.005, -0.005], atol=3e-4)
+    robot.close()
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"robot": "Pandda"}, "Did you mean 'Panda'"),
+        ({"placement": [0.1, -0.1]}, "none negative"),
+        ({"max_lead": [0.1]}, "two numbers above 0"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(option: dict[str, object], message: str) -> None:
+    with pytest.raises(config.ConfigError, match=message):
+        config.make(CONFIG, **option)
 
 
 def test_a_missing_robosuite_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
