@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from robot_rl import cli
+from robot_rl.datasets.dataset import Dataset
+
+KILLED = """
+import os, signal, sys, time
+import numpy as np
+from robot_rl.datasets.dataset import Dataset
+from robot_rl.datasets.record import Phase, Source, Step
+dataset = Dataset.open(sys.argv[1], "a")
+writer = dataset.new_episode()
+action = np.zeros(dataset.spec.action.size)
+for t in range(int(sys.argv[2])):
+    writer.add_step(Step(10**9 + t * dataset.spec.period_ns, action, action, action, Source.HUMAN, Phase.DEMONSTRATION))
+time.sleep(0.5)  # the writer's thread puts full chunks on disk
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def copy(lift_data: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(lift_data, tmp_path / "lift"))
+
+
+def test_an_untouched_data_set_verifies(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["data", "verify", str(copy)]) == 0
+    assert "1 episodes, all as committed" in capsys.readouterr().out
+
+
+def test_one_flipped_byte_is_found_and_exits_1(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = [p for p in copy.glob("episodes/*/steps/executed/**/*") if p.is_file() and p.name != "zarr.json"]
+    content = bytearray(files[0].read_bytes())
+    content[0] ^= 1
+    files[0].write_bytes(bytes(content))
+    assert cli.main(["data", "verify", str(copy)]) == 1
+    assert "steps/executed" in capsys.readouterr().out
+
+
+def test_what_a_killed_recording_left_is_kept_or_dropped(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    subprocess.run([sys.executable, "-c", KILLED, str(copy), "3000"], check=False)
+    left = len(Dataset.open(copy).unfinished())
+    assert left == 1
+    assert cli.main(["data", "salvage", str(copy)]) == 0
+    assert "kept as episode 1" in capsys.readouterr().out
+    dataset = Dataset.open(copy)
+    assert dataset.unfinished() == []
+    assert 0 < len(dataset.episode(1)) <= 3000
+    assert dataset.episode(1).success is None
+    subprocess.run([sys.executable, "-c", KILLED, str(copy), "3000"], check=False)
+    assert cli.main(["data", "salvage", str(copy), "--drop"]) == 0
+    assert "dropped" in capsys.readouterr().out
+    assert len(Dataset.open(copy)) == len(dataset)
+
+
+def test_drop_with_verify_is_refused(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["data", "verify", str(copy), "--drop"]) == 2
+    assert "--drop goes with salvage" in capsys.readouterr().err
