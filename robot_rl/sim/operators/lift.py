@@ -69,7 +69,7 @@ class LiftOperator:
     """Operator of `sim_lift`; sees `ee_pose`, `object_pose` and `gripper_position` of the reading.
 
     Demonstrating, it holds the clutch throughout: over the cube, down, close, up. Watching, it keeps off the
-    clutch while things go well. Once failure looms it intervenes by the two rules of RaC (Hu et al., "RaC: robot
+    clutch while things go well. Once failure looms it intervenes as RaC asks for (Hu et al., "RaC: robot
     learning for long-horizon tasks by scaling recovery and correction", 2025): first it holds `rewind` until the
     gripper is back over the cube and open, then it takes the clutch and finishes the task.
 
