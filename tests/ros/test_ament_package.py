@@ -58,7 +58,10 @@ def test_an_executable_starts_the_node_of_its_name(script: Path):
     text = script.read_text()
     assert text.startswith("#!/usr/bin/env python3\n")
     imports = [n for n in ast.parse(text).body if isinstance(n, ast.ImportFrom)]
-    assert [(n.module, [a.name for a in n.names]) for n in imports] == [(f"robot_rl.ros.{script.name}", ["main"])]
+    assert [(n.module, [a.name for a in n.names]) for n in imports] == [
+        ("robot_rl.runtime.launch.parent", ["end_with_parent"]),
+        (f"robot_rl.ros.{script.name}", ["main"]),
+    ]
     spec = importlib.util.find_spec(f"robot_rl.ros.{script.name}")
     assert spec is not None and spec.origin is not None
     defined = {n.name for n in ast.parse(Path(spec.origin).read_text()).body if isinstance(n, ast.FunctionDef)}
