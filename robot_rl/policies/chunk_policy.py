@@ -101,5 +101,7 @@ class ChunkPolicy(nn.Module):
             raise SpecError(
                 f"observation '{name}': got shape {value.shape}, the policy takes {(self.n_obs, *field.shape)}"
             )
-        value = value.astype(np.uint8 if field.is_image else np.float32)
+        if field.is_image and value.dtype != np.uint8:
+            raise SpecError(f"observation '{name}': got {value.dtype} pixels, the policy takes uint8 RGB in 0..255")
+        value = value if field.is_image else value.astype(np.float32)
         return torch.from_numpy(value).to(self.device)[None]

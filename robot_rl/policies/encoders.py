@@ -18,6 +18,8 @@ from robot_rl.spec import Field, Layout
 
 OBSERVATION_LIMIT = 5.0
 """Normalised observations are clipped to this magnitude: a reading far outside the data saturates."""
+GROUPS = 8
+"""Of each group normalisation."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,12 @@ class EncoderConfig:
     """Of the stride-2 convolutions an image passes through."""
     keypoints: int = 32
     """Points the spatial softmax finds in each image."""
+
+    def __post_init__(self) -> None:
+        if self.width < 1 or self.keypoints < 1:
+            raise ValueError(f"encoder: width is {self.width} and keypoints {self.keypoints}; both must be at least 1")
+        if not self.channels or any(c < 1 or c % GROUPS for c in self.channels):
+            raise ValueError(f"encoder: channels are {self.channels}; each must be a multiple of {GROUPS}")
 
 
 def rotation_columns(q: Tensor) -> Tensor:
@@ -92,7 +100,7 @@ class ImageEncoder(nn.Module):
         layers: list[nn.Module] = []
         n_in = 3
         for n_out in config.channels:
-            layers += [nn.Conv2d(n_in, n_out, 3, stride=2, padding=1), nn.GroupNorm(8, n_out), nn.SiLU()]
+            layers += [nn.Conv2d(n_in, n_out, 3, stride=2, padding=1), nn.GroupNorm(GROUPS, n_out), nn.SiLU()]
             n_in = n_out
         self.convolutions = nn.Sequential(*layers, nn.Conv2d(n_in, config.keypoints, 1))
         self.size = 2 * config.keypoints

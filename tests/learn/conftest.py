@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from robot_rl.datasets import Dataset, Phase, Sample, Source, Step
+from robot_rl.hardware.config import CameraConfig
 from robot_rl.learn.config import TrainConfig
 from robot_rl.policies.config import PolicyConfig
 from robot_rl.policies.encoders import EncoderConfig
@@ -68,6 +69,23 @@ def make_dataset(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return make
+
+
+@pytest.fixture
+def picture_dataset(tmp_path: Path) -> Path:
+    """One episode of 20 steps whose only news is a 16x16 camera called `front`."""
+    path = tmp_path / "pictures"
+    camera = CameraConfig("front", "mujoco", width=16, height=16, fps=20.0)
+    with Dataset.create(path, SPEC, {"front": camera}) as dataset, dataset.new_episode() as writer:
+        for t in range(20):
+            stamp = t * SPEC.period_ns
+            writer.add_sample(Sample("front", stamp, np.full((16, 16, 3), 12 * t, np.uint8)))
+            writer.add_sample(Sample("clock", stamp, np.array([float(t)])))
+            writer.add_sample(Sample("distraction", stamp, np.zeros(2)))
+            nothing = np.full(1, np.nan)
+            writer.add_step(Step(stamp, np.array([action(t)]), nothing, nothing, Source.HUMAN, Phase.DEMONSTRATION))
+        writer.commit(True)
+    return path
 
 
 @pytest.fixture

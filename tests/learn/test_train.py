@@ -15,6 +15,8 @@ from robot_rl.learn.data import split
 from robot_rl.learn.train import Divergence, train
 from robot_rl.learn.trainer import Trainer, learning_rate
 from robot_rl.policies import checkpoint
+from robot_rl.policies.config import PolicyConfig
+from robot_rl.policies.encoders import EncoderConfig
 from robot_rl.policies.execution import ChunkExecutor
 
 
@@ -131,11 +133,22 @@ def test_unusable_settings_are_refused_by_name(make_dataset, small):
     path = make_dataset(2)
     with pytest.raises(TrainingError, match="no data set"):
         train(TrainConfig(), progress=False)
-    policy = small(path).policy.__class__(observation=("clokc",))
+    policy = PolicyConfig(observation=("clokc",))
     with pytest.raises(TrainingError, match=r"no observation 'clokc'\. Did you mean 'clock'"):
         train(small(path, policy=policy), progress=False)
     with pytest.raises(TrainingError, match="batch is 0"):
         small(path, batch=0)
+
+
+def test_a_policy_learns_from_a_camera_and_says_so_in_its_checkpoint(picture_dataset, small):
+    wanted = PolicyConfig(
+        observation=("front",), horizon=4, n_action_steps=2, encoder=EncoderConfig(32, channels=(8, 16))
+    )
+    result = train(small(picture_dataset, policy=wanted, steps=20), progress=False)
+    policy = checkpoint.load(result.checkpoint)
+    assert policy.observation_names == ("front",) and policy.inputs["front"].shape == (16, 16, 3)
+    assert policy.predict({"front": np.zeros((2, 16, 16, 3), np.uint8)}).shape == (4, 1)
+    assert list(checkpoint.read_card(result.checkpoint).statistics) == ["action"]
 
 
 def test_divergence_is_noticed_and_dated():

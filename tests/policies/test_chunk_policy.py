@@ -39,6 +39,12 @@ def test_a_missing_or_misshapen_observation_is_named(policy):
         policy.predict({**obs, "q": obs["q"][:1]})
 
 
+def test_a_reading_that_is_not_a_number_cannot_turn_into_an_action_that_is(policy):
+    obs = observation(policy)
+    obs["q"][-1, 0] = np.nan
+    assert np.isnan(policy.predict(obs)).all(), "the safety envelope refuses it"
+
+
 def test_a_pose_action_is_refused(spec):
     bad = Spec("toy", 20.0, spec.observation, Layout((Field("target", (7,), kind="pose"),)))
     with pytest.raises(SpecError, match="'target' is a pose"):
@@ -55,6 +61,8 @@ def test_a_policy_can_look_at_images():
     policy = ChunkPolicy(spec, inputs, PolicyConfig(horizon=4, n_action_steps=2), statistics)
     frames = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
     assert policy.predict({"q": np.zeros((2, 2)), "front": frames}).shape == (4, 1)
+    with pytest.raises(SpecError, match="'front': got float64 pixels, the policy takes uint8"):
+        policy.predict({"q": np.zeros((2, 2)), "front": frames / 255})
     batch = {"q": torch.zeros(3, 2, 2), "front": torch.from_numpy(frames)[None].repeat(3, 1, 1, 1, 1)}
     batch |= {"action": torch.zeros(3, 4, 1), "action_mask": torch.ones(3, 4, dtype=torch.bool)}
     assert torch.isfinite(policy.loss(batch))

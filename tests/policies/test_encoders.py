@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 
 from robot_rl.policies.encoders import (
@@ -42,6 +43,11 @@ def test_spatial_softmax_finds_the_bright_pixel():
     maps = torch.zeros(1, 1, 5, 9)
     maps[0, 0, 4, 2] = 100.0  # bottom row: y = 1; third of nine columns: x = -1 + 2 * 2/8 = -0.5
     torch.testing.assert_close(spatial_softmax(maps), torch.tensor([[-0.5, 1.0]]))
+
+
+def test_channels_that_cannot_be_grouped_are_refused():
+    with pytest.raises(ValueError, match=r"channels are \(12,\); each must be a multiple of 8"):
+        EncoderConfig(channels=(12,))
 
 
 def test_images_and_vectors_become_one_context_with_gradients_everywhere():
