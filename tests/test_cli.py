@@ -62,6 +62,14 @@ def test_an_unknown_option_exits_2(monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught.value.code == 2
 
 
+@pytest.mark.parametrize("name", [n for n in cli.COMMANDS if n != "demo"])
+def test_every_command_explains_itself_with_examples(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main([name, "--help"])
+    assert caught.value.code == 0
+    assert f"robot-rl {name}" in capsys.readouterr().out.split("Examples:")[1]
+
+
 def raising(error: BaseException) -> object:
     def run(options: Options) -> int:
         raise error
