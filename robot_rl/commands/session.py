@@ -12,9 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from robot_rl.runtime.launch import Launch
+from robot_rl.runtime.launch.domain import claim_domain
 
 
 class SessionError(RuntimeError):
@@ -49,15 +51,16 @@ def read_notes(path: Path) -> list[EpisodeNote]:
     return [EpisodeNote(**{k: v for k, v in json.loads(line).items() if k in names}) for line in lines]
 
 
-def progress() -> Progress:
+def progress(console: Console | None = None) -> Progress:
     """A progress bar with a count, the times and a success tally."""
     return Progress(
-        TextColumn("{task.description:<34}"),
-        BarColumn(bar_width=28),
+        TextColumn("{task.description:<20}"),
+        BarColumn(bar_width=16),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[tally]:<22}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[tally]}"),
+        console=console,
     )
 
 
@@ -81,7 +84,6 @@ class Session:
     episodes: int
     folder: Path
     """Where the results file and the nodes' logs go."""
-    environment: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -94,7 +96,11 @@ class Session:
         """Start the nodes."""
         arguments = {**self.arguments, "episodes": str(self.episodes), "results": str(self._results)}
         self._launch = Launch(
-            self.description, arguments, log_dir=self._logs, quiet=True, environment=self.environment or {}
+            self.description,
+            arguments,
+            log_dir=self._logs,
+            quiet=True,
+            environment={"ROS_DOMAIN_ID": str(claim_domain())},
         )
         self._launch.start()
 
@@ -122,11 +128,11 @@ class Session:
             self._launch.shutdown()
 
 
-def run_together(sessions: list[Session]) -> list[list[EpisodeNote]]:
+def run_together(sessions: list[Session], console: Console | None = None) -> list[list[EpisodeNote]]:
     """Run sessions side by side, each in its own DDS domain, with a progress bar each. Ctrl-C stops them all."""
     open_sessions = list(sessions)
     try:
-        with progress() as bar:
+        with progress(console) as bar:
             rows = {id(s): bar.add_task(s.title, total=s.episodes, tally="") for s in sessions}
             for session in sessions:
                 session.start()

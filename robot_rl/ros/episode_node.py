@@ -66,6 +66,7 @@ class EpisodeNode(RobotNode):
         self._outcomes: dict[int, Outcome] = {}
         self._held: frozenset[str] = frozenset()
         self._human_steps = 0
+        self._judged = -1
         self._recorder_ready = not self._record
         self.create_subscription(JointState, topics.DECISION, self._on_decision, topics.stream(300))
         self.create_subscription(JointState, topics.OUTCOME, self._on_outcome, topics.stream(300))
@@ -134,7 +135,7 @@ class EpisodeNode(RobotNode):
         elif self._machine.state == "resetting" and event.get("episode") == self._episode["episode"]:
             self._decisions.clear()
             self._outcomes.clear()
-            self._human_steps = 0
+            self._human_steps, self._judged = 0, event["stamp"] - 1
             self._machine.begin(self._episode["episode"], self._episode["seed"], self._purpose, event["stamp"])
             self.publish_event(
                 topics.EPISODE_EVENT,
@@ -148,7 +149,7 @@ class EpisodeNode(RobotNode):
 
     def _on_decision(self, message: JointState) -> None:
         decision = wire.read_decision(self.spec.action, message)
-        if self._machine.state == "running" and decision.stamp >= self._machine.start_stamp:
+        if self._machine.state == "running" and decision.stamp > self._judged:
             self._decisions.setdefault(decision.stamp, decision)
             self._advance()
 
@@ -161,6 +162,7 @@ class EpisodeNode(RobotNode):
         """Judge every decision whose outcome is known."""
         outcomes = self._outcomes if self.config.simulated else None
         for decision, outcome in pair_with_outcomes(self._decisions, outcomes):
+            self._judged = decision.stamp
             self._human_steps += decision.source is Source.HUMAN
             ending = self._machine.step(decision.stamp, outcome, decision)
             if ending is not None:
