@@ -11,13 +11,21 @@ from robot_rl.learn.statistics import Proportion
 
 Points = Sequence[tuple[float, float]]
 
+LABEL_WIDTH = 7.9
+"""Of one letter of a label [px], bold at 14 px, generously."""
+LABEL_LENGTH = 46
 SERIES = 6
 """Colours of series, `--c0` to `--c5` in the report's style sheet; a seventh series begins again."""
 
 
-def intervals(rows: Sequence[tuple[str, Proportion]], width: int = 720) -> str:
-    """One row a stage: its success rate as a dot, the 95 % interval as a bar, on a scale of 0 to 100 %."""
-    left, right, step, top = 190, 130, 46, 14
+def intervals(rows: Sequence[tuple[str, Proportion]], width: int = 860) -> str:
+    """One row a stage: its success rate as a dot, the 95 % interval as a bar, on a scale of 0 to 100 %.
+
+    The scale leaves room for the longest name; names of more than LABEL_LENGTH letters are cut.
+    """
+    rows = [(_cut(name), p) for name, p in rows]
+    left = 30 + LABEL_WIDTH * max((len(name) for name, _ in rows), default=0)
+    right, step, top = 130, 46, 14
     span = width - left - right
     height = top + step * len(rows) + 34
 
@@ -137,6 +145,10 @@ def timeline(rows: Sequence[tuple[str, Sequence[str], str]], width: int = 720) -
             x = left + value * scale
             parts.append(f'<text class="tick" x="{x:.1f}" y="{height - 4}" text-anchor="middle">{value:g}</text>')
     return _svg(width, height, parts, "Who acted, step by step")
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= LABEL_LENGTH else name[: LABEL_LENGTH - 1] + "…"
 
 
 def _svg(width: int, height: float, parts: Sequence[str], title: str) -> str:

@@ -124,7 +124,11 @@ class _Run:
             series, self.seconds = document["curves"], document["seconds"]
             self.sums, self.counted = document["sums"], document["counted"]
             self.watch.__dict__ |= document["watch"]
+            if series.get("loss"):
+                self.loss = series["loss"][-1][1]
             log.info("going on from step %d", trainer.step)
+        elif (directory / "checkpoint").exists():
+            raise TrainingError(f"{directory} holds a finished run; choose another output, or delete that directory")
         (directory / "train.yaml").write_text(yaml.safe_dump(config.to_dict(), sort_keys=False))
         self.curves = Curves(directory, series)
 

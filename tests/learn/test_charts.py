@@ -14,12 +14,22 @@ def elements(svg: str, tag: str) -> list[ElementTree.Element]:
 
 def test_the_dot_of_a_stage_lies_at_its_rate_and_its_bar_spans_the_interval():
     p = wilson(30, 40)
-    svg = charts.intervals([("first", p)], width=720)  # the scale runs from 190 to 590 px
+    svg = charts.intervals([("first", p)], width=720)
     dot = elements(svg, "circle")[0]
     bar = elements(svg, "rect")[0]
-    assert float(dot.attrib["cx"]) == pytest.approx(190 + 400 * 0.75, abs=0.1)
-    assert float(bar.attrib["x"]) == pytest.approx(190 + 400 * p.low, abs=0.1)
-    assert float(bar.attrib["width"]) == pytest.approx(400 * (p.high - p.low), abs=0.1)
+    left = 30 + 5 * charts.LABEL_WIDTH  # of "first"
+    span = 720 - left - 130
+    assert float(dot.attrib["cx"]) == pytest.approx(left + span * 0.75, abs=0.1)
+    assert float(bar.attrib["x"]) == pytest.approx(left + span * p.low, abs=0.1)
+    assert float(bar.attrib["width"]) == pytest.approx(span * (p.high - p.low), abs=0.1)
+
+
+def test_long_names_get_room_and_longer_ones_are_cut():
+    (label,) = [
+        e for e in elements(charts.intervals([("x" * 60, wilson(1, 2))]), "text") if e.attrib["class"] == "label"
+    ]
+    assert label.text is not None and len(label.text) == charts.LABEL_LENGTH
+    assert float(label.attrib["x"]) > charts.LABEL_LENGTH * 7.5
 
 
 def test_names_are_escaped():

@@ -117,11 +117,33 @@ def test_an_unfinished_run_with_other_settings_is_not_overwritten(make_dataset, 
         train(small(path, lr=0.5), progress=False)
 
 
-def test_what_is_deployed_are_the_averaged_weights(make_dataset, small):
-    result = train(small(make_dataset(2), ema_maximum=0.0, steps=20), progress=False)
-    unaveraged = weights(result.checkpoint)
-    averaged = weights(train(small(make_dataset(2, "again"), steps=20), progress=False).checkpoint)
-    assert any(not torch.equal(unaveraged[k], averaged[k]) for k in averaged)
+def test_a_finished_run_is_not_overwritten(make_dataset, small):
+    path = make_dataset(2)
+    result = train(small(path, steps=10), progress=False)
+    before = weights(result.checkpoint)
+    with pytest.raises(TrainingError, match="holds a finished run"):
+        train(small(path, steps=10, seed=1), progress=False)
+    after = weights(result.checkpoint)
+    assert all(torch.equal(before[k], after[k]) for k in before)
+
+
+def test_a_run_killed_after_its_last_step_only_has_to_be_finished(make_dataset, small, monkeypatch):
+    config = small(make_dataset(2), steps=20)
+    with monkeypatch.context() as patch:
+        patch.setattr(training.shutil, "rmtree", lambda path: None)
+        first = train(config, progress=False)
+    again = train(config, progress=False)
+    assert (again.loss, again.steps) == (first.loss, 20)
+    assert not (again.directory / "state").exists()
+
+
+def test_what_is_deployed_are_the_averaged_weights(make_dataset, small, tmp_path):
+    path = make_dataset(2)
+    config = small(path, ema_maximum=0.0, steps=20, output=tmp_path / "newest")
+    newest = weights(train(config, progress=False).checkpoint)
+    averaged = weights(train(small(path, steps=20, output=tmp_path / "averaged"), progress=False).checkpoint)
+    trained = [k for k in averaged if "normalizer" not in k]
+    assert trained and all(not torch.equal(newest[k], averaged[k]) for k in trained)
 
 
 def test_not_a_number_in_the_data_names_episode_and_step(make_dataset, small):
