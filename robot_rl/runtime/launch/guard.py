@@ -13,8 +13,12 @@ import signal
 import sys
 import time
 
-ESCALATION = ((signal.SIGINT, 10.0), (signal.SIGTERM, 5.0), (signal.SIGKILL, 2.0))
-"""Each signal, and how long to wait [s] before the next: enough at first to finish writing an episode."""
+ESCALATION = ((signal.SIGINT, 4.0), (signal.SIGTERM, 10.0), (signal.SIGKILL, 2.0))
+"""Each signal, and how long to wait [s] before the next.
+
+rclpy now and then loses a SIGINT under load and never a SIGTERM, so the first wait is short; the second is enough
+to finish writing an episode.
+"""
 
 
 def alive(target: int) -> bool:

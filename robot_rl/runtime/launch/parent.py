@@ -14,11 +14,11 @@ _PR_SET_PDEATHSIG = 1
 
 
 def end_with_parent() -> None:
-    """Ask the kernel for SIGINT when the parent dies, if `VARIABLE` says so; see prctl(2), PR_SET_PDEATHSIG.
+    """Ask the kernel for SIGTERM when the parent dies, if `VARIABLE` says so; see prctl(2), PR_SET_PDEATHSIG.
 
     The setting survives exec, not fork. Without it, SIGTERM or SIGKILL to `ros2 launch` leaves its nodes running.
     """
     if os.environ.get(VARIABLE) == "true":
         libc = ctypes.CDLL(None, use_errno=True)
-        if libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGINT), 0, 0, 0) != 0:
+        if libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0) != 0:
             raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")

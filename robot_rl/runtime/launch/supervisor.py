@@ -146,7 +146,6 @@ class Launch:
             if not left:
                 break
             if number != guard.ESCALATION[0][0]:
-                self._code = 1
                 self._output.warn(f"sending {number.name} to {', '.join(c.name for c in left)}: still running")
             for child in left:
                 child.send(number)
