@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 HELD_OUT = 1_000_000
 """Seed of the first initial state of the evaluation; recordings never come near it."""
 
+DEMONSTRATED = "policy 1: demonstrations"
+CORRECTED = "policy 2: and corrections"
+
 
 @dataclass(frozen=True)
 class Options:
@@ -120,6 +123,8 @@ class Demo:
         from robot_rl.learn.train import train
 
         folder = self.policy(number)
+        if (folder / "checkpoint").exists():
+            return
         self.console.print(f"train policy {number} {on}")
         with self._timed(f"train {number}"):
             recipe = config.load(self.options.recipe)
@@ -201,8 +206,8 @@ class Demo:
         cameras = [str(n) for n in ("front", "chase", "wrist") if episodes and n in episodes[0].stream_names][:2]
         helped = [e for e in shown["deployment"] if interventions(e)]
         stages = [
-            self._stage("policy 1: demonstrations only", 1, cameras),
-            self._stage("policy 2: with recoveries and corrections", 2, cameras),
+            self._stage(DEMONSTRATED, 1, cameras),
+            self._stage(CORRECTED, 2, cameras),
         ]
         first, second = stages
         comparison = compare(first.successes, second.successes)
@@ -227,7 +232,7 @@ class Demo:
                 title=f"The loop on {self.options.robot}",
                 summary=summary,
                 stages=(self._demonstrations(shown["demonstration"]), *stages),
-                curves={f"policy {n}": load_curves(self.policy(n)) for n in (1, 2)},
+                curves={s.name: load_curves(self.policy(n)) for n, s in enumerate(stages, 1)},
                 timelines={
                     "Deployment of policy 1, the operator standing by": [episode_row(e) for e in shown["deployment"]]
                 },

@@ -22,13 +22,20 @@ class RewindSpeed:
     """[rad/s]; 0 leaves the rotation alone."""
     period: float
     """Control period [s]: how long each twist is held."""
+    lag: float = 0.0
+    """How long the robot takes to follow its command [s]: a point passed by in that time counts as reached."""
+
+    @property
+    def reach(self) -> float:
+        """The motion of this time [s] away counts as there."""
+        return self.period + self.lag
 
 
 def near(a: Array, b: Array, speed: RewindSpeed) -> bool:
-    """Whether pose b lies within one period's motion of pose a, so that it counts as reached."""
-    if float(np.linalg.norm(b[:3] - a[:3])) > speed.linear * speed.period:
+    """Whether pose b lies within the reach of one motion from pose a, so that it counts as reached."""
+    if float(np.linalg.norm(b[:3] - a[:3])) > speed.linear * speed.reach:
         return False
-    return speed.angular == 0.0 or float(poses.angle(a[3:], b[3:])) <= speed.angular * speed.period
+    return speed.angular == 0.0 or float(poses.angle(a[3:], b[3:])) <= speed.angular * speed.reach
 
 
 def twist_towards(pose: Array, target: Array, speed: RewindSpeed) -> Array:

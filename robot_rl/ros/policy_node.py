@@ -27,7 +27,7 @@ class PolicyNode(RobotNode):
         if not path:
             raise ValueError("parameter 'checkpoint' is empty: give the directory that `robot-rl train` wrote")
         self._policy = checkpoint.load(path, device=self.param("device", "cpu"))
-        checkpoint.check_fits(self._policy, self.spec)
+        checkpoint.require_fits(self._policy, self.spec, self.config.cameras)
         self._executor = ChunkExecutor(self._policy, n_action_steps=self.param("action_steps", 0) or None)
         self._seed = self.param("seed", 0)
         self._active, self._start = False, -1

@@ -11,6 +11,7 @@ Read from the `limits` section of robot.yaml, everything optional:
       speed: 0.25         # [m/s], by default the action field's own bound
       turn_speed: 1.0     # [rad/s], by default the action field's own bound
       others: replay      # replay, or keep: what becomes of the set-points beside the velocity
+      lag: 0.0            # [s] the robot takes to follow its command, so that it need not meet each point exactly
       dwell: 0.3          # [s] to stand still once such a set-point has changed, so that a gripper can open
       automatic: true     # false: the human drives while the rewind button is held, labelled as recovery
 """
@@ -46,6 +47,7 @@ class RewindConfig:
     speed: float = 0.0
     turn_speed: float = 0.0
     others: str = "replay"
+    lag: float = 0.0
     dwell: float = 0.3
     automatic: bool = True
 
@@ -59,7 +61,7 @@ class RewindConfig:
         config = cls(**section)
         if config.others not in ("replay", "keep"):
             raise SpecError(f"limits of 'rewind': others is '{config.others}'; it is 'replay' or 'keep'")
-        for key in ("speed", "turn_speed", "dwell"):
+        for key in ("speed", "turn_speed", "lag", "dwell"):
             if not 0.0 <= float(getattr(config, key)) < np.inf:
                 raise SpecError(f"limits of 'rewind': {key} is {getattr(config, key)}; it must be 0 or more")
         return config
@@ -176,4 +178,4 @@ class Rewinder:
         """The configured speeds, by default the smallest bound of the field's own numbers."""
         bounds = np.minimum(-np.array(field.low, float), np.array(field.high, float))
         turn = (self.config.turn_speed or float(bounds[3:].min())) if field.size == 6 else 0.0
-        return RewindSpeed(self.config.speed or float(bounds[:3].min()), turn, self._period)
+        return RewindSpeed(self.config.speed or float(bounds[:3].min()), turn, self._period, self.config.lag)
