@@ -29,6 +29,7 @@ from typing import Any, Literal
 import robot_rl
 from robot_rl import workspace
 from robot_rl.datasets.codecs import ImageCodec
+from robot_rl.datasets.edit.transaction import settle
 from robot_rl.datasets.episode import Episode
 from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.files import (
@@ -82,15 +83,10 @@ class Dataset(Sequence[Episode]):
         self.path, self.mode = path, mode
         self._hidden = path / HIDDEN
         root = _root_attributes(path)
-        self.attributes: dict[str, Any] = root
-        self.identity: str = root["identity"]
-        self.spec = Spec.from_dict(root["spec"])
-        self.cameras = {n: camera_from_attributes(n, c) for n, c in root["cameras"].items()}
-        self.fields: dict[str, Field] = stream_fields(self.spec, self.cameras)
-        """Every stream by name."""
-        self.codecs: dict[str, ImageCodec] = {n: ImageCodec.parse(c) for n, c in root["codecs"].items()}
-        """How the pictures of each picture stream are stored."""
         self._lock = WriterLock(self._hidden / "lock") if mode == "a" else None
+        if settle(path, locked=mode == "a"):
+            root = _root_attributes(path)
+        self._describe(root)
         self._commit_lock = threading.Lock()
         self._recording: set[Path] = set()
         self.journal = Index(self._hidden / "journal.jsonl", path / "episodes")
@@ -105,6 +101,17 @@ class Dataset(Sequence[Episode]):
                     left,
                 )
         self._numbers = sorted(self.journal.entries)
+
+    def _describe(self, root: dict[str, Any]) -> None:
+        """Take the robot's description from the attributes of the root."""
+        self.attributes: dict[str, Any] = root
+        self.identity: str = root["identity"]
+        self.spec = Spec.from_dict(root["spec"])
+        self.cameras = {n: camera_from_attributes(n, c) for n, c in root["cameras"].items()}
+        self.fields: dict[str, Field] = stream_fields(self.spec, self.cameras)
+        """Every stream by name."""
+        self.codecs: dict[str, ImageCodec] = {n: ImageCodec.parse(c) for n, c in root["codecs"].items()}
+        """How the pictures of each picture stream are stored."""
 
     @classmethod
     def create(
@@ -171,7 +178,7 @@ class Dataset(Sequence[Episode]):
         if not (path / "zarr.json").exists():
             return cls.create(path, spec, cameras, images=images, **attributes)
         dataset = cls.open(path, "a")
-        differences = dataset.spec.differences(spec) + _camera_differences(dataset.cameras, cameras or {})
+        differences = dataset.spec.differences(spec) + camera_differences(dataset.cameras, cameras or {})
         if differences:
             dataset.close()
             lines = "\n  ".join(differences)
@@ -211,8 +218,15 @@ class Dataset(Sequence[Episode]):
         found = (p for p in incoming.iterdir() if p.is_dir()) if incoming.is_dir() else ()
         return sorted(p for p in found if p not in self._recording)
 
+    @property
+    def recording(self) -> bool:
+        """Whether this object is recording an episode now."""
+        return any(folder.exists() for folder in self._recording)
+
     def refresh(self) -> None:
-        """Take in what another process has committed since."""
+        """Take in what another process has committed or edited since."""
+        settle(self.path, locked=self._lock is not None)
+        self._describe(_root_attributes(self.path))
         self.journal.refresh()
         self._numbers = sorted(self.journal.entries)
 
@@ -322,7 +336,8 @@ def _make(path: Path, root: Mapping[str, Any]) -> None:
         raise DatasetError(f"{path} cannot be created: {error}") from None
 
 
-def _camera_differences(mine: Mapping[str, CameraConfig], theirs: Mapping[str, CameraConfig]) -> list[str]:
+def camera_differences(mine: Mapping[str, CameraConfig], theirs: Mapping[str, CameraConfig]) -> list[str]:
+    """One line for each way in which two sets of cameras differ."""
     out = [f"camera '{n}': only in the first" for n in mine if n not in theirs]
     out += [f"camera '{n}': only in the second" for n in theirs if n not in mine]
     for n in mine:

@@ -6,15 +6,16 @@ after a crash (its last lines) or cannot be read at all is taken from the direct
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from robot_rl.datasets.errors import DatasetError
-from robot_rl.datasets.files import canonical_json, read_json, replace_atomically
+from robot_rl.datasets.files import canonical_json, fsync, read_json, replace_atomically
 
 
 def episode_name(number: int) -> str:
@@ -47,7 +48,9 @@ class Index:
         self.damage: list[str] = []
         """What had to be repaired or taken from the episode directories, in words."""
         self._next, self._read, self._whole = 0, 0, True
+        self._inode: int | None = None
         self.refresh()
+        self._compare_with_directories()
 
     @property
     def next_number(self) -> int:
@@ -58,6 +61,7 @@ class Index:
         """Read what was committed since; repair in memory what a crash left."""
         try:
             with self._journal.open("rb") as file:
+                self._begin_anew_if_replaced(os.fstat(file.fileno()).st_ino)
                 file.seek(self._read)
                 data = file.read()
         except OSError as error:
@@ -86,6 +90,24 @@ class Index:
         """Note that an episode's directory is gone."""
         self._write({"remove": number})
 
+    def take_in(self, numbers: Iterable[int]) -> None:
+        """Note what an edit made of these episodes: each is as its directory says, or gone. Flushed to the disk.
+
+        Raises OSError when the journal cannot be written.
+        """
+        for number in numbers:
+            folder = self._episodes / episode_name(number)
+            try:
+                entry = Entry.from_attributes(read_json(folder / "zarr.json")["attributes"])
+                if self.entries.get(number) != entry:
+                    self.append(entry)
+            except (DatasetError, KeyError, TypeError):  # it is gone, or damaged: `data verify` says more
+                if number in self.entries:
+                    self.remove(number)
+        if self.damage:
+            self.rewrite()
+        fsync(self._journal)
+
     def repair(self) -> None:
         """Rewrite the journal where it is torn or lacks episodes; needs the writer's lock."""
         if self.damage or not self._whole:
@@ -97,7 +119,7 @@ class Index:
         lines.append(canonical_json({"next": self._next}))
         content = b"".join(line + b"\n" for line in lines)
         replace_atomically(self._journal, content)
-        self._read, self._whole = len(content), True
+        self._read, self._whole, self._inode = len(content), True, self._journal.stat().st_ino
         self.damage.clear()
 
     def _write(self, event: dict[str, Any]) -> None:
@@ -131,6 +153,24 @@ class Index:
         else:
             self._next = max(self._next, event["next"])
 
+    def _begin_anew_if_replaced(self, inode: int) -> None:
+        """Forget what was read of a journal that another process has written anew since."""
+        if self._inode not in (None, inode):
+            self.entries, self._read = {}, 0
+        self._inode = inode
+
+    def _compare_with_directories(self) -> None:
+        """Take in every episode whose line is missing, and leave out those whose directory is."""
+        there = {int(name) for name in os.listdir(self._episodes) if name.isdigit()}
+        for number in sorted(there - self.entries.keys()):
+            self.damage.append(f"episode {number} was not in the journal")
+            self._take_in(self._episodes / episode_name(number))
+        for number in sorted(self.entries.keys() - there):
+            self.damage.append(f"episode {number} is in the journal, but its directory is gone")
+            del self.entries[number]
+        if self.damage:
+            self._next = max(self._next, self._next_of_edits())
+
     def _catch_up(self) -> None:
         """Take in episodes that were committed but whose line is missing (killed in between)."""
         while (self._episodes / episode_name(self._next)).is_dir():
@@ -144,7 +184,16 @@ class Index:
         for folder in sorted(self._episodes.iterdir()):
             if folder.is_dir() and folder.name.isdigit():
                 self._take_in(folder)
+        self._next = max(self._next, self._next_of_edits())
         self._read = self._journal.stat().st_size if self._journal.is_file() else 0
+
+    def _next_of_edits(self) -> int:
+        """The next number as the edits remember it: the numbers of deleted episodes are not used again."""
+        found = 0
+        for path in (self._journal.parent / "edits").glob("*/edit.json"):
+            with contextlib.suppress(DatasetError, KeyError, TypeError):
+                found = max(found, int(read_json(path)["next"]))
+        return found
 
     def _take_in(self, folder: Path) -> None:
         """Add the episode in a directory; one that cannot be read is left out and named in `damage`."""
