@@ -135,6 +135,15 @@ class Frames(Sequence[NDArray[Any]]):
         return out
 
     @property
+    def contiguous(self) -> bool:
+        """True when the frames lie decoded and one after the other from the start of each file."""
+        if self.codec.name != "raw":
+            return False
+        starts = np.arange(self.info.chunk, dtype=np.uint64) * np.uint64(self.info.row_bytes)
+        left = len(self) - np.arange(len(self.info.files)) * self.info.chunk
+        return all(np.array_equal(i[:n, 0], starts[:n]) for i, n in zip(self._index, left.tolist()))
+
+    @property
     def sizes(self) -> NDArray[np.int64]:
         """Bytes of each frame on disk (N,)."""
         return np.concatenate([np.empty(0, np.int64), *(i[:, 1].astype(np.int64) for i in self._index)])[: len(self)]

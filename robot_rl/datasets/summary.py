@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from robot_rl.datasets.dataset import Dataset
+from robot_rl.datasets.dataset import HIDDEN, Dataset
 from robot_rl.datasets.record import Phase, Source
 
 
@@ -58,7 +58,7 @@ class Summary:
     """Share of the steps by who acted."""
     streams: tuple[StreamSummary, ...]
     bytes: int
-    """Whole directory [bytes]."""
+    """Whole directory [bytes], without the cache of decoded pictures."""
     unfinished: int
     """Episodes that were being recorded when a process died, or are being recorded now."""
 
@@ -114,7 +114,7 @@ def summarise(dataset: Dataset) -> Summary:
         phases={Phase(k).name.lower(): n / steps for k, n in sorted(phases.items())},
         sources={Source(k).name.lower(): n / steps for k, n in sorted(sources.items())},
         streams=streams,
-        bytes=folder_bytes(dataset.path),
+        bytes=folder_bytes(dataset.path) - folder_bytes(dataset.path / HIDDEN / "cache"),
         unfinished=len(dataset.unfinished()),
     )
 

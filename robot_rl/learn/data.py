@@ -14,6 +14,7 @@ from torch import Tensor
 from robot_rl.datasets import statistics as dataset_statistics
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.episode import Episode
+from robot_rl.datasets.frame_table import FrameTable
 from robot_rl.datasets.selection import rule
 from robot_rl.datasets.windows import ACTION, ACTION_MASK, Windows
 from robot_rl.learn.config import TrainConfig, TrainingError
@@ -24,7 +25,7 @@ from robot_rl.workspace import did_you_mean
 
 
 class TensorWindows:
-    """Training windows held as tensors on one device; a batch is two gathers a field."""
+    """Training windows as tensors on one device; a batch is a gather a field, pictures are read from disk."""
 
     def __init__(self, windows: Windows, device: torch.device) -> None:
         self._windows, self._device = windows, device
@@ -44,13 +45,15 @@ class TensorWindows:
         """`batch` windows drawn uniformly with replacement."""
         return self.batch(rng.integers(len(self), size=batch))
 
-    def _tensor(self, values: np.ndarray[Any, Any]) -> Tensor:
-        """Pictures stay bytes in main memory; numbers become float32 on the device."""
-        if values.dtype == np.uint8:
-            return torch.from_numpy(values)
+    def _tensor(self, values: np.ndarray[Any, Any] | FrameTable) -> Tensor | FrameTable:
+        """Pictures stay bytes on disk; numbers become float32 on the device."""
+        if isinstance(values, FrameTable):
+            return values
         return torch.from_numpy(values.astype(np.float32)).to(self._device)
 
-    def _gather(self, values: Tensor, rows: Tensor) -> Tensor:
+    def _gather(self, values: Tensor | FrameTable, rows: Tensor) -> Tensor:
+        if isinstance(values, FrameTable):
+            return torch.from_numpy(values[rows.numpy()]).to(self._device)
         return values[rows.to(values.device)].to(self._device)
 
 
@@ -142,7 +145,7 @@ def _check_histories(windows: Windows) -> None:
     """Refuse non-finite observations also in steps that are seen only as the history of a selected one."""
     rows = windows.rows(np.arange(len(windows)))[0]
     for name, values in windows.fields.items():
-        if values.dtype.kind == "f":
+        if isinstance(values, np.ndarray) and values.dtype.kind == "f":
             bad = ~np.isfinite(values[rows]).reshape(len(rows), -1).all(axis=1)
             if bad.any():
                 window = int(np.flatnonzero(bad)[0])

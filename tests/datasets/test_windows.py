@@ -91,3 +91,24 @@ def test_nothing_selected_is_an_error(dataset: Dataset, record: Record) -> None:
         Windows(dataset, ["pose"], 1, 1, select="successful")
     with pytest.raises(DatasetError, match="Did you mean 'successful'"):
         Windows(dataset, ["pose"], 1, 1, select="success")
+
+
+def test_strides_skip_frames_of_observations_and_actions_apart(dataset: Dataset, record: Record) -> None:
+    record(8)
+    windows = Windows(dataset, ["joints", "wrist"], n_obs=3, horizon=3, obs_stride=2, action_stride=3)
+    batch = windows.batch(np.array([5, 3]))
+    assert batch["joints"][:, :, 0].tolist() == [[1, 3, 5], [0, 1, 3]]
+    assert batch["wrist"][:, :, 5, 5, 0].tolist() == [[1, 3, 5], [0, 1, 3]]
+    assert batch["observation_mask"].tolist() == [[True] * 3, [False, True, True]]
+    assert batch["action"][:, :, 0].tolist() == [[5, 7, 7], [3, 6, 7]]
+    assert batch["action_mask"].tolist() == [[True, False, False], [True, True, False]]
+
+
+def test_windows_know_their_episode_and_its_facts(dataset: Dataset, record: Record) -> None:
+    record(2, False, reward=0.5)
+    record(3, False, phase=Phase.RESET)  # nothing of it is selected
+    record(3, True, reward=1.0)
+    windows = Windows(dataset, ["joints"], 1, 1)
+    assert windows.episode_of.tolist() == [0, 0, 1, 1, 1]
+    assert windows.episode_numbers.tolist() == [0, 0, 2, 2, 2]
+    assert [(e.number, e.success, e.total_reward) for e in windows.episodes] == [(0, False, 1.0), (2, True, 3.0)]

@@ -1,0 +1,206 @@
+"""The pictures of one stream over many episodes as one table, one row a step, read from disk when indexed.
+
+A batch costs one `pread` a run of frames: straight from the Zarr shard where pictures are stored raw, else
+from the cache of decoded pictures, else a frame is decoded. Nothing is held in memory but where things
+lie, so the data may be larger than memory; what was read lately is in the system's page cache. Reading is
+preferred to mapping: warm it costs the same copy, cold it reads just the pages wanted, and a file cut
+short is an error instead of a signal that kills the process.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from robot_rl.datasets.cache import FrameCache, frames_key
+from robot_rl.datasets.episode import Episode
+from robot_rl.datasets.errors import DatasetError
+from robot_rl.datasets.reading import Frames
+
+OPEN_FILES = 512
+"""How many files are kept open."""
+
+
+class FileGoneError(DatasetError):
+    """A file of decoded frames was removed or replaced since the table was made."""
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """Decoded frames one after the other from the start of a file, and which state of that file is meant."""
+
+    path: str
+    row_bytes: int
+    identity: tuple[int, int, int]
+    """Inode, size and time of change [ns]: a file replaced meanwhile is an error, not another picture."""
+
+    @classmethod
+    def of(cls, path: Path, row_bytes: int) -> RawFile:
+        """The file as it is now."""
+        stat = path.stat()
+        return cls(str(path), row_bytes, (stat.st_ino, stat.st_size, stat.st_mtime_ns))
+
+    def read(self, start: int, out: NDArray[Any]) -> None:
+        """Fill `out` (K, *shape), contiguous, with the K frames from `start` on. Raises DatasetError."""
+        handle = _open(self)
+        wanted = len(out) * self.row_bytes
+        got = os.preadv(handle.number, [out.reshape(-1).view(np.uint8).data], start * self.row_bytes)
+        if got != wanted:
+            raise DatasetError(f"{self.path} is cut short: {got} bytes of {wanted} at frame {start}")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Where consecutive frames lie: decoded in a file, or to be decoded, or both (a cache that may be cleared)."""
+
+    file: RawFile | None
+    frames: Frames | None
+
+    def read(self, start: int, out: NDArray[Any]) -> None:
+        """Fill `out` (K, *shape), contiguous, with the K frames from `start` on. Raises DatasetError."""
+        if self.file is not None:
+            try:
+                return self.file.read(start, out)
+            except FileGoneError:
+                if self.frames is None:
+                    raise
+        if self.frames is not None:
+            out[...] = self.frames.take(np.arange(start, start + len(out)))
+
+
+class FrameTable:
+    """(N, *shape) pictures, one row a step. Index it with an array of rows; the result has their shape first.
+
+    Args:
+        parts: where the frames of each episode lie, in order; several files for a long raw episode.
+        part_of_row, frame_of_row: (N,) for each row the part and the frame within it.
+    """
+
+    def __init__(
+        self,
+        parts: list[Part],
+        part_of_row: NDArray[np.int32],
+        frame_of_row: NDArray[np.int32],
+        row_shape: tuple[int, ...],
+        dtype: DTypeLike,
+    ) -> None:
+        self._parts, self._part, self._frame = parts, part_of_row, frame_of_row
+        self.shape, self.dtype = (len(frame_of_row), *row_shape), np.dtype(dtype)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def decoded_bytes(self) -> int:
+        """What all rows would take in memory."""
+        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+
+    @property
+    def stored_raw(self) -> bool:
+        """True when no frame must be decoded to be read."""
+        return all(p.file is not None for p in self._parts)
+
+    def __getitem__(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        rows = np.asarray(rows)
+        out = np.empty((*rows.shape, *self.shape[1:]), self.dtype)
+        self.read(rows.reshape(-1), out.reshape(-1, *self.shape[1:]))
+        return out
+
+    def read(self, rows: NDArray[np.int64], out: NDArray[Any]) -> None:
+        """Fill `out` (K, *shape), contiguous, with these rows (K,). Raises DatasetError on a damaged file."""
+        if not len(rows):
+            return
+        if rows.min() < 0 or rows.max() >= len(self):
+            raise IndexError(f"rows {rows.min()} to {rows.max()} of a table of {len(self)}")
+        part, frame = self._part[rows], self._frame[rows]
+        new = (np.diff(part) != 0) | (np.diff(frame) != 1)
+        starts = np.concatenate([[0], np.flatnonzero(new) + 1])
+        ends = np.append(starts[1:], len(rows))
+        places = zip(part[starts].tolist(), frame[starts].tolist(), starts.tolist(), ends.tolist())
+        for number, first, start, end in places:
+            self._parts[number].read(first, out[start:end])
+
+
+class FrameTableBuilder:
+    """Collects the episodes of one stream into a table."""
+
+    def __init__(self, stream: str) -> None:
+        self.stream = stream
+        self._parts: list[Part] = []
+        self._part_of_row: list[NDArray[np.int32]] = []
+        self._frame_of_row: list[NDArray[np.int32]] = []
+        self._row_shape: tuple[int, ...] | None = None
+        self._dtype = ""
+
+    def add(self, episode: Episode, cache: FrameCache | None) -> None:
+        """Append an episode's steps, its pictures decoded into the cache where they are not stored raw.
+
+        Raises:
+            DatasetError: the stream is missing or damaged, or its pictures have another size than before.
+        """
+        frames = episode.stream(self.stream).values
+        indices = episode.aligned_indices(self.stream)
+        info = frames.info
+        if self._row_shape is None:
+            self._row_shape, self._dtype = info.row_shape, info.dtype
+        if (info.row_shape, info.dtype) != (self._row_shape, self._dtype):
+            raise DatasetError(
+                f"episode {episode.number}: '{self.stream}' holds {info.dtype} {info.row_shape}, the episodes before "
+                f"hold {self._dtype} {self._row_shape}; train on them apart, or convert one"
+            )
+        parts, rows = self._locate(episode, frames, cache)
+        self._part_of_row.append((len(self._parts) + indices // rows).astype(np.int32))
+        self._frame_of_row.append((indices % rows).astype(np.int32))
+        self._parts += parts
+
+    def table(self) -> FrameTable:
+        """All episodes added."""
+        part, frame = np.concatenate(self._part_of_row), np.concatenate(self._frame_of_row)
+        return FrameTable(self._parts, part, frame, self._row_shape or (), self._dtype)
+
+    def _locate(self, episode: Episode, frames: Frames, cache: FrameCache | None) -> tuple[list[Part], int]:
+        """The parts of an episode, and how many frames each holds."""
+        info = frames.info
+        if frames.contiguous:
+            return [Part(RawFile.of(path, info.row_bytes), None) for path in info.files], info.chunk
+        key = frames_key(episode.attributes, self.stream)
+        if cache is not None and key is not None and (path := cache.find(frames, key)):
+            return [Part(RawFile.of(path, info.row_bytes), frames)], len(frames)
+        return [Part(None, frames)], len(frames)
+
+
+class _Handle:
+    """An open file, closed when nobody holds it any more."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, path: str) -> None:
+        self.number = os.open(path, os.O_RDONLY)
+
+    def __del__(self) -> None:
+        if hasattr(self, "number"):
+            os.close(self.number)
+
+
+@lru_cache(maxsize=OPEN_FILES)
+def _open(file: RawFile) -> _Handle:
+    try:
+        handle = _Handle(file.path)
+    except FileNotFoundError:
+        raise FileGoneError(f"{file.path} was removed since the data set was opened; open it again") from None
+    except OSError as error:
+        raise DatasetError(f"{file.path} cannot be read: {error}") from None
+    stat = os.fstat(handle.number)
+    if (stat.st_ino, stat.st_size, stat.st_mtime_ns) != file.identity:
+        raise FileGoneError(f"{file.path} has changed since the data set was opened; open it again")
+    return handle
