@@ -38,6 +38,8 @@ class Process:
     name: str
     """Unique within the description; prefixes the process's output."""
     command: tuple[str, ...]
+    package: str | None = None
+    """The ROS package of a node; None for any other program."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Set in addition to the launcher's own environment."""
     cwd: Path | None = None

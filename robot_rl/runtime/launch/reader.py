@@ -221,9 +221,9 @@ class _Visitor:
         self._add(element, scope, name, command)
 
     def _node(self, element: Element, scope: Scope) -> None:
-        program = element.resolved("exec", scope)
+        program, package = element.resolved("exec", scope), element.resolved("pkg", scope)
         try:
-            found = locate.executable(element.resolved("pkg", scope), program)
+            found = locate.executable(package, program)
         except LaunchError as error:
             raise element.fail(str(error)) from None
         name, namespace = element.optional("name", scope), element.optional("namespace", scope)
@@ -235,9 +235,9 @@ class _Visitor:
             ros += ["-r", f"{source}:={target}"]
         ros += _words(element, "ros_args", scope)
         command = [str(found), *_words(element, "args", scope), *(["--ros-args", *ros] if ros else [])]
-        self._add(element, scope, name or program, command)
+        self._add(element, scope, name or program, command, package)
 
-    def _add(self, element: Element, scope: Scope, name: str, command: list[str]) -> None:
+    def _add(self, element: Element, scope: Scope, name: str, command: list[str], package: str | None = None) -> None:
         on_exit, output = element.text("on_exit"), element.optional("output", scope) or "log"
         if on_exit not in (None, "shutdown"):
             raise element.fail(f"on_exit: '{on_exit}' is not read here; allowed: shutdown")
@@ -248,6 +248,7 @@ class _Visitor:
             Process(
                 name,
                 tuple(command),
+                package,
                 {**_changed(scope.environment), **_pairs(element, "env", scope)},
                 Path(cwd) if cwd else None,
                 required=on_exit == "shutdown",

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
+from robot_rl import extras
 from robot_rl.runtime.launch import guard, locate, reader
 from robot_rl.runtime.launch.child import ASKED, Child
 from robot_rl.runtime.launch.description import LaunchError
@@ -79,9 +80,12 @@ class Launch:
 
         Raises:
             LaunchError: one cannot be started; those already started have been ended.
+            MissingExtraError: there are nodes of robot_rl, and rclpy is not installed; nothing has been started.
         """
-        if self._guard is not None:
+        if self._guard is not None or self._finished:
             raise LaunchError("this launch has been started already; make another one")
+        if any(p.package == locate.PACKAGE for p in self.processes):
+            extras.require("ros")
         if self._log_dir:
             self._log_dir.mkdir(parents=True, exist_ok=True)
         self._guard = subprocess.Popen(

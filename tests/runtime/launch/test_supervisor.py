@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from robot_rl import extras
 from robot_rl.runtime.launch import Launch, LaunchError, guard
 
 CHILDREN = {
@@ -195,6 +196,21 @@ def test_a_program_that_cannot_start_ends_those_already_started(tmp_path: Path, 
         nodes.start()
     assert nodes.poll() == 1
     assert not guard.alive(nodes.pids["polite"])
+
+
+def test_without_rclpy_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(extras, "missing", lambda extra: ["rclpy"] if extra == "ros" else [])
+    nodes = Launch("teleop", quiet=True)
+    with pytest.raises(extras.MissingExtraError, match=r"rclpy not installed: pip install 'robot_rl\[ros\]'"):
+        nodes.start()
+    assert nodes.pids == {}
+
+
+def test_a_launch_is_started_once(make: Callable[..., Path]):
+    with Launch(make("done"), quiet=True) as nodes:
+        assert nodes.wait(timeout=10) == 0
+    with pytest.raises(LaunchError, match="started already"):
+        nodes.start()
 
 
 LAUNCHER = """
