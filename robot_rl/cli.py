@@ -25,7 +25,7 @@ COMMANDS: dict[str, str] = {
     "replay": "send an episode's actions to the robot again and compare what it senses",
     "view": "look at an episode in rerun: cameras, path, actions, phases",
     "info": "describe a data set, a robot or a policy",
-    "data": "verify a data set, salvage what a crash left behind",
+    "data": "check, report, edit and repair a data set",
     "doctor": "check this machine and say what to do about each failure",
     "demo": "the whole loop in simulation, ending in a report: record, train, intervene, retrain, evaluate",
 }

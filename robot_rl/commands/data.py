@@ -1,68 +1,54 @@
-"""Look after a data set: verify that every episode is what was committed, salvage what a crash left behind.
+"""Look after a data set: check, report, edit and repair it.
 
-`verify` reads every file and exits with 1 if anything was damaged. `salvage` commits what a killed recording had on
-disk as unlabelled episodes; with --drop it removes those remains instead.
+Every edit says what it will do and asks (--yes: does not), happens wholly or not at all, and can be undone until the
+data set is compacted.
 
 Examples:
+  robot-rl data check lift
+  robot-rl data report lift
+  robot-rl data delete lift --episodes 3 7-9
+  robot-rl data relabel lift --episodes 12 --success false
+  robot-rl data relabel lift --episodes 4 --phase correction --steps 40:62
+  robot-rl data trim lift --episode 5 --steps 10:80
+  robot-rl data split lift --episode 6 --at 55
+  robot-rl data merge lift --sources lift_monday lift_tuesday
+  robot-rl data rename lift --old wrist --new hand
+  robot-rl data undo lift
   robot-rl data verify lift
-  robot-rl data salvage lift
   robot-rl data salvage lift --drop
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from typing import Annotated
 
-from tyro.conf import Positional
+from tyro.conf import subcommand
 
-from robot_rl.commands.names import UsageError, existing_dataset
-from robot_rl.datasets.dataset import Dataset
-from robot_rl.datasets.salvage import drop, salvage
-from robot_rl.datasets.verify import verify
+from robot_rl.commands.data_jobs.divide import Split, Trim
+from robot_rl.commands.data_jobs.history import Compact, Log, Undo
+from robot_rl.commands.data_jobs.merge import Merge
+from robot_rl.commands.data_jobs.relabel import Relabel
+from robot_rl.commands.data_jobs.remove import Delete, Keep
+from robot_rl.commands.data_jobs.rename import Rename
+from robot_rl.commands.data_jobs.salvage import Salvage
+from robot_rl.commands.data_jobs.verify import Verify
 
-
-@dataclass(frozen=True)
-class Options:
-    """What to do, with which data set."""
-
-    job: Positional[Literal["verify", "salvage"]]
-    dataset: Positional[str]
-    """A data set: a name under datasets/, or a path."""
-    drop: bool = False
-    """With salvage: remove what was left behind instead of keeping it."""
+Options = (
+    Annotated[Verify, subcommand("verify")]
+    | Annotated[Salvage, subcommand("salvage")]
+    | Annotated[Delete, subcommand("delete")]
+    | Annotated[Keep, subcommand("keep")]
+    | Annotated[Relabel, subcommand("relabel")]
+    | Annotated[Trim, subcommand("trim")]
+    | Annotated[Split, subcommand("split")]
+    | Annotated[Merge, subcommand("merge")]
+    | Annotated[Rename, subcommand("rename")]
+    | Annotated[Undo, subcommand("undo")]
+    | Annotated[Compact, subcommand("compact")]
+    | Annotated[Log, subcommand("log")]
+)
+"""What to do, with which data set."""
 
 
 def run(options: Options) -> int:
-    path = existing_dataset(options.dataset)
-    if options.job == "salvage":
-        return _salvage(path, remove=options.drop)
-    if options.drop:
-        raise UsageError("--drop goes with salvage, not with verify")
-    return _verify(path)
-
-
-def _verify(path: Path) -> int:
-    dataset = Dataset.open(path)
-    problems = 0
-    for problem in verify(dataset):
-        print(problem)
-        problems += 1
-    print(f"{len(dataset)} episodes, {problems} problems" if problems else f"{len(dataset)} episodes, all as committed")
-    return int(problems > 0)
-
-
-def _salvage(path: Path, *, remove: bool) -> int:
-    with Dataset.open(path, "a") as dataset:
-        folders = dataset.unfinished()
-        for folder in folders:
-            number = None if remove else salvage(dataset, folder)
-            if number is None:
-                drop(dataset, folder)
-                print(f"{folder.name}: dropped" + ("" if remove else ", not one whole step was on disk"))
-            else:
-                print(f"{folder.name}: kept as episode {number}, {len(dataset.episode(number))} steps, unlabelled")
-    if not folders:
-        print("nothing unfinished")
-    return 0
+    return options.run()

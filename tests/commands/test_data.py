@@ -60,5 +60,7 @@ def test_what_a_killed_recording_left_is_kept_or_dropped(copy: Path, capsys: pyt
 
 
 def test_drop_with_verify_is_refused(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["data", "verify", str(copy), "--drop"]) == 2
-    assert "--drop goes with salvage" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["data", "verify", str(copy), "--drop"])
+    assert ended.value.code == 2
+    assert "--drop" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Do one edit, or undo one, and die with SIGKILL just before the n-th change to the disk: `crash_process.py PATH JOB N`.
+"""Do one edit, or undo one, and die with SIGKILL just before the N-th change to the disk: arguments PATH JOB N.
 
 The changes counted are renames, flushes, file creations and removals: between any two of them a process may be killed.
 """

@@ -98,7 +98,7 @@ def test_merge_copies_bit_for_bit_and_refuses_the_same_episode_twice(
     assert more_open.numbers == (1, 2, 3)
     assert sound(more_open)
     for a, b in zip(list(four)[1:], more_open):
-        assert {k: v for k, v in a.attributes["checksums"].items()} == b.attributes["checksums"]
+        assert a.attributes["checksums"] == b.attributes["checksums"]
         assert b.attributes["merged_from"] == {"identity": four.identity, "number": a.number}
     with pytest.raises(DatasetError, match=r"episode 1 of .*data is in .*more already"):
         apply(more_open, Merge((four.path,)))

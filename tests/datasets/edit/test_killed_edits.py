@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robot_rl.datasets import Dataset
+from robot_rl.datasets import Dataset, DatasetError
 from robot_rl.datasets.edit.apply import apply, undo
 
 SCRIPT = Path(__file__).with_name("crash_process.py")
@@ -144,7 +144,7 @@ def _pending_after(path: Path, copy: Path, count: int) -> bool:
 LOOP = """
 import sys
 import numpy as np
-from robot_rl.datasets import Dataset
+from robot_rl.datasets import Dataset, DatasetError
 from robot_rl.datasets.edit.apply import apply, undo
 from robot_rl.datasets.edit.divide import Split, Trim
 from robot_rl.datasets.edit.relabel import Relabel
@@ -179,7 +179,7 @@ def killed_at_random(path: Path, delays: list[float], sound: Sound) -> None:
             while True:
                 try:
                     undo(dataset)
-                except Exception as error:
+                except DatasetError as error:
                     assert "no edit to undo" in str(error)
                     break
             assert sound(dataset)
