@@ -51,9 +51,10 @@ class Options:
     """A simulated robot with a scripted operator."""
     recipe: str = "flow_lift"
     """What to train: a folder of policies/ with a train.yaml."""
-    quality: str = "poor"
-    """How well the operator drives while demonstrating; `poor` is noisy, pauses and misses."""
-    demonstrations: int = 40
+    quality: str = "mixed"
+    """How well the operator drives; `mixed` differs in speed, is noisy, pauses and sometimes misses."""
+    demonstrations: int = 12
+    """Few, so that there is something left to learn: forty of them leave a policy little to gain."""
     deployments: int = 60
     """Episodes in which the policy drives and the operator may step in."""
     evaluations: int = 50

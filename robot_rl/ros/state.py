@@ -53,8 +53,9 @@ class StatePublisher:
 class StateSubscriber:
     """Puts readings together and hands them on.
 
-    In lockstep a reading is handed on when every field carries the same stamp; otherwise whenever the
-    first field arrives and every field has been seen once, each with its own stamp.
+    In lockstep a reading is handed on when the stamps of all fields lie within half a control period (a
+    sensor may be a little older than the rest); otherwise whenever the field that is published last arrives
+    and every field has been seen once, each with its own stamp.
 
     Args:
         on_reading: called with each complete reading.
@@ -75,6 +76,7 @@ class StateSubscriber:
         self._stamps: dict[str, int] = {}
         self._on_reading, self._on_sample, self._lockstep = on_reading, on_sample, lockstep
         joints, others = _split(spec)
+        self._together = spec.period_ns // 2
         self._count = len(joints) + len(others)
         self._trigger = (joints or others)[-1].name
         if joints:
@@ -101,7 +103,7 @@ class StateSubscriber:
         if len(self._values) < self._count:
             return
         if self._lockstep:
-            complete = all(s == stamp for s in self._stamps.values())
+            complete = max(self._stamps.values()) - min(self._stamps.values()) < self._together
         else:
             complete = name == self._trigger
         if complete:
