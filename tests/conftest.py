@@ -15,3 +15,8 @@ os.environ["ROS_DOMAIN_ID"] = str(claim_domain())
 os.environ.setdefault("ROS_LOG_DIR", str(Path(tempfile.gettempdir()) / "robot_rl_tests_ros_log"))
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
+
+# pyrealsense2 imported before rclpy makes the process crash at exit (both bring their own copy of a C++ library).
+# The camera node imports rclpy first; so do the tests.
+with contextlib.suppress(ImportError):
+    import rclpy  # noqa: F401
