@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
@@ -11,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import String
 
 from robot_rl.hardware.config import CameraConfig, ConfigError, RobotConfig, load
@@ -89,15 +91,16 @@ def _executor() -> Any:
 def run(factory: Callable[[], Endable], argv: Sequence[str] | None = None) -> int:
     """Start a node, spin it until it ends or is told to, and clean up. Returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
-    rclpy.init(args=list(sys.argv if argv is None else argv))
+    told = _listen_for_signals()
+    rclpy.init(args=list(sys.argv if argv is None else argv), signal_handler_options=SignalHandlerOptions.NO)
     node: Endable | None = None
     try:
         node = factory()
         executor = _executor()
         executor.add_node(node)
-        while rclpy.ok() and node.exit_code is None:
+        while rclpy.ok() and node.exit_code is None and not told:
             executor.spin_once(timeout_sec=0.1)
-    except (KeyboardInterrupt, ExternalShutdownException):
+    except ExternalShutdownException:
         pass
     except USER_ERRORS as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
@@ -107,4 +110,16 @@ def run(factory: Callable[[], Endable], argv: Sequence[str] | None = None) -> in
             node.close()
             node.destroy_node()
         rclpy.try_shutdown()
-    return (node.exit_code or 0) if node else 1
+    return (node.exit_code or 0) if node else 0
+
+
+def _listen_for_signals() -> list[int]:
+    """A list that fills with the signals that ask the process to end.
+
+    They only set this flag: an exception in the middle of a callback could tear an episode, and the events
+    executor has been seen to swallow it.
+    """
+    told: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda n, _frame: told.append(n))
+    return told
