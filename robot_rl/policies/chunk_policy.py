@@ -12,6 +12,7 @@ from torch import Generator, Tensor, nn
 
 from robot_rl.policies.config import PolicyConfig
 from robot_rl.policies.encoders import ObservationEncoder
+from robot_rl.policies.guidance import Guide, GuidedHead
 from robot_rl.policies.heads import Head
 from robot_rl.policies.normalization import Normalizer, Statistics
 from robot_rl.spec import Layout, Spec, SpecError
@@ -82,6 +83,40 @@ class ChunkPolicy(nn.Module):
         """
         batch = {name: self._to_tensor(name, observation) for name in self.observation_names}
         chunk = self.sample(batch, generator=self._generator)[0].double().cpu().numpy()
+        return np.clip(chunk, self.spec.action.low, self.spec.action.high)
+
+    @property
+    def can_continue(self) -> bool:
+        """Its head can make a chunk agree with committed actions, so `predict_onto` works."""
+        return isinstance(self.head, GuidedHead)
+
+    @torch.no_grad()
+    def predict_onto(
+        self,
+        observation: Mapping[str, NDArray[Any]],
+        committed: NDArray[np.float64],
+        weights: NDArray[np.float64],
+        frozen: int,
+    ) -> NDArray[np.float64]:
+        """One chunk (horizon, A) as `predict`, in agreement with actions that are already committed.
+
+        Args:
+            committed: (horizon, A) in physical units; rows of weight 0 are not looked at.
+            weights: (horizon,) in [0, 1], how much each row is to agree.
+            frozen: rows at the start that are reproduced.
+
+        Raises:
+            SpecError: a field is missing or has another shape, or the head cannot do it.
+        """
+        head = self.head
+        if not isinstance(head, GuidedHead):
+            raise SpecError(f"head '{self.config.head.name}' cannot continue committed actions: use another execution")
+        batch = {name: self._to_tensor(name, observation) for name in self.observation_names}
+        target = torch.from_numpy(np.array(committed, dtype=np.float32)).to(self.device)
+        row_weights = torch.from_numpy(np.array(weights, dtype=np.float32)).to(self.device)
+        guide = Guide(self.action_normalizer(target)[None], row_weights, frozen)
+        sampled = head.sample_guided(self.encoder(batch), guide, generator=self._generator)
+        chunk = self.action_normalizer.inverse(sampled)[0].double().cpu().numpy()
         return np.clip(chunk, self.spec.action.low, self.spec.action.high)
 
     def reset(self, seed: int | None = None) -> None:
