@@ -22,6 +22,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "camera": ("cv2",),
     "realsense": ("pyrealsense2",),
     "cockpit": ("viser", "rerun"),
+    "convert": ("h5py", "pyarrow", "av"),
     "dev": ("pytest", "hypothesis", "stable_baselines3"),
 }
 """Extra to the modules it brings. A module named under several belongs to the first."""

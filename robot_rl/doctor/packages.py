@@ -15,6 +15,7 @@ _PURPOSE = {
     "camera": "OpenCV cameras",
     "realsense": "RealSense cameras",
     "cockpit": "rerun and the cockpit",
+    "convert": "data sets of other formats",
 }
 
 
