@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from array import array
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +14,10 @@ from robot_rl.hardware.clock import Clock
 
 @dataclass(frozen=True)
 class TickStatistics:
-    """Over the ticks of one episode; times in seconds."""
+    """Over the ticks that a pacer remembers; times in seconds."""
 
     ticks: int
+    """All that there were."""
     error_p50: float
     """How late a tick began."""
     error_p99: float
@@ -30,18 +32,19 @@ class Pacer:
     """Waits for absolute deadlines a period apart, so that a late tick does not delay those after it.
 
     A tick that is late by more than a period is counted, and the deadlines go on from there: nothing is
-    caught up in a burst. Remembers 16 bytes a tick.
+    caught up in a burst.
 
     Args:
         period: [ns]
+        remember: `statistics` looks at so many of the newest ticks; by default at all.
     """
 
-    def __init__(self, clock: Clock, period: int) -> None:
+    def __init__(self, clock: Clock, period: int, remember: int | None = None) -> None:
         self._clock = clock
         self._period = period
-        self._errors = array("d")
-        self._computes = array("d")
-        self._overruns = 0
+        self._errors: deque[float] = deque(maxlen=remember)
+        self._computes: deque[float] = deque(maxlen=remember)
+        self._ticks = self._overruns = 0
         self.start()
 
     def start(self) -> None:
@@ -57,20 +60,21 @@ class Pacer:
         self._woke = time.perf_counter()
         late = self._clock.now() - self._deadline
         self._errors.append(late * 1e-9)
+        self._ticks += 1
         if late > self._period:
             self._overruns += 1
             self._deadline += late
 
     def statistics(self) -> TickStatistics:
-        """Over all ticks that have ended."""
-        return TickStatistics(
-            len(self._errors), *_quantiles(self._errors), *_quantiles(self._computes), overruns=self._overruns
-        )
+        """Over the ticks that have ended. May be called from another thread than `wait`."""
+        errors, computes = self._errors.copy(), self._computes.copy()  # at once: `wait` goes on adding to them
+        return TickStatistics(self._ticks, *_quantiles(errors), *_quantiles(computes), overruns=self._overruns)
 
 
-def _quantiles(values: array[float]) -> tuple[float, float]:
+def _quantiles(values: Iterable[float]) -> tuple[float, float]:
     """Median and 99th percentile; 0 of nothing."""
-    if not values:
+    known = np.fromiter(values, np.float64)
+    if not known.size:
         return 0.0, 0.0
-    p50, p99 = np.quantile(np.array(values), (0.5, 0.99))
+    p50, p99 = np.quantile(known, (0.5, 0.99))
     return float(p50), float(p99)

@@ -51,3 +51,12 @@ def test_lateness_is_given_as_median_and_99th_percentile():
 
 def test_no_ticks_give_zeros():
     assert Pacer(ManualClock(), MS).statistics().error_p99 == 0.0
+
+
+def test_only_the_newest_ticks_are_remembered_where_that_is_asked_for():
+    pacer = Pacer(Late([9] * 10 + [1] * 5), 20 * MS, remember=5)
+    for _ in range(15):
+        pacer.wait()
+    statistics = pacer.statistics()
+    assert statistics.ticks == 15
+    assert statistics.error_p99 == pytest.approx(0.001)
