@@ -13,7 +13,7 @@ from robot_rl.spec import Field
 
 
 def join(fields: Sequence[Field], values: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
-    """Vector fields side by side: (T, sum of sizes), of the smallest type that holds all exactly."""
+    """Vector fields side by side: (T, sum of sizes), of the widest of their floating point types."""
     parts = [np.asarray(values[f.name]) for f in fields]
     return np.concatenate(parts, axis=1, dtype=np.result_type(*parts))
 
