@@ -41,11 +41,18 @@ class ChunkPolicy(nn.Module):
         self.spec, self.inputs, self.config = spec, inputs, config
         self.observation_names = tuple(inputs)
         self.n_obs, self.horizon, self.n_action_steps = config.n_obs, config.horizon, config.n_action_steps
-        self.encoder = ObservationEncoder(inputs, config.n_obs, config.encoder)
-        self.head = config.head.build(spec.action.size, config.horizon, self.encoder.width)
+        goal = tuple(f for n, f in inputs.items() if n in config.goal)
+        rest = tuple(f for n, f in inputs.items() if n not in config.goal)
+        self.encoder = ObservationEncoder(Layout(rest), config.n_obs, config.encoder)
+        self.goal_encoder = ObservationEncoder(Layout(goal), config.n_obs, config.encoder) if goal else None
+        goal_size = config.encoder.width if goal else 0
+        context_size = self.encoder.width + goal_size
+        self.head = config.head.build(spec.action.size, config.horizon, context_size, goal_size)
         self.action_normalizer = Normalizer(spec.action.size)
         if statistics is not None:
             self.encoder.fit(statistics)
+            if self.goal_encoder is not None:
+                self.goal_encoder.fit(statistics)
             self.action_normalizer.fit(statistics["action"], config.action_normalization)
         self._generator: Generator | None = None
 
@@ -62,13 +69,13 @@ class ChunkPolicy(nn.Module):
                 (B, horizon) bool, false on padded steps, which enter neither the loss nor its gradient.
         """
         chunk = self.action_normalizer(batch["action"])
-        return self._head.loss(chunk, batch["action_mask"], self.encoder(batch), generator)
+        return self._head.loss(chunk, batch["action_mask"], self._context(batch), generator)
 
     def sample(
         self, observation: Mapping[str, Tensor], noise: Tensor | None = None, generator: Generator | None = None
     ) -> Tensor:
         """Chunks (B, horizon, A) in physical units, not clipped, for histories (B, n_obs, ...)."""
-        out: Tensor = self.action_normalizer.inverse(self._head.sample(self.encoder(observation), noise, generator))
+        out: Tensor = self.action_normalizer.inverse(self._head.sample(self._context(observation), noise, generator))
         return out
 
     @torch.inference_mode()
@@ -122,6 +129,11 @@ class ChunkPolicy(nn.Module):
     def reset(self, seed: int | None = None) -> None:
         """Begin an episode; with a seed the chunks that follow are reproducible."""
         self._generator = None if seed is None else Generator(self.device).manual_seed(seed)
+
+    def _context(self, observation: Mapping[str, Tensor]) -> Tensor:
+        """(B, C); the goal's columns, if any, are the last."""
+        context: Tensor = self.encoder(observation)
+        return context if self.goal_encoder is None else torch.cat([context, self.goal_encoder(observation)], dim=1)
 
     @property
     def _head(self) -> Head:

@@ -5,15 +5,25 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
+from tyro.conf import AvoidSubcommands
+
+from robot_rl.policies.diffusion import DiffusionConfig
+from robot_rl.policies.edm import EdmConfig
 from robot_rl.policies.encoders import EncoderConfig
 from robot_rl.policies.flow import FlowConfig
+from robot_rl.policies.gaussian import GaussianConfig
 from robot_rl.policies.heads import head_config, head_dict
+from robot_rl.policies.meanflow import MeanFlowConfig
 from robot_rl.policies.normalization import Normalization
 from robot_rl.workspace import did_you_mean
 
 T = TypeVar("T")
+
+AnyHead = FlowConfig | DiffusionConfig | MeanFlowConfig | EdmConfig | GaussianConfig
+"""Heads that a recipe and the command line know. A recipe's `head: {name: ...}` chooses one; the command line
+changes that one's options (--policy.head.width)."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +32,8 @@ class PolicyConfig:
 
     observation: tuple[str, ...] = ()
     """Fields and cameras it looks at; empty stands for every vector field of the spec."""
+    goal: tuple[str, ...] = ()
+    """Those of `observation` that tell the goal: encoded apart, so that a head can do without (edm's guidance)."""
     n_obs: int = 2
     """Newest observations it sees."""
     horizon: int = 16
@@ -31,13 +43,23 @@ class PolicyConfig:
     action_normalization: Normalization = "range"
     """Scaling of actions."""
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
-    head: FlowConfig = field(default_factory=FlowConfig)
+    head: Annotated[AnyHead, AvoidSubcommands] = field(default_factory=FlowConfig)
 
     def __post_init__(self) -> None:
         if self.n_obs < 1 or self.horizon < 1:
             raise ValueError(f"n_obs is {self.n_obs} and horizon {self.horizon}; both must be at least 1")
         if not 1 <= self.n_action_steps <= self.horizon:
             raise ValueError(f"n_action_steps is {self.n_action_steps}; it must lie in 1..{self.horizon} (the horizon)")
+        for name in self.goal:
+            if name not in self.observation:
+                raise ValueError(f"goal field '{name}' is not in observation.{did_you_mean(name, self.observation)}")
+        if self.goal and len(set(self.goal)) == len(self.observation):
+            raise ValueError("every observation is a goal; a policy must also see where it is")
+        if getattr(self.head, "bounded", False) and self.action_normalization != "range":
+            raise ValueError(
+                f"the {self.head.name} head clips chunks in normalised units, which truncates actions normalised by "
+                f"'{self.action_normalization}': set action_normalization: range, or head.clip: 0"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready form; `from_dict` reads it back."""

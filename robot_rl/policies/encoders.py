@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from robot_rl.policies.networks import mlp
+from robot_rl.policies.networks.layers import mlp
 from robot_rl.policies.normalization import Normalization, Normalizer, Statistics
 from robot_rl.spec import Field, Layout
 

@@ -15,7 +15,13 @@ from torch import Generator, Tensor
 
 from robot_rl.workspace import did_you_mean
 
-HEADS: dict[str, str] = {"flow": "robot_rl.policies.flow:FlowConfig"}
+HEADS: dict[str, str] = {
+    "flow": "robot_rl.policies.flow:FlowConfig",
+    "diffusion": "robot_rl.policies.diffusion:DiffusionConfig",
+    "meanflow": "robot_rl.policies.meanflow:MeanFlowConfig",
+    "edm": "robot_rl.policies.edm:EdmConfig",
+    "gaussian": "robot_rl.policies.gaussian:GaussianConfig",
+}
 
 
 class Head(Protocol):
@@ -35,8 +41,8 @@ class HeadConfig(Protocol):
 
     name: ClassVar[str]
 
-    def build(self, action_size: int, horizon: int, context_size: int) -> Any:
-        """A new Head (also an nn.Module) with fresh weights."""
+    def build(self, action_size: int, horizon: int, context_size: int, goal_size: int = 0) -> Any:
+        """A new Head (also an nn.Module) with fresh weights; the last `goal_size` columns of contexts tell the goal."""
         ...
 
 
@@ -55,7 +61,7 @@ def head_config(data: Mapping[str, Any]) -> Any:
     known = {f.name for f in dataclasses.fields(config_class)}
     for key in sorted(set(options) - known):
         raise ValueError(f"head '{name}': unknown option '{key}'.{did_you_mean(key, known)}")
-    return config_class(**options)
+    return config_class(**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
 
 
 def head_dict(config: HeadConfig) -> dict[str, Any]:

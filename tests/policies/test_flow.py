@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from robot_rl.policies.flow import FlowConfig, draw_times, euler, hold_last, interpolate, masked_mean
+from robot_rl.policies.chunks import hold_last, masked_mean
+from robot_rl.policies.flow import FlowConfig, draw_times, euler, heun, interpolate
 from robot_rl.policies.heads import head_config, head_dict
 
 

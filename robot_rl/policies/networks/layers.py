@@ -27,9 +27,22 @@ class TimeEmbedding(nn.Module):
         self.register_buffer("frequencies", torch.logspace(0, math.log10(highest), size // 2), persistent=False)
 
     def forward(self, t: Tensor) -> Tensor:
-        """(B,) to (B, size)."""
-        angles = t[:, None] * self.frequencies
-        return torch.cat([angles.sin(), angles.cos()], dim=-1)
+        """(B,) to (B, size), or K times of each sample (B, K) to (B, K size)."""
+        angles = t[..., None] * self.frequencies
+        return torch.cat([angles.sin(), angles.cos()], dim=-1).flatten(1)
+
+
+class Condition(nn.Module):
+    """Times (B,) or (B, K) and a context (B, C) to the vector (B, size) that modulates a denoiser's layers."""
+
+    def __init__(self, size: int, context_size: int, times: int = 1, time_size: int = 64) -> None:
+        super().__init__()
+        self.time = TimeEmbedding(time_size)
+        self.condition = nn.Sequential(mlp(times * time_size + context_size, size, size), nn.SiLU())
+
+    def forward(self, t: Tensor, context: Tensor) -> Tensor:
+        out: Tensor = self.condition(torch.cat([self.time(t), context], dim=-1))
+        return out
 
 
 class FilmBlock(nn.Module):

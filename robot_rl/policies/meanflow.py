@@ -1,0 +1,130 @@
+"""MeanFlow over action chunks: one evaluation of the network from noise to chunk (Geng et al. 2025; as a policy: MP1).
+
+Time runs as in the paper, from the chunk at 0 to noise at 1: z_t = (1 - t) x + t e, with velocity v = e - x. The
+network learns the mean velocity u(z_t, r, t) over [r, t], which obeys u = v - (t - r) du/dt with
+du/dt = v du/dz + du/dt along the path, one forward-mode derivative. A chunk is e - u(e, 0, 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Generator, Tensor, nn
+
+from robot_rl.policies.chunks import draw_noise, hold_last, initial_noise, masked_means
+from robot_rl.policies.networks.denoiser import DenoiserConfig
+
+ADAPTIVE_FLOOR = 1e-3
+"""Added to the squared error before it weighs itself (MP1)."""
+DISPERSIVE_TEMPERATURE = 0.5
+
+MeanVelocity = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class MeanFlowConfig(DenoiserConfig):
+    """A one-step head."""
+
+    name: ClassVar[str] = "meanflow"
+
+    flow_ratio: float = 0.5
+    """Share of chunks trained with r = t, where the mean velocity is the velocity itself."""
+    time_mean: float = -0.4
+    time_deviation: float = 1.0
+    """t and r are logistic functions of normal numbers with this mean and deviation; t is the larger."""
+    adaptive: float = 0.5
+    """Power p of the weight 1 / (error + 1e-3)^p of each chunk's squared error; 0 is the plain square."""
+    dispersive: float = 0.0
+    """Weight of the dispersive loss on hidden features, which pushes those of different samples apart (Wang & He
+    2025; MP1 takes 0.5)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.flow_ratio <= 1:
+            raise ValueError(f"meanflow head: flow_ratio is {self.flow_ratio}; it must lie in [0, 1]")
+        for key in ("time_deviation", "adaptive", "dispersive"):
+            if getattr(self, key) < 0:
+                raise ValueError(f"meanflow head: {key} is {getattr(self, key)}; it must not be negative")
+
+    def build(self, action_size: int, horizon: int, context_size: int, goal_size: int = 0) -> MeanFlowHead:
+        return MeanFlowHead(self, action_size, horizon, context_size)
+
+
+def draw_interval(n: int, config: MeanFlowConfig, generator: Generator | None, device: torch.device) -> Tensor:
+    """n pairs t >= r, as (2, n) in (0, 1); in the first `flow_ratio` of them r = t."""
+    normal = torch.randn(2, n, generator=generator, device=device)
+    pair = (config.time_mean + config.time_deviation * normal).sigmoid().sort(dim=0, descending=True).values
+    equal = round(config.flow_ratio * n)
+    return torch.cat([pair[:1].expand(2, -1)[:, :equal], pair[:, equal:]], dim=1)
+
+
+def target(network: MeanVelocity, z: Tensor, r: Tensor, t: Tensor, v: Tensor) -> Tensor:
+    """What the network should say at (z, r, t): v - (t - r) du/dt, without gradient.
+
+    Args:
+        network: u(z, r, t); z and v (B, H, A), r and t (B,).
+    """
+    tangents = (v, torch.zeros_like(r), torch.ones_like(t))
+    with torch.no_grad():
+        _, change = torch.func.jvp(network, (z, r, t), tangents)
+        return v - (t - r)[:, None, None] * change
+
+
+def adaptive_loss(error: Tensor, power: float) -> Tensor:
+    """Mean of squared errors (B,), each weighed by 1 / (itself + 1e-3)^power without gradient."""
+    return (error / (error.detach() + ADAPTIVE_FLOOR) ** power).mean()
+
+
+def dispersive_loss(features: Tensor) -> Tensor:
+    """log mean exp(-|h_i - h_j|^2 / (F tau)) over all pairs of rows of `features` (B, F); 0 where all are equal."""
+    distance = torch.cdist(features, features).square() / features.shape[1]
+    return (-distance / DISPERSIVE_TEMPERATURE).flatten().logsumexp(0) - 2 * torch.log(
+        torch.tensor(float(len(features)), device=features.device)
+    )
+
+
+class MeanFlowHead(nn.Module):
+    """Learns and samples chunks (B, horizon, A) given a context (B, C)."""
+
+    def __init__(self, config: MeanFlowConfig, action_size: int, horizon: int, context_size: int) -> None:
+        super().__init__()
+        self.config = config
+        self.shape = (horizon, action_size)
+        self.network = config.network(action_size, horizon, context_size, times=2)
+
+    def loss(self, chunk: Tensor, mask: Tensor, context: Tensor, generator: Generator | None = None) -> Tensor:
+        """Adaptively weighed squared error of the mean velocity over valid steps."""
+        x = hold_last(chunk, mask)
+        noise = draw_noise(x, generator)
+        t, r = draw_interval(len(x), self.config, generator, x.device)
+        z = (1 - t)[:, None, None] * x + t[:, None, None] * noise
+        v = noise - x
+        wanted = self._target(z, r, t, v, context)
+        u, features = self.network.with_features(z, torch.stack([t, t - r], dim=1), context)
+        loss = adaptive_loss(masked_means((u - wanted).square(), mask), self.config.adaptive)
+        if self.config.dispersive:
+            loss = loss + self.config.dispersive * dispersive_loss(features)
+        return loss
+
+    def sample(self, context: Tensor, noise: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+        """One evaluation, from `noise` or a draw of the generator; deterministic given noise."""
+        e = initial_noise(noise, context, self.shape, generator)
+        return e - self._mean_velocity(e, e.new_zeros(len(e)), e.new_ones(len(e)), context)
+
+    def _target(self, z: Tensor, r: Tensor, t: Tensor, v: Tensor, context: Tensor) -> Tensor:
+        """The derivative is asked for only where it counts: behind the first chunks, which have r = t."""
+        i = round(self.config.flow_ratio * len(z))
+        if i == len(z):
+            return v
+
+        def u(z: Tensor, r: Tensor, t: Tensor) -> Tensor:
+            return self._mean_velocity(z, r, t, context[i:])
+
+        return torch.cat([v[:i], target(u, z[i:], r[i:], t[i:], v[i:])])
+
+    def _mean_velocity(self, z: Tensor, r: Tensor, t: Tensor, context: Tensor) -> Tensor:
+        out: Tensor = self.network(z, torch.stack([t, t - r], dim=1), context)
+        return out

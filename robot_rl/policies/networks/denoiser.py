@@ -1,0 +1,70 @@
+"""What every denoiser of action chunks does, and the options that choose one: MLP, U-Net or transformer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from torch import Tensor
+
+Backbone = Literal["mlp", "unet", "transformer"]
+
+
+class Denoiser(Protocol):
+    """A torch module from a chunk x (B, H, A), times t (B,) or (B, K) and a context (B, C) to a chunk's shape."""
+
+    def __call__(self, x: Tensor, t: Tensor, context: Tensor) -> Tensor:
+        """The network's output (B, H, A)."""
+        ...
+
+    def with_features(self, x: Tensor, t: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+        """The output, and hidden features (B, F) from the middle of the network."""
+        ...
+
+
+@dataclass(frozen=True)
+class DenoiserConfig:
+    """The network inside a head; a head's own options come on top."""
+
+    backbone: Backbone = "mlp"
+    """`mlp`: residual layers over the flattened chunk; `unet`: convolutions along time; `transformer`: a token
+    an action."""
+    width: int = 256
+    """Units of a hidden layer (mlp), or size of a token (transformer)."""
+    depth: int = 3
+    """Layers (mlp: the first takes the chunk, the others are residual and modulated; transformer: blocks)."""
+    condition: int = 64
+    """Size of the vector made of time and context that modulates each layer."""
+    dims: tuple[int, ...] = (128, 256, 512)
+    """Channels of the U-Net, one a level; every level but the last halves the horizon."""
+    kernel: int = 5
+    """Taps of the U-Net's convolutions; odd."""
+    attention_heads: int = 4
+    """Of each transformer block; they divide `width`."""
+
+    def __post_init__(self) -> None:
+        for key in ("width", "depth", "condition", "kernel", "attention_heads"):
+            self._at_least_one(key)
+
+    def _at_least_one(self, *keys: str) -> None:
+        for key in keys:
+            if getattr(self, key) < 1:
+                label = getattr(type(self), "name", "denoiser")
+                raise ValueError(f"{label} head: {key} is {getattr(self, key)}; it must be at least 1")
+
+    def network(self, action_size: int, horizon: int, context_size: int, times: int = 1) -> Any:
+        """A new Denoiser with fresh weights. Raises ValueError where the chosen network does not fit the horizon."""
+        sizes = (action_size, horizon, context_size, times)
+        if self.backbone == "mlp":
+            from robot_rl.policies.networks.residual_mlp import ResidualMlp
+
+            return ResidualMlp(self.width, self.depth, self.condition, *sizes)
+        if self.backbone == "unet":
+            from robot_rl.policies.networks.unet import Unet
+
+            return Unet(self.dims, self.kernel, self.condition, *sizes)
+        if self.backbone == "transformer":
+            from robot_rl.policies.networks.transformer import Transformer
+
+            return Transformer(self.width, self.depth, self.attention_heads, self.condition, *sizes)
+        raise ValueError(f"backbone '{self.backbone}' is none of mlp, unet, transformer")

@@ -1,0 +1,33 @@
+"""Denoiser: a residual MLP over the flattened chunk, each layer modulated by time and context."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from robot_rl.policies.networks.layers import Condition, FilmBlock
+
+
+class ResidualMlp(Condition):
+    """Small and quick; mixes all actions of a chunk in every layer."""
+
+    def __init__(
+        self, width: int, depth: int, condition: int, action_size: int, horizon: int, context_size: int, times: int = 1
+    ) -> None:
+        super().__init__(condition, context_size, times)
+        self.input = nn.Linear(horizon * action_size, width)
+        self.blocks = nn.ModuleList(FilmBlock(width, condition) for _ in range(depth - 1))
+        self.output = nn.Linear(width, horizon * action_size)
+
+    def forward(self, x: Tensor, t: Tensor, context: Tensor) -> Tensor:
+        """x (B, H, A), t (B,) or (B, K), context (B, C) to (B, H, A)."""
+        return self.with_features(x, t, context)[0]
+
+    def with_features(self, x: Tensor, t: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+        """Also the hidden units (B, width) half way."""
+        condition = super().forward(t, context)
+        features = h = self.input(x.flatten(1))
+        for i, block in enumerate(self.blocks):
+            h = block(h, condition)
+            if i < (len(self.blocks) + 1) // 2:
+                features = h
+        return self.output(h).view_as(x), features
