@@ -102,6 +102,11 @@ class FrameWriter:
         self._file: HashedFile | None = None
         self._sizes = HashedFile(folder / SIZES_FILE)
 
+    @property
+    def path(self) -> Path | None:
+        """The shard that is being written."""
+        return None if self._file is None else self._file.path
+
     def append(self, frame: NDArray[Any]) -> None:
         """Encode and append one frame."""
         self.append_encoded(self.codec.encode(frame))

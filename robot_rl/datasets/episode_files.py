@@ -63,6 +63,12 @@ class EpisodeFiles:
         for array in self._arrays():
             array.flush()
 
+    @property
+    def growing(self) -> list[Path]:
+        """The files that pictures are being appended to: what takes long to bring to the disk."""
+        frames = (a for a in self._values.values() if isinstance(a, FrameWriter))
+        return [a.path for a in frames if a.path is not None]
+
     def finish(self) -> dict[str, str]:
         """Complete every array; returns the SHA-256 of each file by its path within the episode."""
         groups = ["steps", "streams", *(f"streams/{name}" for name in self._values)]

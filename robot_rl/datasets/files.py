@@ -7,10 +7,14 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from robot_rl.datasets.errors import DatasetError
+
+FSYNC_THREADS = 32
+"""How many files are flushed to the disk at once."""
 
 
 def canonical_json(data: Any) -> bytes:
@@ -64,11 +68,15 @@ def fsync(path: Path) -> None:
 
 
 def fsync_tree(folder: Path) -> None:
-    """Flush every file and directory below `folder`, and itself, to the disk."""
-    for root, _, names in os.walk(folder, topdown=False):
-        for name in names:
-            fsync(Path(root, name))
-        fsync(Path(root))
+    """Flush every file and directory below `folder`, and itself, to the disk.
+
+    All at once from several threads: a file system's journal then takes them in a few commits, where one
+    after the other each would wait for a commit of its own (measured on ext4: 25 ms against 330 for 75 files).
+    """
+    paths = [Path(root, name) for root, _, names in os.walk(folder) for name in ("", *names)]
+    with ThreadPoolExecutor(min(FSYNC_THREADS, len(paths)), "fsync") as pool:
+        for _ in pool.map(fsync, paths):
+            pass
 
 
 def replace_atomically(path: Path, content: bytes) -> None:

@@ -19,6 +19,7 @@ from robot_rl.datasets.codecs import ImageCodec
 from robot_rl.datasets.episode_files import ACTIONS, EpisodeFiles
 from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.files import write_group
+from robot_rl.datasets.flushing import EarlyFlush
 from robot_rl.datasets.handover import HandOver
 from robot_rl.datasets.record import STEP_DTYPES, Sample, Step
 from robot_rl.spec import Field
@@ -206,24 +207,26 @@ class EpisodeWriter:
 
     def _run(self) -> None:
         """The writer thread: encode and append until the queue is closed and empty."""
-        flushed = time.monotonic()
         try:
-            while True:
-                items = self._queue.take(FLUSH_SECONDS)
-                if items is None:
-                    return
-                for (stream, stamp, value), size in items:
-                    if stream:
-                        self._files.append_sample(stream, stamp, value)
-                    else:
-                        self._files.append_step(value)
-                    self._queue.done(size)
-                if time.monotonic() - flushed > FLUSH_SECONDS:
-                    self._files.flush()
-                    flushed = time.monotonic()
+            with EarlyFlush() as early:
+                self._write_all(early)
         except (OSError, ValueError, RuntimeError) as error:
             self._error = error
             self._queue.close()
+
+    def _write_all(self, early: EarlyFlush) -> None:
+        flushed = time.monotonic()
+        while (items := self._queue.take(FLUSH_SECONDS)) is not None:
+            for (stream, stamp, value), size in items:
+                if stream:
+                    self._files.append_sample(stream, stamp, value)
+                else:
+                    self._files.append_step(value)
+                self._queue.done(size)
+            if time.monotonic() - flushed > FLUSH_SECONDS:
+                self._files.flush()
+                early.offer(self._files.growing)
+                flushed = time.monotonic()
 
     def _stop(self) -> None:
         """Let the thread write what is queued, and end. Raises DatasetError if it had failed."""
