@@ -1,23 +1,98 @@
-"""Playing action chunks one control step at a time. No torch: the policy behind it may be anything."""
+"""Playing action chunks one control step at a time. No torch: the policy behind it may be anything.
+
+Every way of execution has the same face, in simulation and behind ROS: in each control step either `act` or
+`observe` is called; `interrupt` says that the action just given was not carried out; `reset` begins an episode.
+`robot_rl.policies.modes.make_executor` chooses one by name.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from robot_rl.policies.history import History
 from robot_rl.policies.policy import Policy
-from robot_rl.spec import SpecError
+
+Array = NDArray[np.float64]
+log = logging.getLogger(__name__)
+
+
+class PolicyUnavailableError(ConnectionError):
+    """The policy cannot answer now, but may later (its server is down); executors hold still and ask again."""
+
+
+@dataclass
+class ExecutionCounts:
+    """What happened since the executor was made."""
+
+    chunks: int = 0
+    """Chunks asked for."""
+    held: int = 0
+    """Steps in which a policy was to act and no action was at hand, at the start of an episode included."""
+    overruns: int = 0
+    """Of those, or bridged by repeating the last action: steps after a chunk had run out."""
+    failures: int = 0
+    """Chunks that an unavailable policy did not deliver."""
+    seconds: deque[float] = field(default_factory=lambda: deque(maxlen=1000))
+    """How long the newest chunks took [s]; kept by asynchronous execution only."""
+
+
+class Executor(Protocol):
+    """Plays a policy one control step at a time."""
+
+    policy: Policy
+    counts: ExecutionCounts
+
+    def reset(self, seed: int | None = None) -> None:
+        """A new episode: forget everything; a seed makes the policy's samples reproducible."""
+        ...
+
+    def act(self, values: Mapping[str, NDArray[Any]]) -> Array | None:
+        """The action (A,) for this control step, given the newest observation; None where there is none to
+        give, and the robot is to hold still."""
+        ...
+
+    def observe(self, values: Mapping[str, NDArray[Any]]) -> None:
+        """A step in which somebody else acts: keep the history current, drop what was planned."""
+        ...
+
+    def interrupt(self) -> None:
+        """The action just given was not carried out: drop what was planned, plan afresh at the next `act`."""
+        ...
+
+    def close(self) -> None:
+        """Release what the executor holds (a thread, where it has one)."""
+        ...
+
+
+class Outage:
+    """Says once that a policy has become unavailable, and once that it answers again."""
+
+    def __init__(self, counts: ExecutionCounts) -> None:
+        self._counts, self._out = counts, False
+
+    def failed(self, error: PolicyUnavailableError) -> None:
+        self._counts.failures += 1
+        if not self._out:
+            log.error("the policy does not answer, the robot holds still: %s", error)
+        self._out = True
+
+    def answered(self) -> None:
+        if self._out:
+            log.warning("the policy answers again")
+        self._out = False
 
 
 class ChunkExecutor:
-    """Keeps the observation history, asks for a chunk, and plays its first `n_action_steps` rows.
+    """Receding horizon: asks for a chunk, waits for it, plays its first `n_action_steps` rows, asks again.
 
-    Call `act` or `observe` once in every control step, so that the history holds consecutive steps. Row 0
-    of a chunk is the action of the step in which it was asked for. A chunk does not outlive a step
+    Row 0 of a chunk is the action of the step in which it was asked for. A chunk does not outlive a step
     that it did not drive: `observe` and `interrupt` drop what is left of it.
 
     Args:
@@ -28,59 +103,65 @@ class ChunkExecutor:
     """
 
     def __init__(self, policy: Policy, n_action_steps: int | None = None) -> None:
-        steps = policy.n_action_steps if n_action_steps is None else n_action_steps
-        if not 1 <= steps <= policy.horizon:
-            raise ValueError(f"n_action_steps is {steps}; it must lie in 1..{policy.horizon}, the policy's horizon")
         self.policy = policy
-        self.n_action_steps = steps
-        self._history: deque[dict[str, NDArray[Any]]] = deque(maxlen=policy.n_obs)
-        self._chunk: NDArray[np.float64] | None = None
+        self.n_action_steps = action_steps(policy, n_action_steps)
+        self.counts = ExecutionCounts()
+        self._history = History(policy)
+        self._outage = Outage(self.counts)
+        self._chunk: Array | None = None
         self._row = 0
-        self._unseen = False
 
     def reset(self, seed: int | None = None) -> None:
         """A new episode: forget history and chunk; a seed makes the policy's samples reproducible."""
         self._history.clear()
         self._chunk = None
-        self._unseen = False
         self.policy.reset(seed)
 
-    def act(self, values: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
-        """The action (A,) for this control step, given the newest observation."""
-        self._remember(values)
+    def act(self, values: Mapping[str, NDArray[Any]]) -> Array | None:
+        """The action (A,) for this control step, given the newest observation; None while the policy is
+        unavailable."""
+        self._history.add(values)
         if self._chunk is None or self._row >= self.n_action_steps:
-            self._chunk = self.policy.predict(self._stacked())
+            self._chunk = self._ask()
             self._row = 0
+        if self._chunk is None:
+            self.counts.held += 1
+            return None
         action = self._chunk[self._row].copy()
         self._row += 1
         return action
 
     def observe(self, values: Mapping[str, NDArray[Any]]) -> None:
         """A step in which somebody else acts: keep the history current, drop the chunk."""
-        self._remember(values)
+        self._history.add(values)
         self._chunk = None
 
     def interrupt(self) -> None:
         """Somebody else took this step: drop the chunk, so that the next `act` plans afresh.
 
         A second call with no observation in between means that steps went unseen; the history is then
-        rebuilt from the next observation, since it would otherwise span the gap as if it were one step.
+        rebuilt from the next observation.
         """
         self._chunk = None
-        if self._unseen:
-            self._history.clear()
-        self._unseen = True
+        self._history.skip()
 
-    def _remember(self, values: Mapping[str, NDArray[Any]]) -> None:
-        missing = [n for n in self.policy.observation_names if n not in values]
-        if missing:
-            raise SpecError(f"the policy needs '{missing[0]}'; the robot gives {', '.join(values) or 'nothing'}")
-        # Copies: a driver may reuse its buffers for the next reading.
-        self._history.append({n: np.array(values[n]) for n in self.policy.observation_names})
-        self._unseen = False
+    def close(self) -> None:
+        """Nothing to release."""
 
-    def _stacked(self) -> dict[str, NDArray[Any]]:
-        """Each field as (n_obs, *shape), oldest first; the first observation stands in for those before it."""
-        padding = [self._history[0]] * (self.policy.n_obs - len(self._history))
-        steps = [*padding, *self._history]
-        return {n: np.stack([s[n] for s in steps]) for n in self.policy.observation_names}
+    def _ask(self) -> Array | None:
+        self.counts.chunks += 1
+        try:
+            chunk = self.policy.predict(self._history.stacked())
+        except PolicyUnavailableError as error:
+            self._outage.failed(error)
+            return None
+        self._outage.answered()
+        return chunk
+
+
+def action_steps(policy: Policy, chosen: int | None) -> int:
+    """Rows of a chunk to play: `chosen`, or the policy's own. Raises ValueError outside 1..horizon."""
+    steps = policy.n_action_steps if chosen is None else chosen
+    if not 1 <= steps <= policy.horizon:
+        raise ValueError(f"n_action_steps is {steps}; it must lie in 1..{policy.horizon}, the policy's horizon")
+    return steps

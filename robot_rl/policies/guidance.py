@@ -69,11 +69,25 @@ class Guide:
 
         return guided
 
-    def steer(self, clean: Tensor) -> Tensor:
-        """The in-painted estimate of a clean chunk (B, H, A), for samplers that predict one at every step
-        (diffusion: DDPM, DDIM, EDM): a mixture of estimate and target by weight, exact on frozen rows."""
+    def clean(self, denoise: Callable[[Tensor], Tensor], x: Tensor, gain: float) -> Tensor:
+        """The guided estimate of the clean chunk (B, H, A), for samplers that predict one at every step (DDPM, DDIM,
+        EDM); exact on frozen rows.
+
+        Args:
+            denoise: the noisy chunk to the learned estimate of the clean one.
+            x: the noisy chunk.
+            gain: of the pull. Pseudo-inverse guidance of data of unit variance says 1 + sigma^2 where x is the clean
+                chunk plus noise of deviation sigma (EDM), and 1 / sqrt(alpha_bar) for a variance-preserving x (DDPM).
+        """
         rows = self.weights[None, :, None]
-        return torch.where(rows > 0, clean + rows * (self.target - clean), clean)
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            clean = denoise(x)
+        error = rows * (torch.where(rows > 0, self.target, clean) - clean.detach())
+        (pull,) = torch.autograd.grad(clean, x, error)
+        out = clean.detach() + gain * pull
+        out[:, : self.frozen] = self.target[:, : self.frozen]
+        return out
 
 
 def flow_gain(t: Tensor, limit: float) -> Tensor:

@@ -38,8 +38,9 @@ class Executor(Protocol):
 
     def reset(self, seed: int | None = None) -> None: ...
 
-    def act(self, values: Mapping[str, NDArray[Any]]) -> Array:
-        """The action (A,) for this step, given the newest value of each observation field and camera."""
+    def act(self, values: Mapping[str, NDArray[Any]]) -> Array | None:
+        """The action (A,) for this step, given the newest value of each observation field and camera; None
+        where the policy has none to give, and the robot is to hold still."""
         ...
 
     def observe(self, values: Mapping[str, NDArray[Any]]) -> None:
@@ -207,7 +208,8 @@ def _decide(robot: Robot, arbiter: Arbiter, executor: Executor | None, senses: _
     now, proposal = robot.clock.now(), None
     if executor is not None:
         if arbiter.policy_wanted:
-            proposal = Proposal(now, executor.act(senses.values))
+            action = executor.act(senses.values)
+            proposal = Proposal(now, action) if action is not None else None
         else:
             executor.observe(senses.values)
     decision = arbiter.decide(robot.clock.now(), senses.reading, senses.human, proposal)

@@ -1,0 +1,135 @@
+"""The ways of execution by name, and the check that a policy is quick enough for the robot before it moves."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robot_rl.policies.asynchronous import AsyncExecutor, Overrun
+from robot_rl.policies.ensembling import EnsembleExecutor
+from robot_rl.policies.execution import ChunkExecutor, Executor
+from robot_rl.policies.policy import Policy
+from robot_rl.workspace import did_you_mean
+
+Mode = Literal["receding", "ensemble", "async", "rtc"]
+MODES: tuple[str, ...] = get_args(Mode)
+OVERRUNS: tuple[str, ...] = get_args(Overrun)
+
+
+class TooSlowError(ValueError):
+    """A policy cannot keep up with its robot; the message gives both figures."""
+
+
+@dataclass(frozen=True)
+class ExecutionConfig:
+    """How action chunks become actions."""
+
+    mode: Mode = "receding"
+    """`receding`: wait for a chunk, play its first rows, ask again. `ensemble`: a chunk every step, averaged (ACT).
+    `async`: the next chunk is computed while this one plays. `rtc`: async, and the new chunk agrees with the old."""
+    action_steps: int = 0
+    """Steps between two chunks; 0 takes the policy's own. `ensemble` asks in every step."""
+    latency_steps: int = 1
+    """Simulated time only: how many steps a chunk takes in `async` and `rtc`. In real time it is measured."""
+    overrun: Overrun = "still"
+    """`async` and `rtc`, when a chunk runs out before the next is there: hold still, or repeat the last action."""
+    decay: float = 0.01
+    """Of the weights of `ensemble`, the oldest chunk first."""
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise ValueError(
+                f"no execution '{self.mode}'; there are {', '.join(MODES)}.{did_you_mean(self.mode, MODES)}"
+            )
+        if self.overrun not in OVERRUNS:
+            raise ValueError(f"overrun is '{self.overrun}'; it must be one of {', '.join(OVERRUNS)}")
+        if self.action_steps < 0:
+            raise ValueError(f"action_steps is {self.action_steps}; it must be at least 0 (the policy's own)")
+
+    @property
+    def asynchronous(self) -> bool:
+        """The robot does not wait for the policy."""
+        return self.mode in ("async", "rtc")
+
+
+def make_executor(policy: Policy, config: ExecutionConfig, *, simulated: bool, latency: float = 0.0) -> Executor:
+    """The executor that `config` describes.
+
+    Args:
+        simulated: time stands still while the policy computes; asynchronous execution then takes
+            `config.latency_steps`, and the outcome is the same on every machine.
+        latency: of a chunk in real time [s], to reckon with until it has been measured in use.
+
+    Raises:
+        ValueError, SpecError: the configuration does not fit the policy.
+    """
+    steps = config.action_steps or None
+    if config.mode == "receding":
+        return ChunkExecutor(policy, steps)
+    if config.mode == "ensemble":
+        return EnsembleExecutor(policy, config.decay)
+    return AsyncExecutor(
+        policy,
+        steps,
+        latency=config.latency_steps if simulated else None,
+        expected=max(math.ceil(latency * policy.spec.rate), 1),
+        overrun=config.overrun,
+        continuing=config.mode == "rtc",
+    )
+
+
+def chunk_seconds(policy: Policy, repeats: int = 5) -> float:
+    """How long one chunk takes [s]: the median of `repeats`, after one to warm up, on a made-up observation."""
+    observation = blank_observation(policy)
+    policy.predict(observation)
+    seconds = []
+    for _ in range(repeats):
+        begun = time.perf_counter()
+        policy.predict(observation)
+        seconds.append(time.perf_counter() - begun)
+    return median(seconds)
+
+
+def require_speed(policy: Policy, config: ExecutionConfig, seconds: float) -> None:
+    """Refuse a policy that cannot keep up with its robot.
+
+    Where the robot waits, a chunk must come within a control period. Where it does not, two chunks must be
+    computed in the time that one lasts, or the robot would stand still between them.
+
+    Args:
+        seconds: what one chunk takes, from `chunk_seconds`.
+
+    Raises:
+        TooSlowError: both figures, and what to do.
+    """
+    rate, took = policy.spec.rate, f"a chunk takes {1e3 * seconds:.0f} ms"
+    if not config.asynchronous and seconds > 1 / rate:
+        raise TooSlowError(
+            f"the policy is too slow: {took}, and robot '{policy.spec.robot}' wants an action every {1e3 / rate:.0f} ms"
+            f" ({rate:g} Hz). Choose execution async or rtc, fewer sampling steps, or a faster device"
+        )
+    lasts = policy.horizon / rate
+    if config.asynchronous and 2 * math.ceil(seconds * rate) > policy.horizon:
+        raise TooSlowError(
+            f"the policy is too slow: {took}, and lasts {1e3 * lasts:.0f} ms ({policy.horizon} steps at {rate:g} Hz); "
+            f"it may take half of that. Choose fewer sampling steps, a faster device, or a longer horizon"
+        )
+
+
+def blank_observation(policy: Policy) -> dict[str, NDArray[Any]]:
+    """An observation history of zeros (poses: no rotation), for trying a policy out."""
+    layout = getattr(policy, "inputs", policy.spec.observation)
+    out = {}
+    for name in policy.observation_names:
+        f = layout[name]
+        value = np.zeros(f.shape, dtype=np.uint8 if f.kind == "image" else f.dtype)
+        if f.kind == "pose":
+            value[-1] = 1
+        out[name] = np.stack([value] * policy.n_obs)
+    return out
