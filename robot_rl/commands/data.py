@@ -24,6 +24,7 @@ from typing import Annotated
 
 from tyro.conf import subcommand
 
+from robot_rl.commands.data_jobs.check import Check
 from robot_rl.commands.data_jobs.divide import Split, Trim
 from robot_rl.commands.data_jobs.history import Compact, Log, Undo
 from robot_rl.commands.data_jobs.merge import Merge
@@ -34,7 +35,8 @@ from robot_rl.commands.data_jobs.salvage import Salvage
 from robot_rl.commands.data_jobs.verify import Verify
 
 Options = (
-    Annotated[Verify, subcommand("verify")]
+    Annotated[Check, subcommand("check")]
+    | Annotated[Verify, subcommand("verify")]
     | Annotated[Salvage, subcommand("salvage")]
     | Annotated[Delete, subcommand("delete")]
     | Annotated[Keep, subcommand("keep")]

@@ -103,3 +103,10 @@ def test_merging_from_the_command_line_brings_every_episode(
     code, out, _ = run(capsys, "merge", str(three), "--sources", str(lift_data), "--yes")
     assert (code, out.splitlines()[0]) == (0, "merge 1 episodes of lift into lift")
     assert [len(e) for e in Dataset.open(three)] == [4, 4, 4, 12]
+
+
+def test_check_reports_and_only_strict_makes_it_an_exit_code(three: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "check", str(three))
+    assert code == 0
+    assert "unlabelled" in out and "2 episodes: 1-2" in out
+    assert run(capsys, "check", str(three), "--strict")[0] == 1
