@@ -67,9 +67,11 @@ class EpisodeNode(RobotNode):
         self._held: frozenset[str] = frozenset()
         self._human_steps = 0
         self._judged = -1
+        self._start_stamp: int | None = None
+        self._prepared = False
         self._recorder_ready = not self._record
-        self.create_subscription(JointState, topics.DECISION, self._on_decision, topics.stream(300))
-        self.create_subscription(JointState, topics.OUTCOME, self._on_outcome, topics.stream(300))
+        self.create_subscription(JointState, topics.DECISION, self._on_decision, topics.kept())
+        self.create_subscription(JointState, topics.OUTCOME, self._on_outcome, topics.kept())
         self.create_subscription(JointState, topics.HUMAN_ACTION, self._on_human, topics.stream(10))
         self.on_event(topics.ROBOT_EVENT, self._on_robot)
         self.on_event(topics.RECORDER_EVENT, self._on_recorder)
@@ -121,6 +123,7 @@ class EpisodeNode(RobotNode):
     def _reset(self) -> None:
         seed = self._seed + self._count
         self._episode = {"episode": uuid.uuid4().hex, "seed": seed, "purpose": self._purpose}
+        self._start_stamp, self._prepared = None, not self._record
         self._machine.reset()
         self._ask()
 
@@ -132,20 +135,28 @@ class EpisodeNode(RobotNode):
         if event["event"] == "fault":
             self.get_logger().fatal(f"robot fault: {event['text']}")
             self.exit_code = 1
-        elif self._machine.state == "resetting" and event.get("episode") == self._episode["episode"]:
-            self._decisions.clear()
-            self._outcomes.clear()
-            self._human_steps, self._judged = 0, event["stamp"] - 1
-            self._machine.begin(self._episode["episode"], self._episode["seed"], self._purpose, event["stamp"])
-            self.publish_event(
-                topics.EPISODE_EVENT,
-                event="begin",
-                stamp=event["stamp"],
-                instruction=self._instruction,
-                operator=self._operator,
-                policy=self._policy,
-                **self._episode,
-            )
+        elif event.get("episode") == self._episode.get("episode"):
+            self._start_stamp = event["stamp"]
+            self._begin()
+
+    def _begin(self) -> None:
+        """Start the episode once the robot stands at its start and the recorder hears every stream."""
+        if self._machine.state != "resetting" or self._start_stamp is None or not self._prepared:
+            return
+        stamp = self._start_stamp
+        self._decisions.clear()
+        self._outcomes.clear()
+        self._human_steps, self._judged = 0, stamp - 1
+        self._machine.begin(self._episode["episode"], self._episode["seed"], self._purpose, stamp)
+        self.publish_event(
+            topics.EPISODE_EVENT,
+            event="begin",
+            stamp=stamp,
+            instruction=self._instruction,
+            operator=self._operator,
+            policy=self._policy,
+            **self._episode,
+        )
 
     def _on_decision(self, message: JointState) -> None:
         decision = wire.read_decision(self.spec.action, message)
@@ -179,6 +190,7 @@ class EpisodeNode(RobotNode):
             episode=self._episode["episode"],
             stamp=ending.end_stamp,
             result=ending.result,
+            steps=ending.steps,
             terminated=ending.terminated,
             truncated=ending.truncated,
         )
@@ -198,6 +210,10 @@ class EpisodeNode(RobotNode):
         elif event["event"] == "error":
             self.get_logger().fatal(f"recorder: {event['text']}")
             self.exit_code = 1
+        elif event["event"] == "prepared":
+            if event["episode"] == self._episode.get("episode"):
+                self._prepared = True
+                self._begin()
         elif self._machine.state == "saving" and event["episode"] == self._episode["episode"]:
             self._saved(event.get("number"))
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -25,8 +26,9 @@ from robot_rl.runtime.recorder import Recorder
 FINISH_WITHIN = 5.0
 """After the end of an episode, late messages are waited for this long [s, wall]; then it is saved as it is."""
 
-BACKLOG = 300
-"""Samples kept from before the begin event: the start state is published before the episode is declared begun."""
+BACKLOG = 1000
+"""Messages kept from before the begin event: the start state is published before the episode is declared begun,
+and topics may overtake each other."""
 
 
 class RecorderNode(RobotNode):
@@ -49,8 +51,10 @@ class RecorderNode(RobotNode):
         self._episode: dict[str, Any] | None = None
         self._end: dict[str, Any] | None = None
         self._deadline = 0.0
+        self._preparing: tuple[str, int] | None = None
+        self._newest: dict[str, int] = {}
         self._last_seen: dict[str, int] = {}
-        self._backlog: deque[tuple[str, int, Any]] = deque(maxlen=BACKLOG)
+        self._backlog: deque[tuple[int, Callable[[], None]]] = deque(maxlen=BACKLOG)
         StateSubscriber(self, self.spec, lockstep=self.lockstep, on_sample=self._on_sample)
         for name in cameras:
             self.create_subscription(
@@ -61,10 +65,11 @@ class RecorderNode(RobotNode):
             self.create_subscription(
                 Image, topics.depth(name), lambda m, n=name: self._on_image(f"{n}_depth", m), topics.stream(300)
             )
-        self.create_subscription(JointState, topics.DECISION, self._on_decision, topics.stream(300))
-        self.create_subscription(JointState, topics.EXECUTED, self._on_executed, topics.stream(300))
-        self.create_subscription(JointState, topics.OUTCOME, self._on_outcome, topics.stream(300))
+        self.create_subscription(JointState, topics.DECISION, self._on_decision, topics.kept())
+        self.create_subscription(JointState, topics.EXECUTED, self._on_executed, topics.kept())
+        self.create_subscription(JointState, topics.OUTCOME, self._on_outcome, topics.kept())
         self.on_event(topics.EPISODE_EVENT, self._on_episode)
+        self.on_event(topics.ROBOT_EVENT, self._on_robot)
         self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, topics.stream())
         self.create_timer(1.0, self._report)
         self.create_timer(0.1, self._finish_late)
@@ -72,10 +77,12 @@ class RecorderNode(RobotNode):
 
     def _on_sample(self, name: str, stamp: int, value: Any) -> None:
         """Keep one value of one stream, from the start state to the final one."""
-        last = self._last_seen.get(name, -1)
         if self._episode is None:
-            self._backlog.append((name, stamp, value))
+            self._backlog.append((stamp, partial(self._on_sample, name, stamp, value)))
+            self._newest[name] = stamp
+            self._say_prepared()
             return
+        last = self._last_seen.get(name, -1)
         if stamp < self._episode["stamp"] - self._before.get(name, 0) or stamp <= last:
             return
         if self._end is not None and last > self._end["stamp"]:
@@ -98,17 +105,23 @@ class RecorderNode(RobotNode):
 
     def _on_decision(self, message: JointState) -> None:
         decision = wire.read_decision(self.spec.action, message)
-        if self._episode is not None and decision.stamp >= self._episode["stamp"]:
-            self._assembler.decided(decision)
-            self._flush()
+        self._take(decision.stamp, lambda: self._assembler.decided(decision))
 
     def _on_executed(self, message: JointState) -> None:
-        self._assembler.executed(codecs.stamp_of(message), codecs.unlabelled(message, self.spec.action.labels))
-        self._flush()
+        stamp, action = codecs.stamp_of(message), codecs.unlabelled(message, self.spec.action.labels)
+        self._take(stamp, lambda: self._assembler.executed(stamp, action))
 
     def _on_outcome(self, message: JointState) -> None:
-        self._assembler.outcome(codecs.stamp_of(message), wire.read_outcome(message))
-        self._flush()
+        stamp, outcome = codecs.stamp_of(message), wire.read_outcome(message)
+        self._take(stamp, lambda: self._assembler.outcome(stamp, outcome))
+
+    def _take(self, stamp: int, part: Callable[[], None]) -> None:
+        """One part of a step; what comes before the begin event is kept, since topics may overtake each other."""
+        if self._episode is None:
+            self._backlog.append((stamp, partial(self._take, stamp, part)))
+        elif stamp >= self._episode["stamp"]:
+            part()
+            self._flush()
 
     def _flush(self) -> None:
         if self._episode is None:
@@ -122,14 +135,28 @@ class RecorderNode(RobotNode):
         if kind == "reset":
             if self._episode is not None:
                 self._abandon("a reset came before the end")
-            self._assembler.clear()
-            self._last_seen.clear()
         elif kind == "begin":
             self._begin(event)
         elif kind == "end" and self._episode is not None and event["episode"] == self._episode["episode"]:
             self._end, self._deadline = event, time.monotonic() + FINISH_WITHIN
             self._assembler.end(event["stamp"], event["terminated"], event["truncated"])
             self._flush()
+
+    def _on_robot(self, event: dict[str, Any]) -> None:
+        if event["event"] == "ready" and self._episode is None:
+            self._preparing = (event["episode"], event["stamp"])
+            self._say_prepared()
+
+    def _unheard(self) -> list[str]:
+        """The streams of which nothing has come since the robot stands at its start."""
+        start = self._preparing[1] if self._preparing else 0
+        return sorted(n for n in self._streams if self._newest.get(n, -1) < start - self._before.get(n, 0))
+
+    def _say_prepared(self) -> None:
+        """Tell the episode manager, once after each reset, that every stream has been heard since."""
+        if self._preparing and not self._unheard():
+            self.publish_event(topics.RECORDER_EVENT, event="prepared", episode=self._preparing[0])
+            self._preparing = None
 
     def _begin(self, event: dict[str, Any]) -> None:
         self._episode, self._end = event, None
@@ -140,8 +167,9 @@ class RecorderNode(RobotNode):
         self._recorder.begin(clock=clock, **attributes)
         backlog = list(self._backlog)
         self._backlog.clear()
-        for name, stamp, value in backlog:
-            self._on_sample(name, stamp, value)
+        for stamp, replay in backlog:
+            if stamp >= event["stamp"] - max(self._before.values(), default=0):
+                replay()
 
     def _complete(self) -> bool:
         """The last step is written, and every stream holds a sample after it began."""
@@ -172,6 +200,8 @@ class RecorderNode(RobotNode):
                 self._recorder.discard()
                 self.publish_event(topics.RECORDER_EVENT, event="discarded", episode=episode["episode"])
                 return
+            if self._recorder.steps != end["steps"]:
+                self.get_logger().warning(f"{self._recorder.steps} steps recorded, the episode had {end['steps']}")
             number = self._recorder.end({"success": True, "failure": False}.get(end["result"]))
         except DatasetError as error:
             self.get_logger().fatal(str(error))
@@ -186,6 +216,8 @@ class RecorderNode(RobotNode):
         self._episode = self._end = None
 
     def _report(self) -> None:
+        if self._preparing and (waiting := self._unheard()):
+            self.get_logger().info(f"waiting for the first of: {', '.join(waiting)}", throttle_duration_sec=5.0)
         status = DiagnosticStatus(
             level=DiagnosticStatus.OK,
             name="recorder",

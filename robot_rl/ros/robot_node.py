@@ -25,10 +25,10 @@ class RobotServer(RobotNode):
         super().__init__("robot")
         self.robot = hardware.make(self.config)
         self._state = StatePublisher(self, self.spec)
-        self._executed = self.create_publisher(JointState, topics.EXECUTED, topics.stream())
+        self._executed = self.create_publisher(JointState, topics.EXECUTED, topics.kept())
         self._simulated = self.robot if isinstance(self.robot, Simulated) else None
         if self._simulated:
-            self._outcome = self.create_publisher(JointState, topics.OUTCOME, topics.stream())
+            self._outcome = self.create_publisher(JointState, topics.OUTCOME, topics.kept())
             self._sim_state = self.create_publisher(JointState, topics.SIM_STATE, topics.stream())
             self._sim_model = self.create_publisher(String, topics.SIM_MODEL, topics.latched(1))
         seed, cameras = self.param("seed", 0), list(self.cameras_param("none"))

@@ -20,7 +20,8 @@ Names are relative, so a namespace puts several robots side by side.
 | /diagnostics | DiagnosticArray | arbiter, cameras, recorder |
 
 A *labelled* vector is a JointState whose `name` holds the labels and `position` the float64 values:
-one atomic, stamped, self-describing message. Commands travel that way, never in parts.
+one atomic, stamped, self-describing message. Commands travel that way, never in parts. A `policy/action`
+without labels says that the policy has no action for that reading: the robot is to hold still.
 """
 
 from __future__ import annotations
@@ -67,6 +68,17 @@ def stream(depth: int = 100) -> QoSProfile:
         depth=depth,
         reliability=ReliabilityPolicy.RELIABLE,
         durability=DurabilityPolicy.VOLATILE,
+    )
+
+
+def kept(depth: int = 200) -> QoSProfile:
+    """As `stream`, and the newest are handed to a subscriber that is matched late: steps must not be lost while
+    DDS is still introducing the nodes to each other."""
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=depth,
+        reliability=ReliabilityPolicy.RELIABLE,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL,
     )
 
 
