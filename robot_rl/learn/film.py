@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from robot_rl.datasets.episode import Episode
-from robot_rl.datasets.record import Phase, Source
-
-KINDS = ("demonstration", "autonomous", "recovery", "correction", "reset", "nobody")
-"""What a step can be in a timeline: its phase, or `nobody` where the robot held still."""
+from robot_rl.datasets.kinds import KINDS as KINDS
+from robot_rl.datasets.kinds import step_kinds as step_kinds
+from robot_rl.page.pictures import jpeg_uri as jpeg_uri
+from robot_rl.page.pictures import strip_indices as strip_indices
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,6 @@ class EpisodeRow:
     success: bool | None
 
 
-def step_kinds(episode: Episode) -> tuple[str, ...]:
-    """What each step of an episode was, as one of KINDS."""
-    names = {int(p): p.name.lower() for p in Phase}
-    phases, sources = episode.steps["phase"], episode.steps["source"]
-    return tuple("nobody" if s == Source.NONE else names[int(p)] for p, s in zip(phases, sources, strict=True))
-
-
 def episode_row(episode: Episode) -> EpisodeRow:
     """An episode's row in a timeline, labelled by its number."""
     return EpisodeRow(str(episode.number), step_kinds(episode), episode.success)
@@ -66,18 +59,6 @@ def episode_clip(episode: Episode, cameras: Sequence[str], caption: str = "") ->
     result = {True: "success", False: "failure", None: "not labelled"}[episode.success]
     text = caption or f"episode {episode.number}, {len(episode)} steps, {result}"
     return Clip(text, np.concatenate(views, axis=2), episode.spec.rate, step_kinds(episode))
-
-
-def strip_indices(length: int, count: int) -> list[int]:
-    """At most `count` distinct steps spread evenly over an episode, the first and the last among them."""
-    return sorted({round(i) for i in np.linspace(0, length - 1, min(count, length))})
-
-
-def jpeg_uri(picture: NDArray[np.uint8], quality: int = 82) -> str:
-    """A picture (H, W, 3) as a data URI."""
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "JPEG", quality=quality)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def animation_uri(clip: Clip, max_frames: int = 100, speed: float = 1.0, quality: int = 55) -> str:

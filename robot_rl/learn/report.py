@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from html import escape
 from pathlib import Path
 
-from robot_rl.learn import charts
-from robot_rl.learn.charts import Points
 from robot_rl.learn.film import KINDS, Clip, EpisodeRow, animation_uri, jpeg_uri, strip_indices
 from robot_rl.learn.statistics import Proportion, compare, wilson
+from robot_rl.page import charts, layout
+from robot_rl.page.charts import Points
 
 STRIP_FRAMES = 8
-STYLE = Path(__file__).with_name("report.css")
 KIND_NAMES = {
     "demonstration": "demonstration",
     "autonomous": "policy",
@@ -71,19 +69,13 @@ def write_report(report: RunReport, path: Path) -> Path:
 def render(report: RunReport) -> str:
     """The report as HTML text."""
     sections = [
-        _section("Success", _success(report.stages)),
-        _section("Pictures", _pictures(report)),
-        _section("Where the operator stepped in", _timelines(report.timelines)),
-        _section("Learning curves", _curves(report)),
-        _section("About this run", _facts(report)),
+        layout.section("Success", _success(report.stages)),
+        layout.section("Pictures", _pictures(report)),
+        layout.section("Where the operator stepped in", _timelines(report.timelines)),
+        layout.section("Learning curves", _curves(report)),
+        layout.section("About this run", _facts(report)),
     ]
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(report.title)}</title><style>{STYLE.read_text()}</style></head><body><main>"
-        f'<header><h1>{escape(report.title)}</h1><p class="lead">{escape(report.summary)}</p></header>'
-        f"{''.join(sections)}<footer>Written {datetime.now():%Y-%m-%d %H:%M}</footer></main></body></html>\n"
-    )
+    return layout.page(report.title, report.summary, sections)
 
 
 def proportions(stages: Sequence[Stage]) -> list[tuple[Stage, Proportion]]:
@@ -106,7 +98,7 @@ def _success(stages: Sequence[Stage]) -> str:
         rows.append([*cells, escape(_paired(stage, [s for s, _ in measured]))])
     if not any(row[-1] for row in rows):
         head, rows = head[:-1], [row[:-1] for row in rows]
-    return f'<div class="card">{chart}</div>{_table(head, rows)}'
+    return f'<div class="card">{chart}</div>{layout.table(head, rows)}'
 
 
 def _paired(stage: Stage, stages: Sequence[Stage]) -> str:
@@ -183,15 +175,4 @@ def _curves(report: RunReport) -> str:
 
 def _facts(report: RunReport) -> str:
     notes = "".join(f"<li>{escape(n)}</li>" for n in report.notes)
-    rows = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in report.facts.items())
-    return (f"<ul>{notes}</ul>" if notes else "") + (f"<dl>{rows}</dl>" if rows else "")
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    top = "".join(f"<th>{escape(h)}</th>" for h in head)
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
-    return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def _section(title: str, content: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>{content}</section>" if content else ""
+    return (f"<ul>{notes}</ul>" if notes else "") + layout.facts(report.facts)

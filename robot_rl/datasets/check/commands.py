@@ -57,9 +57,8 @@ def lag(
 ) -> Lag | None:
     """The lag at which the measured velocity follows the commanded one best, by cross-correlation.
 
-    Each command holds until the next; the measured velocity is interpolated. Both are sampled ten times a period
-    over at most the first thousand periods, their means removed; the peak is refined by a parabola. A robot that followed at once would show half a control
-    period, since a command holds for a whole one.
+    Each command holds until the next; the measured velocity is interpolated. Both are sampled ten times a period over
+    at most the first thousand periods, their means removed; the peak is refined by a parabola.
 
     Args:
         command_stamps, command: (T,) [ns] and (T, n) commanded velocity.

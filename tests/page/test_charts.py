@@ -4,8 +4,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from robot_rl.learn import charts
-from robot_rl.learn.statistics import wilson
+from robot_rl.page import charts
+from robot_rl.page.proportion import wilson
 
 
 def elements(svg: str, tag: str) -> list[ElementTree.Element]:

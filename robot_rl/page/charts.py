@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from itertools import groupby
 
-from robot_rl.learn.statistics import Proportion
+from robot_rl.page.proportion import Proportion
 
 Points = Sequence[tuple[float, float]]
 
