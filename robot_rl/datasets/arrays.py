@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,24 @@ ROW_CHUNK_BYTES = 1 << 22
 FRAMES_PER_SHARD = 1024
 SIZES_FILE = ".sizes"
 """Lengths of the frames written so far, beside an unfinished shard: what salvage finds them by."""
+MEASURED_EVERY = 32
+"""One frame of so many is decoded again while recording, to know what a lossy codec costs."""
 _NO_CHUNK = (1 << 64) - 1
+
+
+@dataclass
+class CodingError:
+    """What a lossy codec changed, over the frames that were measured."""
+
+    squares: float = 0.0
+    """Sum over these frames of the mean squared difference of their numbers."""
+    frames: int = 0
+
+    def add(self, frame: NDArray[Any], decoded: NDArray[Any]) -> None:
+        """Take in one frame and what became of it."""
+        difference = frame.astype(np.int32) - decoded
+        self.squares += float(np.mean(difference * difference, dtype=np.float64))
+        self.frames += 1
 
 
 def rows_per_chunk(shape: tuple[int, ...], dtype: str) -> int:
@@ -101,6 +119,7 @@ class FrameWriter:
         self._places: list[tuple[int, int]] = []
         self._file: HashedFile | None = None
         self._sizes = HashedFile(folder / SIZES_FILE)
+        self.error = CodingError()
 
     @property
     def path(self) -> Path | None:
@@ -109,7 +128,10 @@ class FrameWriter:
 
     def append(self, frame: NDArray[Any]) -> None:
         """Encode and append one frame."""
-        self.append_encoded(self.codec.encode(frame))
+        data = self.codec.encode(frame)
+        if not self.codec.lossless and self.length % MEASURED_EVERY == 0:
+            self.error.add(frame, self.codec.decode(data, self.shape, self.dtype))
+        self.append_encoded(data)
 
     def append_encoded(self, data: bytes) -> None:
         """Append one frame that is encoded already."""

@@ -8,7 +8,8 @@
 
 Attributes of an episode: `number`, `id`, `format`, `instruction`, `operator`, `robot`, `seed`, `purpose`
 (demonstration, deployment or evaluation), `success` (true, false or null), `clock`, `started` (ISO 8601),
-`steps`, `samples` (per stream), `end` [ns], `recorder` (how often it waited for the disk), `policy`
+`steps`, `samples` (per stream), `end` [ns], `coding_error` (of lossy streams: mean squared error over the
+`frames` that were measured while recording), `recorder` (how often it waited for the disk), `policy`
 (identity of the policy that acted), `software`, `checksums` (SHA-256 by file) and `digest` (SHA-256 of the
 other attributes).
 """

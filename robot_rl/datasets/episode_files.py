@@ -69,6 +69,12 @@ class EpisodeFiles:
         frames = (a for a in self._values.values() if isinstance(a, FrameWriter))
         return [a.path for a in frames if a.path is not None]
 
+    @property
+    def coding_errors(self) -> dict[str, dict[str, float]]:
+        """Of each lossy stream: the mean squared error of its pictures, and of how many that is the mean."""
+        measured = {n: a.error for n, a in self._values.items() if isinstance(a, FrameWriter) and a.error.frames}
+        return {n: {"mse": round(e.squares / e.frames, 4), "frames": e.frames} for n, e in measured.items()}
+
     def finish(self) -> dict[str, str]:
         """Complete every array; returns the SHA-256 of each file by its path within the episode."""
         groups = ["steps", "streams", *(f"streams/{name}" for name in self._values)]

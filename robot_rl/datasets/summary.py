@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from robot_rl.datasets.codecs import ImageCodec
 from robot_rl.datasets.dataset import HIDDEN, Dataset
 from robot_rl.datasets.record import Phase, Source
 
@@ -31,8 +32,13 @@ class StreamSummary:
     """Samples per second between the first and last of each episode [Hz]; 0 when there are too few."""
     bytes: int
     """On disk, stamps included."""
+    raw_bytes: int
+    """What the values alone would take undecoded [bytes]."""
     codec: str
     """How pictures are stored; empty for numbers."""
+    psnr: float | None
+    """Peak signal-to-noise ratio of pictures stored with loss [dB], measured against the camera's while
+    recording; infinite where nothing is lost, None where it was not measured."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,8 @@ def summarise(dataset: Dataset) -> Summary:
     phases, sources, outcomes, purposes = Counter[int](), Counter[int](), Counter[bool | None](), Counter[str]()
     samples, spans = Counter[str](), Counter[str]()
     intervals: Counter[str] = Counter()
-    sizes: Counter[str] = Counter()
+    sizes, measured = Counter[str](), Counter[str]()
+    squares: defaultdict[str, float] = defaultdict(float)
     steps, seconds = 0, 0.0
     for episode in dataset:
         steps += len(episode)
@@ -84,6 +91,9 @@ def summarise(dataset: Dataset) -> Summary:
                 intervals[name] += len(stamps) - 1
                 spans[name] += int(stamps[-1] - stamps[0])
             sizes[name] += folder_bytes(episode.folder / "streams" / name)
+        for name, error in episode.attributes.get("coding_error", {}).items():
+            squares[name] += error["mse"] * error["frames"]
+            measured[name] += error["frames"]
     streams = tuple(
         StreamSummary(
             name=name,
@@ -94,7 +104,9 @@ def summarise(dataset: Dataset) -> Summary:
             nominal_rate=f.rate,
             measured_rate=intervals[name] / (spans[name] * 1e-9) if spans[name] else 0.0,
             bytes=sizes[name],
+            raw_bytes=samples[name] * int(np.prod(f.shape, dtype=int)) * np.dtype(f.dtype).itemsize,
             codec=str(dataset.codecs.get(name, "")),
+            psnr=_psnr(dataset.codecs.get(name), squares[name], measured[name]),
         )
         for name, f in dataset.fields.items()
     )
@@ -149,12 +161,29 @@ def render(summary: Summary) -> RenderableType:
 
 
 def _stream_table(streams: tuple[StreamSummary, ...]) -> Table:
-    table = Table("stream", "shape", "type", "unit", "samples", "rate [Hz]", "size", "codec", title="Streams")
+    table = Table("stream", "shape", "type", "unit", "samples", "rate [Hz]", "size", "of raw", "codec", title="Streams")
     for f in streams:
         rate = f"{f.measured_rate:.1f} of {f.nominal_rate:g}"
         shape = "x".join(map(str, f.shape))
-        table.add_row(f.name, shape, f.dtype, f.unit, str(f.samples), rate, _size(f.bytes), f.codec)
+        share = f"{f.bytes / f.raw_bytes:.0%}" if f.raw_bytes else ""
+        table.add_row(f.name, shape, f.dtype, f.unit, str(f.samples), rate, _size(f.bytes), share, _codec(f))
     return table
+
+
+def _codec(stream: StreamSummary) -> str:
+    """`jpeg:95, 41.3 dB`, `zstd:1, lossless`; nothing for numbers."""
+    if not stream.codec:
+        return ""
+    if stream.psnr is None:
+        return f"{stream.codec}, PSNR not measured"
+    return f"{stream.codec}, " + ("lossless" if np.isinf(stream.psnr) else f"{stream.psnr:.1f} dB")
+
+
+def _psnr(codec: ImageCodec | None, squares: float, frames: int) -> float | None:
+    """10 log10(255^2 / mean squared error) [dB]."""
+    if codec is None or (not codec.lossless and not frames):
+        return None
+    return float(10 * np.log10(255**2 * frames / squares)) if squares else float("inf")
 
 
 def _counts(counts: Mapping[str, int]) -> str:

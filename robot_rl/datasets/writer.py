@@ -139,6 +139,8 @@ class EpisodeWriter:
                 "samples": dict(self._counts),
                 "recorder": {"waits": self._queue.waits, "waited": round(self._queue.waited, 3)},
             }
+            if errors := self._files.coding_errors:
+                self.attributes["coding_error"] = errors
             return self._finish(self.folder, self.attributes, hashes)
         except OSError as error:
             self._remove()
