@@ -21,6 +21,7 @@ from robot_rl.hardware.config import CameraConfig
 from robot_rl.policies import storage
 from robot_rl.policies.chunk_policy import ChunkPolicy
 from robot_rl.policies.config import PolicyConfig
+from robot_rl.policies.fits import check_fits
 from robot_rl.policies.normalization import Statistics
 from robot_rl.spec import Layout, Spec
 
@@ -96,24 +97,6 @@ def load(path: str | Path, device: str = "cpu") -> ChunkPolicy:
     except (storage.StorageError, RuntimeError, ValueError) as error:
         raise CheckpointError(f"{directory}: the weights cannot be used: {error}") from error
     return policy.to(torch_device(device)).eval()
-
-
-def check_fits(policy: ChunkPolicy, spec: Spec, cameras: Mapping[str, CameraConfig] | None = None) -> list[str]:
-    """One line for each way in which a robot does not fit what the policy was trained on; empty when it fits.
-
-    Compares rate, control mode, action, and the observation fields that the policy looks at. With `cameras`,
-    also the size of each picture it needs. The policy's side is named first.
-    """
-    out = _used(policy.spec, policy).differences(_used(spec, policy))
-    for f in policy.inputs.images:
-        if cameras is None or f.name in spec.observation:
-            continue
-        camera = cameras.get(f.name)
-        if camera is None:
-            out.append(f"camera '{f.name}': the policy needs it; the robot has {', '.join(cameras) or 'none'}")
-        elif (camera.height, camera.width) != f.shape[:2]:
-            out.append(f"camera '{f.name}': height, width {f.shape[:2]} against {(camera.height, camera.width)}")
-    return out
 
 
 def require_fits(policy: ChunkPolicy, spec: Spec, cameras: Mapping[str, CameraConfig] | None = None) -> None:
@@ -204,8 +187,3 @@ def _read(directory: Path) -> tuple[Card, dict[str, Any]]:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{file}: damaged, or from another version of robot_rl: {error!r}") from error
     return card, data
-
-
-def _used(spec: Spec, policy: ChunkPolicy) -> Spec:
-    observation = {n: f for n, f in spec.observation.items() if n in policy.observation_names}
-    return Spec(spec.robot, spec.rate, Layout(observation), spec.action, spec.control_mode)
