@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "view": "look at an episode in rerun: cameras, path, actions, phases",
     "info": "describe a data set, a robot or a policy",
     "data": "check, report, edit and repair a data set",
+    "convert": "turn a data set into another project's format, or theirs into ours",
     "doctor": "check this machine and say what to do about each failure",
     "demo": "the whole loop in simulation, ending in a report: record, train, intervene, retrain, evaluate",
 }
@@ -95,7 +96,9 @@ def _guarded(name: str, arguments: list[str]) -> int:
             raise
         return _fail(line)
     except Exception as error:
-        if not type(error).__module__.startswith("robot_rl."):
+        from robot_rl.extras import for_the_user
+
+        if not for_the_user(error):
             raise
         return _fail(str(error))
 

@@ -22,7 +22,8 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "camera": ("cv2",),
     "realsense": ("pyrealsense2",),
     "cockpit": ("viser", "rerun"),
-    "convert": ("h5py", "pyarrow", "av"),
+    "convert": ("pyarrow", "av", "h5py", "rosbags", "minari"),
+    "cloud": ("obstore",),
     "dev": ("pytest", "hypothesis", "stable_baselines3"),
 }
 """Extra to the modules it brings. A module named under several belongs to the first."""
@@ -56,6 +57,11 @@ def require(*extras: str) -> None:
     for extra in extras:
         if absent := missing(extra):
             raise MissingExtraError(f"{', '.join(absent)} not installed: pip install 'robot_rl[{extra}]'")
+
+
+def for_the_user(error: BaseException) -> bool:
+    """Whether an error's message was written for the user (robot_rl's own kinds), so that no traceback is due."""
+    return type(error).__module__.startswith("robot_rl.")
 
 
 def explain(error: ModuleNotFoundError) -> str | None:

@@ -16,6 +16,7 @@ _PURPOSE = {
     "realsense": "RealSense cameras",
     "cockpit": "rerun and the cockpit",
     "convert": "data sets of other formats",
+    "cloud": "data sets in object stores",
 }
 
 

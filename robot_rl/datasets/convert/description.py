@@ -67,7 +67,9 @@ class Description:
         dataset = Dataset.create(path, self.spec, self.cameras, images=dict(self.codecs), **self.attributes)
         for name, entry in self.camera_attributes.items():
             if "intrinsics" in entry:
-                values = {k: tuple(v) if isinstance(v, list) else v for k, v in entry["intrinsics"].items()}
+                values: dict[str, Any] = {
+                    k: tuple(v) if isinstance(v, list) else v for k, v in entry["intrinsics"].items()
+                }
                 dataset.set_intrinsics(name, Intrinsics(**values))
         return dataset
 

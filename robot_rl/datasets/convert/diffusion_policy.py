@@ -10,8 +10,7 @@ A target that ends in `.zip` becomes one zip file, the form in which the project
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,7 @@ def write(dataset: Dataset, target: Path, options: ConvertOptions) -> Report:
     store: Any = zarr.storage.ZipStore(target, mode="w") if zipped else str(target)
     described: dict[str, Any] = {"description": Description.of(dataset).to_json()}
     described["episodes"] = [{**kept_attributes(e), "end": e.end} for e in chosen]
-    root = zarr.open_group(store, mode="w", zarr_format=2, attributes={KEY: described})
+    root: Any = zarr.open_group(store, mode="w", zarr_format=2, attributes={KEY: described})
     writers: dict[str, _Column] = {}
     for episode in chosen:
         rows = to_rows(episode, final=False)
@@ -73,7 +72,7 @@ def _columns(rows: Rows) -> dict[str, Any]:
 class _Column:
     """One array under `data`, written in whole chunks as rows come."""
 
-    def __init__(self, root: zarr.Group, name: str, values: Any, length: int) -> None:
+    def __init__(self, root: Any, name: str, values: Any, length: int) -> None:
         first = np.asarray(values[0])
         self._limit = PICTURES_PER_CHUNK if first.ndim > 1 else ROWS_PER_CHUNK
         self._array = root.create_array(
@@ -120,10 +119,10 @@ def read(source: Path, target: str | Path, options: ConvertOptions) -> Report:
         return Report(len(dataset), int(ends[-1]), ())
 
 
-def _open(source: Path) -> zarr.Group:
+def _open(source: Path) -> Any:
     try:
         store: Any = zarr.storage.ZipStore(source, mode="r") if source.is_file() else str(source)
-        root = zarr.open_group(store, mode="r", zarr_format=2)
+        root: Any = zarr.open_group(store, mode="r", zarr_format=2)
         root["meta"][ENDS], root["data"]
     except (KeyError, FileNotFoundError, ValueError, OSError) as error:
         raise DatasetError(
@@ -132,7 +131,7 @@ def _open(source: Path) -> zarr.Group:
     return root
 
 
-def _foreign(data: zarr.Group, source: Path, options: ConvertOptions) -> Description:
+def _foreign(data: Any, source: Path, options: ConvertOptions) -> Description:
     fields, cameras = {}, {}
     for key, array in data.arrays():
         name, shape = field_name(key), array.shape[1:]
@@ -149,7 +148,7 @@ def _foreign(data: zarr.Group, source: Path, options: ConvertOptions) -> Descrip
     return foreign(options.robot, rate, fields, action, cameras, options.codec, converted="diffusion-policy")
 
 
-def _is_picture(array: zarr.Array) -> bool:
+def _is_picture(array: Any) -> bool:
     """Whether rows of three channels hold whole numbers from 0 to 255, in whatever type."""
     if array.dtype == np.uint8:
         return True
@@ -157,9 +156,7 @@ def _is_picture(array: zarr.Array) -> bool:
     return bool(np.all((some >= 0) & (some <= 255) & (some == np.round(some))) and some.max() > 1)
 
 
-def _rows(
-    data: zarr.Group, keys: dict[str, str], dataset: Dataset, part: slice, attributes: dict[str, Any]
-) -> Rows:
+def _rows(data: Any, keys: dict[str, str], dataset: Dataset, part: slice, attributes: dict[str, Any]) -> Rows:
     steps: dict[str, NDArray[Any]] = {"executed": as_rows(np.asarray(data[ACTION][part]))}
     steps |= {name: np.asarray(data[_STEP + name][part]) for name in STEP_DTYPES if _STEP + name in data}
     if TIME in data and "stamp" not in steps and TIME not in dataset.fields:
@@ -175,10 +172,10 @@ def _rows(
     return Rows(steps, values, stamps, attributes.pop("end", None), attributes)
 
 
-class _Pictures:
+class _Pictures(Sequence[Any]):
     """The pictures of one episode, a chunk in memory at a time."""
 
-    def __init__(self, array: zarr.Array, part: slice, dtype: str) -> None:
+    def __init__(self, array: Any, part: slice, dtype: str) -> None:
         self._array, self._part, self._dtype = array, part, dtype
         self._first, self._block = 0, np.empty(0)
 
@@ -188,7 +185,7 @@ class _Pictures:
     def __iter__(self) -> Iterator[Any]:
         return (self[i] for i in range(len(self)))
 
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: Any) -> Any:
         if not self._first <= index < self._first + len(self._block):
             self._first = index
             start = self._part.start + index

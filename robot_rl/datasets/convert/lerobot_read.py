@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -36,8 +35,11 @@ def read(source: Path, target: str | Path, options: ConvertOptions) -> Report:
             steps += len(rows)
             several += tasks > 1
         if steps != theirs.info["total_frames"]:
-            raise DatasetError(f"{source}: {steps} frames were found, meta/info.json says {theirs.info['total_frames']}")
-    lost = [f"instruction: {several} episodes change their task on the way; the first is kept"] if several else []
+            raise DatasetError(
+                f"{source}: {steps} frames were found, meta/info.json says {theirs.info['total_frames']}"
+            )
+    lost = [f"{column}: text at every frame" for column in theirs.texts]
+    lost += [f"instruction: {several} episodes change their task on the way; the first is kept"] if several else []
     return Report(len(dataset), steps, tuple(lost))
 
 
@@ -57,6 +59,7 @@ class _Source:
             )
         self.features: dict[str, Any] = self.info["features"]
         self.fps = float(self.info["fps"])
+        self.texts = [column for column, f in self.features.items() if f["dtype"] in ("string", "language")]
         own = root / "meta" / f"{KEY}.json"
         self.own: dict[str, Any] = read_json(own) if own.is_file() else {}
         self.tasks = _tasks(root / "meta/tasks.parquet")
@@ -66,12 +69,14 @@ class _Source:
         if self.own:
             place = str(self.root / "meta" / f"{KEY}.json")
             return Description.from_json(self.own["description"], place), self.own["columns"]
-        fields, cameras, columns = {}, {}, {}
+        fields, cameras = {}, {}
+        columns: dict[str, list[str]] = {}
         skipped = {ACTION, *schema.INDEX_COLUMNS, *STEP_COLUMNS.values()}
         for column, f in self.features.items():
-            if column in skipped or f["dtype"] in ("string", "language"):
+            if column in skipped or column in self.texts:
                 continue
             name = field_name(column.removeprefix(IMAGES).removeprefix("observation."))
+            name = field_name(column) if [name] in columns.values() else name
             columns[column] = [name]
             if f["dtype"] in ("image", "video"):
                 cameras[name] = _picture_size(column, f)
@@ -102,7 +107,9 @@ class _Source:
             names = [n for n in pq.read_schema(path).names if not n.startswith("stats/")]
             yield from pq.read_table(path, columns=names).to_pylist()
 
-    def rows(self, entry: dict[str, Any], number: int, dataset: Dataset, columns: dict[str, list[str]]) -> tuple[Rows, int]:
+    def rows(
+        self, entry: dict[str, Any], number: int, dataset: Dataset, columns: dict[str, list[str]]
+    ) -> tuple[Rows, int]:
         """One episode, and how many tasks it has."""
         table = self._table(entry)
         length = int(entry["length"])
@@ -111,9 +118,10 @@ class _Source:
         steps = {"executed": _numbers(table, ACTION, self.features).astype(np.float64)}
         for ours, column in STEP_COLUMNS.items():
             if column in table.column_names:
-                values = _numbers(table, column, self.features)
-                steps[ours] = values if ours in ("proposed", "human") else values.reshape(-1)
-        values, stamps = self._values(entry, table, dataset, columns)
+                found = _numbers(table, column, self.features)
+                steps[ours] = found if ours in ("proposed", "human") else found.reshape(-1)
+        values = self._values(entry, table, dataset, columns)
+        stamps = {}
         for name in values:
             if stamp_column(name) in table.column_names:
                 stamps[name] = _numbers(table, stamp_column(name), self.features).reshape(-1)
@@ -127,7 +135,7 @@ class _Source:
 
     def _values(
         self, entry: dict[str, Any], table: Any, dataset: Dataset, columns: dict[str, list[str]]
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
+    ) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for column, names in columns.items():
             fields = [dataset.fields[n] for n in names]
@@ -135,12 +143,12 @@ class _Source:
             if kind == "video":
                 values[names[0]] = self._video(entry, column)
             elif kind == "image":
-                values[names[0]] = _Images(table[column], fields[0].shape)
+                values[names[0]] = _Images(table[column], fields[0].shape, self.root)
             elif len(fields[0].shape) == 1:
                 values |= split(fields, _numbers(table, column, self.features))
             else:
                 values[names[0]] = _numbers(table, column, self.features).astype(fields[0].dtype)
-        return values, {}
+        return values
 
     def _video(self, entry: dict[str, Any], column: str) -> _Video:
         where = {k: entry[f"videos/{column}/{k}"] for k in ("chunk_index", "file_index", "from_timestamp")}
@@ -157,14 +165,16 @@ class _Source:
 class _Images(Sequence[Any]):
     """The frames of one episode that lie in the table."""
 
-    def __init__(self, column: Any, shape: tuple[int, ...]) -> None:
-        self._column, self._shape = column, shape
+    def __init__(self, column: Any, shape: tuple[int, ...], root: Path) -> None:
+        self._column, self._shape, self._root = column, shape, root
 
     def __len__(self) -> int:
         return len(self._column)
 
     def __getitem__(self, index: Any) -> Any:
-        return ImageCodec("png", 1).decode(self._column[index]["bytes"].as_py(), self._shape, "uint8")
+        picture = self._column[index].as_py()
+        data = picture["bytes"] or (self._root / picture["path"]).read_bytes()
+        return ImageCodec("png", 1).decode(data, self._shape, "uint8")
 
 
 class _Video(Sequence[Any]):
@@ -207,7 +217,9 @@ def _numbers(table: Any, name: str, features: dict[str, Any]) -> NDArray[Any]:
     column = table[name].combine_chunks()
     while isinstance(column, pa.ChunkedArray | pa.ExtensionArray):
         column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column.storage
-    while pa.types.is_list(column.type) or pa.types.is_fixed_size_list(column.type) or pa.types.is_large_list(column.type):
+    while (
+        pa.types.is_list(column.type) or pa.types.is_fixed_size_list(column.type) or pa.types.is_large_list(column.type)
+    ):
         column = column.flatten()
     dtype = features.get(name, {}).get("dtype", "float64")
     array = column.to_numpy(zero_copy_only=False).astype(dtype)
@@ -220,7 +232,9 @@ def _tasks(path: Path) -> dict[int, str]:
     import pyarrow.parquet as pq
 
     table = pq.read_table(path)
-    text = [c for c in table.column_names if pa.types.is_string(table[c].type) or pa.types.is_large_string(table[c].type)]
+    text = [
+        c for c in table.column_names if pa.types.is_string(table[c].type) or pa.types.is_large_string(table[c].type)
+    ]
     if not text:
         raise DatasetError(f"{path} has no column of text; columns: {', '.join(table.column_names)}")
     return dict(zip(table["task_index"].to_pylist(), table[text[0]].to_pylist()))

@@ -37,7 +37,9 @@ def write(dataset: Dataset, target: Path, options: ConvertOptions) -> Report:
     writer.finish([kept_attributes(e) | {"end": e.end} for e in chosen])
     lost = losses(chosen, Holds())
     if options.pictures != "png" and writer.cameras:
-        lost.append(f"pictures of {', '.join(writer.cameras.values())}: {options.pictures} at crf {options.crf} is lossy")
+        lost.append(
+            f"pictures of {', '.join(writer.cameras.values())}: {options.pictures} at crf {options.crf} is lossy"
+        )
     return Report(len(chosen), sum(len(e) for e in chosen), tuple(lost))
 
 
@@ -244,7 +246,7 @@ def _write_tasks(path: Path, tasks: list[str]) -> None:
     import pyarrow.parquet as pq
 
     table = pa.table({"task_index": np.arange(len(tasks)), "__index_level_0__": tasks})
-    described = [
+    described: list[dict[str, Any]] = [
         {"name": "task_index", "field_name": "task_index", "pandas_type": "int64", "numpy_type": "int64"},
         {"name": None, "field_name": "__index_level_0__", "pandas_type": "unicode", "numpy_type": "object"},
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import shutil
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,9 @@ _HERE = "robot_rl.datasets.convert"
 FORMATS: dict[str, Format] = {
     "lerobot": Format(f"{_HERE}.lerobot", "LeRobotDataset v3: Parquet with PNG images or MP4"),
     "robomimic": Format(f"{_HERE}.robomimic", "robomimic: one HDF5 file with masks"),
-    "diffusion-policy": Format(f"{_HERE}.diffusion_policy", "diffusion_policy: replay buffer in Zarr v2, folder or .zip"),
+    "diffusion-policy": Format(
+        f"{_HERE}.diffusion_policy", "diffusion_policy: replay buffer in Zarr v2, folder or .zip"
+    ),
     "rosbag": Format(f"{_HERE}.rosbag", "rosbag2 with MCAP: a folder of bags, one an episode"),
     "minari": Format(f"{_HERE}.minari", "Minari: HDF5 behind gymnasium spaces"),
 }
@@ -52,11 +54,13 @@ def export_dataset(dataset: Dataset, target: str | Path, to: str, options: Conve
     return _in_place(Path(target), lambda path: write(dataset, path, options))
 
 
-def import_dataset(source: str | Path, target: str | Path, origin: str, options: ConvertOptions | None = None) -> Report:
+def import_dataset(
+    source: str | Path, target: str | Path, origin: str, options: ConvertOptions | None = None
+) -> Report:
     """Make a data set of another project's files.
 
     Raises:
-        DatasetError: an unknown format, a source that is none, damaged or of an unknown version, or a target that exists.
+        DatasetError: an unknown format, a source that is none or damaged, or a target that exists.
     """
     options = options or ConvertOptions()
     read = _function(origin, "read")
@@ -94,8 +98,3 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def names() -> Iterable[str]:
-    """Every format, as the command line takes it."""
-    return FORMATS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -76,7 +77,9 @@ def decode(path: Path, start: float, fps: float, count: int) -> Iterator[NDArray
                 if frame.time < start + (wanted - 0.5) / fps:
                     continue
                 if frame.time > start + (wanted + 0.5) / fps:
-                    raise DatasetError(f"{path}: no frame at {start + wanted / fps:.4f} s, the next is at {frame.time:.4f}")
+                    raise DatasetError(
+                        f"{path}: no frame at {start + wanted / fps:.4f} s, the next is at {frame.time:.4f}"
+                    )
                 yield frame.to_ndarray(format="rgb24")
                 wanted += 1
                 if wanted == count:
@@ -87,6 +90,7 @@ def decode(path: Path, start: float, fps: float, count: int) -> Iterator[NDArray
 
 
 def _av() -> Any:
+    os.environ.setdefault("SVT_LOG", "1")  # the AV1 encoder tells its settings on stderr unless asked for errors only
     return importlib.import_module("av")
 
 
