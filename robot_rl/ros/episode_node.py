@@ -207,9 +207,6 @@ class EpisodeNode(RobotNode):
     def _on_recorder(self, event: dict[str, Any]) -> None:
         if event["event"] == "ready":
             self._recorder_ready = True
-        elif event["event"] == "error":
-            self.get_logger().fatal(f"recorder: {event['text']}")
-            self.exit_code = 1
         elif event["event"] == "prepared":
             if event["episode"] == self._episode.get("episode"):
                 self._prepared = True

@@ -6,6 +6,7 @@ import json
 import logging
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -15,16 +16,11 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import String
 
-from robot_rl.hardware.config import CameraConfig, ConfigError, RobotConfig, load
-from robot_rl.hardware.robot import RobotError
+from robot_rl.extras import for_the_user
+from robot_rl.hardware.config import CameraConfig, RobotConfig, load
 from robot_rl.ros import topics
-from robot_rl.spec import SpecError
 
 T = TypeVar("T")
-
-USER_ERRORS = (ConfigError, SpecError, RobotError, ValueError, OSError)
-"""Errors whose message tells the user what to do; printed without a traceback."""
-
 
 class Endable(Protocol):
     """A node that can end its process."""
@@ -71,6 +67,22 @@ class RobotNode(Node):  # type: ignore[misc]
         """Subscribe to JSON events."""
         self.create_subscription(String, topic, lambda m: callback(json.loads(m.data)), topics.latched())
 
+    def in_thread(self, work: Callable[[], None], name: str) -> threading.Thread:
+        """Do work in a thread of its own. Should it fail, the node ends: a robot is better off without it than half."""
+
+        def guarded() -> None:
+            ended = False
+            try:
+                work()
+                ended = True
+            finally:
+                if not ended:
+                    self.exit_code = 1
+
+        thread = threading.Thread(target=guarded, name=name, daemon=True)
+        thread.start()
+        return thread
+
     def say(self, text: str) -> None:
         """One line for the operator."""
         self.get_logger().info(text)
@@ -102,8 +114,10 @@ def run(factory: Callable[[], Endable], argv: Sequence[str] | None = None) -> in
             executor.spin_once(timeout_sec=0.1)
     except ExternalShutdownException:
         pass
-    except USER_ERRORS as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+    except Exception as error:
+        if not for_the_user(error):
+            raise
+        print(error, file=sys.stderr, flush=True)
         return 1
     finally:
         if node is not None:

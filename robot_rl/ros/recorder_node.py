@@ -16,7 +16,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from sensor_msgs.msg import CameraInfo, Image, JointState
 
 from robot_rl.datasets.dataset import Dataset
-from robot_rl.datasets.errors import DatasetError
+from robot_rl.hardware.config import ConfigError
 from robot_rl.ros import codecs, topics, wire
 from robot_rl.ros.node import RobotNode, run
 from robot_rl.ros.state import StateSubscriber
@@ -38,7 +38,7 @@ class RecorderNode(RobotNode):
         super().__init__("recorder")
         path = self.param("dataset", "")
         if not path:
-            raise ValueError("parameter 'dataset' is empty: give the path to record to, e.g. datasets/my_task")
+            raise ConfigError("parameter 'dataset' is empty: give the path to record to, e.g. datasets/my_task")
         cameras = self.cameras_param()
         self._recorder = Recorder(Dataset.open_or_create(path, self.spec, cameras))
         # A camera that runs free owes the first step the frame before it; in lockstep that one is of the last episode.
@@ -195,19 +195,13 @@ class RecorderNode(RobotNode):
         self._episode = self._end = None
         if episode is None or end is None:
             return
-        try:
-            if end["result"] == "discarded":
-                self._recorder.discard()
-                self.publish_event(topics.RECORDER_EVENT, event="discarded", episode=episode["episode"])
-                return
-            if self._recorder.steps != end["steps"]:
-                self.get_logger().warning(f"{self._recorder.steps} steps recorded, the episode had {end['steps']}")
-            number = self._recorder.end({"success": True, "failure": False}.get(end["result"]))
-        except DatasetError as error:
-            self.get_logger().fatal(str(error))
-            self.publish_event(topics.RECORDER_EVENT, event="error", episode=episode["episode"], text=str(error))
-            self.exit_code = 1
+        if end["result"] == "discarded":
+            self._recorder.discard()
+            self.publish_event(topics.RECORDER_EVENT, event="discarded", episode=episode["episode"])
             return
+        if self._recorder.steps != end["steps"]:
+            self.get_logger().warning(f"{self._recorder.steps} steps recorded, the episode had {end['steps']}")
+        number = self._recorder.end({"success": True, "failure": False}.get(end["result"]))
         self.publish_event(topics.RECORDER_EVENT, event="saved", episode=episode["episode"], number=number)
 
     def _abandon(self, reason: str) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo
 
 from robot_rl.hardware.clock import SystemClock
+from robot_rl.hardware.config import ConfigError
 from robot_rl.hardware.robot import Reading, RobotError, Simulated
 from robot_rl.ros import codecs, topics
 
@@ -34,7 +35,7 @@ class LockstepPace:
 
     def __init__(self, node: RobotServer, cameras: list[str]) -> None:
         if not isinstance(node.robot, Simulated):
-            raise ValueError(f"lockstep:=true needs a simulated robot; '{node.config.name}' runs in real time")
+            raise ConfigError(f"lockstep:=true needs a simulated robot; '{node.config.name}' runs in real time")
         self._node = node
         self._period = node.spec.period_ns
         self._reading: Reading | None = None
@@ -106,8 +107,7 @@ class RealtimePace:
         self._last_command: int | None = None
         self._running = True
         self._start_scene(seed)
-        self._thread = threading.Thread(target=self._loop, name="robot", daemon=True)
-        self._thread.start()
+        self._thread = node.in_thread(self._loop, "robot")
 
     def _start_scene(self, seed: int | None) -> Reading:
         reading = self._node.reset_robot(seed)

@@ -24,6 +24,7 @@ from sensor_msgs.msg import Image, JointState  # noqa: E402
 from robot_rl.commands.session import read_notes  # noqa: E402
 from robot_rl.datasets.dataset import Dataset  # noqa: E402
 from robot_rl.datasets.record import Source  # noqa: E402
+from robot_rl.datasets.verify import verify  # noqa: E402
 from robot_rl.ros import codecs, topics  # noqa: E402
 from robot_rl.runtime.launch.domain import claim_domain  # noqa: E402
 
@@ -172,6 +173,23 @@ def test_a_node_that_dies_ends_the_launch_and_no_committed_episode_is_lost(
     with launched("record", tmp_path / "again", robot="sim_lift", device="scripted", **arguments) as process:
         assert process.wait(timeout=60) == 0, (tmp_path / "again").read_text()[-3000:]
     assert len(Dataset.open(data)) == kept + 1
+
+
+def test_a_full_disk_ends_the_session_with_one_clear_line_and_keeps_what_was_recorded(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    script = 'mount -t tmpfs -o size=6m none "$0" && "$@"; code=$?; cp -r "$0/d.zarr" "$0/../kept"; exit $code'
+    small = ["unshare", "-rm", "sh", "-c", script, str(disk)]
+    if subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode:
+        pytest.skip("no user namespaces here: a small file system cannot be mounted")
+    command = [*small, sys.executable, "-m", "robot_rl.cli", "launch", "record", "device:=scripted", "lockstep:=true"]
+    command += [f"dataset:={disk / 'd.zarr'}", "episodes:=50"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    assert run.returncode == 1
+    assert "No space left on device" in run.stdout and "Traceback" not in run.stdout
+    kept = Dataset.open(tmp_path / "kept")
+    assert len(kept) >= 1
+    assert list(verify(kept)) == []
 
 
 def test_an_unknown_robot_names_the_nearest_and_nothing_is_left_running(tmp_path: Path) -> None:
