@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "deploy": "run a policy on a robot; a person may step in, and that is recorded",
     "evaluate": "measure a policy's success on held-out initial states, with a 95 % interval",
     "replay": "send an episode's actions to the robot again and compare what it senses",
+    "serve": "offer a policy to other computers over a WebSocket (openpi's protocol)",
     "view": "look at an episode in rerun: cameras, path, actions, phases",
     "info": "describe a data set, a robot or a policy",
     "data": "check, report, edit and repair a data set",

@@ -22,6 +22,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "camera": ("cv2",),
     "realsense": ("pyrealsense2",),
     "cockpit": ("viser", "rerun"),
+    "serve": ("websockets", "msgpack"),
     "convert": ("pyarrow", "av", "h5py", "rosbags", "minari"),
     "cloud": ("obstore",),
     "dev": ("pytest", "hypothesis", "stable_baselines3"),

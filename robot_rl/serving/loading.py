@@ -1,0 +1,41 @@
+"""A policy by name: a checkpoint on this computer, or the address of a server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from robot_rl.hardware.config import CameraConfig
+from robot_rl.serving.client import RemotePolicy, is_address
+from robot_rl.serving.mapping import FieldMap
+from robot_rl.serving.server import ServablePolicy
+from robot_rl.spec import Spec
+
+
+def load_policy(
+    name: str,
+    spec: Spec,
+    cameras: Mapping[str, CameraConfig] | None = None,
+    *,
+    device: str = "cpu",
+    fields: str = "",
+    prompt: str = "",
+) -> ServablePolicy:
+    """A policy that fits the robot, ready to predict. torch is imported only for a checkpoint.
+
+    Args:
+        name: a checkpoint as `checkpoint.load` takes it, or `ws://host:port`.
+        device: where a checkpoint computes.
+        fields: the names a foreign server uses, as `FieldMap.parse` reads them.
+        prompt: the task in words, for a foreign server.
+
+    Raises:
+        CheckpointError, RemoteError, MappingError: there is no such policy or it does not fit the robot.
+        PolicyUnavailableError: the server does not answer.
+    """
+    if is_address(name):
+        return RemotePolicy(name, spec, cameras, fields=FieldMap.parse(fields, prompt) if fields else None)
+    from robot_rl.policies import checkpoint
+
+    policy = checkpoint.load(name, device=device)
+    checkpoint.require_fits(policy, spec, cameras)
+    return policy
