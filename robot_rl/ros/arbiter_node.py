@@ -22,7 +22,11 @@ from robot_rl.ros import codecs, topics, wire
 from robot_rl.ros.node import RobotNode, run
 from robot_rl.ros.state import StateSubscriber
 from robot_rl.runtime.arbiter import Arbiter, Decision, Proposal
+from robot_rl.runtime.ticks import Pacer
 from robot_rl.spec import SpecError
+
+REMEMBER = 60.0
+"""The loop's timing is reported over so long [s]."""
 
 
 class ArbiterNode(RobotNode):
@@ -39,7 +43,7 @@ class ArbiterNode(RobotNode):
         self._last: Decision | None = None
         self._episode, self._start = "", -1
         self._command = self.create_publisher(JointState, topics.COMMAND, topics.stream(10))
-        self._decision = self.create_publisher(JointState, topics.DECISION, topics.stream())
+        self._decision = self.create_publisher(JointState, topics.DECISION, topics.kept())
         self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, topics.stream())
         self._state = StateSubscriber(self, self.spec, self._on_reading, lockstep=self.lockstep)
         self.create_subscription(JointState, topics.HUMAN_ACTION, self._on_human, topics.stream())
@@ -51,8 +55,8 @@ class ArbiterNode(RobotNode):
         self._running = True
         if not self.lockstep:
             self._system_clock = SystemClock()
-            self._thread = threading.Thread(target=self._loop, name="arbiter", daemon=True)
-            self._thread.start()
+            self._pacer = Pacer(self._system_clock, self.spec.period_ns, remember=round(REMEMBER * self.spec.rate))
+            self._thread = self.in_thread(self._loop, "arbiter")
 
     def _on_episode(self, event: dict[str, Any]) -> None:
         with self._lock:
@@ -75,7 +79,7 @@ class ArbiterNode(RobotNode):
 
     def _on_proposal(self, message: JointState) -> None:
         try:
-            action = codecs.unlabelled(message, self.spec.action.labels)
+            action = codecs.unlabelled(message, self.spec.action.labels) if message.name else None
         except SpecError as error:
             self.get_logger().error(f"policy action refused: {error}", throttle_duration_sec=2.0)
             return
@@ -103,10 +107,8 @@ class ArbiterNode(RobotNode):
         self._publish(self._last)
 
     def _loop(self) -> None:
-        deadline = self._system_clock.now()
         while self._running:
-            deadline = max(deadline + self.spec.period_ns, self._system_clock.now() - self.spec.period_ns)
-            self._system_clock.sleep_until(deadline)
+            self._pacer.wait()
             reading = self._state.latest
             if reading is None:
                 continue
@@ -132,18 +134,47 @@ class ArbiterNode(RobotNode):
         return response
 
     def _report(self) -> None:
-        counts = self._arbiter.envelope.counts
-        stopped = bool(counts) and self._last is not None and bool(self._last.safety & Safety.ESTOP)
+        level, text = self._condition()
+        values = {str(flag.name): str(self._arbiter.envelope.counts.get(flag, 0)) for flag in Safety} | self._timing()
         status = DiagnosticStatus(
-            level=DiagnosticStatus.ERROR if stopped else DiagnosticStatus.OK,
+            level=level,
             name="arbiter: safety envelope",
-            message="emergency stop is latched" if stopped else "on",
+            message=text,
             hardware_id=self.config.name,
-            values=[KeyValue(key=str(flag.name), value=str(counts.get(flag, 0))) for flag in Safety],
+            values=[KeyValue(key=key, value=value) for key, value in values.items()],
         )
         message = DiagnosticArray(status=[status])
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
+
+    def _condition(self) -> tuple[bytes, str]:
+        """Level and text of the diagnostics; a robot that has fallen silent is also put in the log."""
+        if self._arbiter.envelope.stopped:
+            return DiagnosticStatus.ERROR, "emergency stop is latched"
+        reading = self._state.latest
+        if reading is None:
+            return DiagnosticStatus.WARN, "no reading from the robot yet"
+        if not self.lockstep:
+            age = (self._system_clock.now() - reading.stamp) * 1e-9
+            if age > max(1.0, self._arbiter.envelope.limits.observation_timeout):
+                text = f"no reading from the robot for {age:.1f} s: every command is refused"
+                self.get_logger().warning(text, throttle_duration_sec=5.0)
+                return DiagnosticStatus.WARN, text
+        return DiagnosticStatus.OK, "on"
+
+    def _timing(self) -> dict[str, str]:
+        """How well the beat is kept, and how long a tick takes: the decision, encoding and publishing."""
+        if self.lockstep:
+            return {}
+        timing = self._pacer.statistics()
+        return {
+            "ticks": str(timing.ticks),
+            "overruns": str(timing.overruns),
+            "tick_late_p50_ms": f"{timing.error_p50 * 1e3:.3f}",
+            "tick_late_p99_ms": f"{timing.error_p99 * 1e3:.3f}",
+            "compute_p50_ms": f"{timing.compute_p50 * 1e3:.3f}",
+            "compute_p99_ms": f"{timing.compute_p99 * 1e3:.3f}",
+        }
 
     def close(self) -> None:
         self._running = False

@@ -6,7 +6,6 @@ node publishes; physical cameras each stream from their own thread.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -17,6 +16,7 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import String
 
 from robot_rl.hardware.camera import CameraError, Frame, Intrinsics
+from robot_rl.hardware.cameras.latest import CameraEndedError
 from robot_rl.hardware.config import CameraConfig
 from robot_rl.ros import codecs, topics
 from robot_rl.ros.node import RobotNode, run
@@ -57,7 +57,9 @@ class SceneCameras:
         self._xml = ""
         self._waiting: JointState | None = None
         node.create_subscription(String, topics.SIM_MODEL, self._on_model, topics.latched(1))
-        node.create_subscription(JointState, topics.SIM_STATE, self._on_state, topics.stream())
+        # A renderer slower than the robot shows the present state, not one from a queue; in lockstep the robot waits.
+        queue = topics.stream() if node.lockstep else topics.stream(1)
+        node.create_subscription(JointState, topics.SIM_STATE, self._on_state, queue)
 
     def _on_model(self, message: String) -> None:
         if message.data != self._xml:
@@ -80,10 +82,18 @@ class SceneCameras:
         for publisher in self._publishers:
             camera = publisher.camera
             period = round(1e9 / camera.fps)
-            if stamp < self._due[camera.name] - self._tolerance and stamp > self._due[camera.name] - 10 * period:
+            due = self._due[camera.name]
+            repeated = stamp == due - period  # sent again because somebody missed it
+            if due - 10 * period < stamp < due - self._tolerance and not repeated:
                 continue
-            self._due[camera.name] = stamp + period
+            self._due[camera.name] = self._next(self._due[camera.name], stamp, period)
             publisher.publish(*self._render(camera, stamp, qpos))
+
+    def _next(self, due: int, stamp: int, period: int) -> int:
+        """When the frame after this one is due [ns]. In real time the rate is kept on average, though the robot's
+        states come at another; in lockstep the others reckon from the last frame."""
+        on_beat = not self._node.lockstep and abs(stamp - due) < period
+        return (due if on_beat else stamp) + period
 
     def _render(self, camera: CameraConfig, stamp: int, qpos: np.ndarray) -> tuple[Frame, Intrinsics]:
         name = camera.options.get("camera", camera.name)
@@ -109,19 +119,17 @@ class DeviceCameras:
 
         self._node, self._running = node, True
         self._cameras = [(CameraPublisher(node, c), WatchedCamera(partial(make_camera, c), c)) for c in cameras]
-        self._threads = [
-            threading.Thread(target=self._stream, args=pair, name=pair[0].camera.name, daemon=True)
-            for pair in self._cameras
-        ]
         for _, camera in self._cameras:
             camera.open()
-        for thread in self._threads:
-            thread.start()
+        self._threads = [node.in_thread(partial(self._stream, *pair), pair[0].camera.name) for pair in self._cameras]
 
     def _stream(self, publisher: CameraPublisher, camera: Any) -> None:
         while self._running:
             try:
                 frame = camera.read(timeout=1.0)
+            except CameraEndedError as error:
+                self._node.say(str(error))
+                return
             except CameraError as error:
                 self._node.get_logger().warning(f"camera '{publisher.camera.name}': {error}", throttle_duration_sec=2.0)
                 continue
