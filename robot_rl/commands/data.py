@@ -31,11 +31,13 @@ from robot_rl.commands.data_jobs.merge import Merge
 from robot_rl.commands.data_jobs.relabel import Relabel
 from robot_rl.commands.data_jobs.remove import Delete, Keep
 from robot_rl.commands.data_jobs.rename import Rename
+from robot_rl.commands.data_jobs.report import Report
 from robot_rl.commands.data_jobs.salvage import Salvage
 from robot_rl.commands.data_jobs.verify import Verify
 
 Options = (
     Annotated[Check, subcommand("check")]
+    | Annotated[Report, subcommand("report")]
     | Annotated[Verify, subcommand("verify")]
     | Annotated[Salvage, subcommand("salvage")]
     | Annotated[Delete, subcommand("delete")]

@@ -7,6 +7,15 @@ from robot_rl.datasets.record import Phase, Source
 
 KINDS = ("demonstration", "autonomous", "recovery", "correction", "reset", "nobody")
 """What a step can be in a timeline: its phase, or `nobody` where the robot held still."""
+KIND_NAMES = {
+    "demonstration": "demonstration",
+    "autonomous": "policy",
+    "recovery": "recovery (rewinding)",
+    "correction": "correction by the operator",
+    "reset": "reset",
+    "nobody": "held still",
+}
+"""As a reader knows them."""
 
 
 def step_kinds(episode: Episode) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,15 +69,18 @@ class Summary:
     """Episodes that were being recorded when a process died, or are being recorded now."""
 
 
-def summarise(dataset: Dataset) -> Summary:
-    """Read every episode's steps and stamps, and add up. Raises DatasetError on damage."""
+def summarise(dataset: Dataset, skip: Collection[int] = ()) -> Summary:
+    """Read every episode's steps and stamps, and add up; episodes numbered in `skip` are left out.
+
+    Raises DatasetError on damage.
+    """
     phases, sources, outcomes, purposes = Counter[int](), Counter[int](), Counter[bool | None](), Counter[str]()
     samples, spans = Counter[str](), Counter[str]()
     intervals: Counter[str] = Counter()
     sizes, measured = Counter[str](), Counter[str]()
     squares: defaultdict[str, float] = defaultdict(float)
     steps, seconds = 0, 0.0
-    for episode in dataset:
+    for episode in (dataset.episode(n) for n in dataset.numbers if n not in skip):
         steps += len(episode)
         seconds += (episode.end - int(episode.steps["stamp"][0])) * 1e-9
         outcomes[episode.success] += 1
@@ -116,7 +119,7 @@ def summarise(dataset: Dataset) -> Summary:
         robot=dataset.spec.robot,
         control_mode=dataset.spec.control_mode,
         rate=dataset.spec.rate,
-        episodes=len(dataset),
+        episodes=len(dataset) - len(skip),
         steps=steps,
         minutes=seconds / 60,
         succeeded=outcomes[True],

@@ -7,20 +7,13 @@ from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
-from robot_rl.learn.film import KINDS, Clip, EpisodeRow, animation_uri, jpeg_uri, strip_indices
+from robot_rl.datasets.kinds import KIND_NAMES, KINDS
+from robot_rl.learn.film import Clip, EpisodeRow, animation_uri, jpeg_uri, strip_indices
 from robot_rl.learn.statistics import Proportion, compare, wilson
 from robot_rl.page import charts, layout
 from robot_rl.page.charts import Points
 
 STRIP_FRAMES = 8
-KIND_NAMES = {
-    "demonstration": "demonstration",
-    "autonomous": "policy",
-    "recovery": "recovery (rewinding)",
-    "correction": "correction by the operator",
-    "reset": "reset",
-    "nobody": "held still",
-}
 
 
 @dataclass(frozen=True)

@@ -46,9 +46,9 @@ def intervals(rows: Sequence[tuple[str, Proportion]], width: int = 860) -> str:
             f' fill="{colour}" opacity="0.28"/>',
             f'<circle cx="{x(p.rate):.1f}" cy="{y:.1f}" r="7" fill="{colour}"/>',
             f'<text class="value" x="{width - right + 18}" y="{y + 5:.1f}">{figures}</text>',
-            f'<text class="tick" x="{width - right + 68}" y="{y + 5:.1f}">{p.successes}/{p.trials}</text>',
+            f'<text class="tick" x="{width - right + 78}" y="{y + 5:.1f}">{p.successes}/{p.trials}</text>',
         ]
-    return _svg(width, height, parts, "Success rate by stage with 95 % intervals")
+    return svg(width, height, parts, "Success rate by stage with 95 % intervals")
 
 
 def lines(
@@ -76,7 +76,7 @@ def lines(
     xs = [p[0] for points in shown.values() for p in points]
     ys = [p[1] for points in shown.values() for p in points]
     x_high = max(xs) or 1.0
-    ticks = _log_ticks(min(ys), max(ys)) if log_y else _ticks(min(0.0, min(ys)), max(ys))
+    ticks = _log_ticks(min(ys), max(ys)) if log_y else round_ticks(min(0.0, min(ys)), max(ys))
     scale = math.log10 if log_y else float
     y_low, y_high = scale(ticks[0]), scale(ticks[-1])
 
@@ -91,7 +91,7 @@ def lines(
         y = at(0, value)[1]
         parts.append(f'<line class="grid" x1="{left}" x2="{width - right}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text class="tick" x="{left - 8}" y="{y + 4:.1f}" text-anchor="end">{value:g}</text>')
-    for value in _ticks(0.0, x_high, 4):
+    for value in round_ticks(0.0, x_high, 4):
         if value <= x_high * 1.001:
             x = at(value, ticks[0])[0]
             anchor = "end" if x > width - right - 12 else "middle"
@@ -110,7 +110,7 @@ def lines(
     parts.append(f'<text class="tick" x="{middle:.1f}" y="{height - 6}" text-anchor="middle">{escape(x_label)}</text>')
     turned = f"translate(13 {top + (height - top - bottom) / 2:.1f}) rotate(-90)"
     parts.append(f'<text class="tick" transform="{turned}" text-anchor="middle">{escape(y_label)}</text>')
-    return _svg(width, height, parts, f"{y_label} over {x_label}") + _legend(strokes)
+    return svg(width, height, parts, f"{y_label} over {x_label}") + _legend(strokes)
 
 
 def timeline(rows: Sequence[tuple[str, Sequence[str], str]], width: int = 720) -> str:
@@ -140,18 +140,19 @@ def timeline(rows: Sequence[tuple[str, Sequence[str], str]], width: int = 720) -
             start += n
         end = left + start * scale + 8
         parts.append(f'<text class="mark" x="{end:.1f}" y="{y + step * 0.62:.1f}">{escape(mark)}</text>')
-    for value in _ticks(0.0, float(longest), 5):
+    for value in round_ticks(0.0, float(longest), 5):
         if value <= longest:
             x = left + value * scale
             parts.append(f'<text class="tick" x="{x:.1f}" y="{height - 4}" text-anchor="middle">{value:g}</text>')
-    return _svg(width, height, parts, "Who acted, step by step")
+    return svg(width, height, parts, "Who acted, step by step")
 
 
 def _cut(name: str) -> str:
     return name if len(name) <= LABEL_LENGTH else name[: LABEL_LENGTH - 1] + "…"
 
 
-def _svg(width: int, height: float, parts: Sequence[str], title: str) -> str:
+def svg(width: int, height: float, parts: Sequence[str], title: str) -> str:
+    """The parts as one drawing that scales with the page, named for those who do not see it."""
     body = "".join(parts)
     size = f'viewBox="0 0 {width} {height:.0f}" style="max-width:{width}px"'
     return f'<svg {size} role="img" aria-label="{escape(title)}">{body}</svg>'
@@ -181,7 +182,7 @@ def _drawable(point: tuple[float, float], log_y: bool) -> bool:
     return math.isfinite(point[0]) and math.isfinite(point[1]) and (point[1] > 0 or not log_y)
 
 
-def _ticks(low: float, high: float, about: int = 5) -> list[float]:
+def round_ticks(low: float, high: float, about: int = 5) -> list[float]:
     """Round numbers (1, 2 or 5 times a power of ten apart) that enclose [low, high]."""
     if high <= low:
         high = low + 1.0

@@ -66,7 +66,7 @@ def test_logarithmic_ticks_enclose_the_values(low, high, first, last):
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1500), (0, 0.037), (-3, 9), (2, 2)])
 def test_linear_ticks_enclose_the_values_at_equal_round_distances(low, high):
-    ticks = charts._ticks(low, high)
+    ticks = charts.round_ticks(low, high)
     assert ticks[0] <= low and ticks[-1] >= high and 2 <= len(ticks) <= 8
     assert len({f"{b - a:.6g}" for a, b in pairwise(ticks)}) == 1
 

@@ -1,0 +1,1 @@
+"""A data set on one page: `gather` reads, `sections` and `write` show."""

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robot_rl import cli
+from robot_rl.datasets import Dataset, DatasetError, Phase, Sample, Source, Step
+from robot_rl.datasets.report.gather import gather, shrunk
+from robot_rl.datasets.report.write import render, write_report
+from robot_rl.hardware.config import CameraConfig
+from robot_rl.spec import Field, Layout, Spec
+
+PERIOD = 50_000_000
+SPEC = Spec(
+    robot="arm",
+    rate=20.0,
+    observation=Layout((Field("tip", (7,), "pose", unit="m", frame="base"),)),
+    action=Layout((Field("twist", (2,), unit="m/s", low=(-1, -1), high=(1, 1)),)),
+)
+CAMERAS = {"wrist": CameraConfig("wrist", "mujoco", width=16, height=12, fps=20.0, depth=True)}
+Record = Callable[..., int]
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Dataset:
+    return Dataset.create(tmp_path / "lift", SPEC, CAMERAS)
+
+
+@pytest.fixture
+def record(dataset: Dataset) -> Record:
+    def one(steps: int, success: bool | None, operator: str) -> int:
+        with dataset.new_episode(instruction="lift <it>", operator=operator) as writer:
+            for t in range(steps + 1):
+                writer.add_sample(Sample("tip", t * PERIOD, np.array([0.1 * t, 0, 0.2, 0, 0, 0, 1])))
+                writer.add_sample(Sample("wrist", t * PERIOD, np.full((12, 16, 3), 20 * t, np.uint8)))
+                writer.add_sample(Sample("wrist_depth", t * PERIOD, np.full((12, 16), 900 + t, np.uint16)))
+                if t < steps:
+                    action, none = np.array([0.01 * t, 0.5]), np.full(2, np.nan)
+                    writer.add_step(Step(t * PERIOD, action, none, action, Source.HUMAN, Phase.DEMONSTRATION))
+            return writer.commit(success)
+
+    return one
+
+
+def test_the_page_shows_rates_with_intervals_by_operator(dataset: Dataset, record: Record, tmp_path: Path) -> None:
+    for success, operator in ((True, "ann"), (True, "ann"), (False, "bo"), (None, "bo")):
+        record(5, success, operator)
+    write_report(dataset, tmp_path / "out" / "report.html")
+    text = (tmp_path / "out" / "report.html").read_text()
+    assert ">ann</text>" in text and ">2/2</text>" in text
+    assert ">bo</text>" in text and ">0/1</text>" in text
+    assert "<b>67%</b>" in text and "2 of 3, 95 %: 21% to 94%" in text  # Wilson, by hand
+    assert "lift &lt;it&gt;" in text and "<it>" not in text
+    assert "nobody said whether it succeeded" in text
+
+
+def test_the_page_needs_nothing_but_itself(dataset: Dataset, record: Record) -> None:
+    record(5, True, "ann")
+    text = render(gather(dataset, pictures=9))
+    assert all(uri.startswith("data:") for uri in re.findall(r'(?:src|href|srcset)="([^"]*)', text))
+    assert "http" not in text and "url(" not in text and "@import" not in text
+
+
+def test_stills_are_the_first_the_middle_and_the_last_picture(dataset: Dataset, record: Record) -> None:
+    from PIL import Image
+
+    record(10, True, "ann")
+    (card,) = gather(dataset, pictures=1).cards
+    uris = card.stills["wrist"]
+    levels = [np.asarray(Image.open(io.BytesIO(base64.b64decode(u.partition(",")[2])))).mean() for u in uris]
+    np.testing.assert_allclose(levels, [0, 100, 200], atol=2)
+
+
+def test_pictures_of_few_episodes_are_spread_over_the_data_set(dataset: Dataset, record: Record) -> None:
+    for _ in range(5):
+        record(2, True, "ann")
+    contents = gather(dataset, pictures=3)
+    assert [card.number for card in contents.cards if card.stills] == [0, 2, 4]
+    assert "3 of 5 episodes are shown" in render(contents)
+
+
+def test_positions_and_actions_of_every_step_are_gathered(dataset: Dataset, record: Record) -> None:
+    record(3, True, "ann")
+    record(2, False, "ann")
+    contents = gather(dataset, pictures=0)
+    np.testing.assert_allclose(contents.positions["tip"][:, 0], [0, 0.1, 0.2, 0, 0.1])
+    np.testing.assert_allclose(contents.actions[Source.HUMAN][:, 0], [0, 0.01, 0.02, 0, 0.01])
+    assert contents.cards[0].seconds == pytest.approx(0.15)
+
+
+def test_an_unreadable_episode_is_named_and_the_others_are_shown(dataset: Dataset, record: Record) -> None:
+    record(3, True, "ann")
+    record(3, True, "ann")
+    (dataset.path / "episodes/000000/steps/executed/c.0.0").write_bytes(b"cut")
+    contents = gather(dataset, pictures=9)
+    assert contents.unreadable == (0,)
+    assert [card.number for card in contents.cards] == [1]
+    assert "c.0.0 has 3 bytes" in render(contents)
+
+
+def test_an_empty_data_set_or_a_folder_that_cannot_be_written_is_refused(
+    dataset: Dataset, record: Record, tmp_path: Path
+) -> None:
+    with pytest.raises(DatasetError, match="holds no episode"):
+        write_report(dataset, tmp_path / "r.html")
+    record(2, None, "ann")
+    (tmp_path / "file").touch()
+    with pytest.raises(DatasetError, match="cannot be written"):
+        write_report(dataset, tmp_path / "file" / "r.html")
+    write_report(dataset, tmp_path / "r.html")
+    assert "no episode is labelled" in (tmp_path / "r.html").read_text()
+
+
+def test_from_the_command_line(
+    dataset: Dataset, record: Record, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record(2, True, "ann")
+    assert cli.main(["data", "report", str(dataset.path), "--output", str(tmp_path / "x.html")]) == 0
+    assert "x.html: 1 episodes" in capsys.readouterr().out
+    assert (tmp_path / "x.html").stat().st_size > 5000
+
+
+def test_pictures_shrink_by_averaging_whole_blocks() -> None:
+    picture = np.zeros((200, 8, 3), np.uint8)
+    picture[::2] = 100
+    small = shrunk(picture, height=96)
+    assert small.shape == (100, 4, 3)
+    assert (small == 50).all()
+    assert shrunk(picture, height=300).shape == picture.shape
