@@ -9,11 +9,13 @@ from typing import Annotated, Any, TypeVar
 
 from tyro.conf import AvoidSubcommands
 
+from robot_rl.policies.act import ActConfig
 from robot_rl.policies.diffusion import DiffusionConfig
 from robot_rl.policies.edm import EdmConfig
 from robot_rl.policies.encoders import EncoderConfig
 from robot_rl.policies.flow import FlowConfig
 from robot_rl.policies.gaussian import GaussianConfig
+from robot_rl.policies.gmm_rnn import GmmRnnConfig
 from robot_rl.policies.heads import head_config, head_dict
 from robot_rl.policies.meanflow import MeanFlowConfig
 from robot_rl.policies.normalization import Normalization
@@ -21,7 +23,7 @@ from robot_rl.workspace import did_you_mean
 
 T = TypeVar("T")
 
-AnyHead = FlowConfig | DiffusionConfig | MeanFlowConfig | EdmConfig | GaussianConfig
+AnyHead = FlowConfig | DiffusionConfig | MeanFlowConfig | EdmConfig | ActConfig | GaussianConfig | GmmRnnConfig
 """Heads that a recipe and the command line know. A recipe's `head: {name: ...}` chooses one; the command line
 changes that one's options (--policy.head.width)."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +33,8 @@ class EncoderConfig:
     """Scaling of vector observations."""
     channels: tuple[int, ...] = (32, 64, 64)
     """Of the stride-2 convolutions an image passes through."""
+    temporal: Literal["flatten", "lstm"] = "flatten"
+    """How the history becomes one vector: all steps side by side, or one after the other through an LSTM."""
     keypoints: int = 32
     """Points the spatial softmax finds in each image."""
 
@@ -122,7 +125,8 @@ class ObservationEncoder(nn.Module):
         per_step = sum(int(m.size) for m in (*self.vectors.values(), *self.images.values()))  # type: ignore[arg-type]
         if per_step == 0:
             raise ValueError("a policy needs at least one observation field")
-        self.network = mlp(n_obs * per_step, config.width, config.width)
+        self.rnn = nn.LSTM(per_step, config.width, batch_first=True) if config.temporal == "lstm" else None
+        self.network = mlp(config.width if self.rnn else n_obs * per_step, config.width, config.width)
 
     def fit(self, statistics: Mapping[str, Statistics]) -> None:
         """Take the scaling of each vector field from its statistics."""
@@ -134,5 +138,6 @@ class ObservationEncoder(nn.Module):
         for name, encoder in self.images.items():
             frames = observation[name]
             parts.append(encoder(frames.flatten(0, 1)).unflatten(0, frames.shape[:2]))
-        out: Tensor = self.network(torch.cat(parts, dim=-1).flatten(1))
+        steps = torch.cat(parts, dim=-1)
+        out: Tensor = self.network(steps.flatten(1) if self.rnn is None else self.rnn(steps)[0][:, -1])
         return out

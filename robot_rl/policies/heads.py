@@ -20,7 +20,9 @@ HEADS: dict[str, str] = {
     "diffusion": "robot_rl.policies.diffusion:DiffusionConfig",
     "meanflow": "robot_rl.policies.meanflow:MeanFlowConfig",
     "edm": "robot_rl.policies.edm:EdmConfig",
+    "act": "robot_rl.policies.act:ActConfig",
     "gaussian": "robot_rl.policies.gaussian:GaussianConfig",
+    "gmm_rnn": "robot_rl.policies.gmm_rnn:GmmRnnConfig",
 }
 
 

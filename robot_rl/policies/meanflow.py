@@ -20,6 +20,8 @@ from robot_rl.policies.networks.denoiser import DenoiserConfig
 ADAPTIVE_FLOOR = 1e-3
 """Added to the squared error before it weighs itself (MP1)."""
 DISPERSIVE_TEMPERATURE = 0.5
+TIME_FREQUENCY = 8.0
+"""Highest frequency of the time embedding [rad]: the target holds a derivative by time, which a higher one blows up."""
 
 MeanVelocity = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -93,7 +95,7 @@ class MeanFlowHead(nn.Module):
         super().__init__()
         self.config = config
         self.shape = (horizon, action_size)
-        self.network = config.network(action_size, horizon, context_size, times=2)
+        self.network = config.network(action_size, horizon, context_size, times=2, frequency=TIME_FREQUENCY)
 
     def loss(self, chunk: Tensor, mask: Tensor, context: Tensor, generator: Generator | None = None) -> Tensor:
         """Adaptively weighed squared error of the mean velocity over valid steps."""

@@ -52,9 +52,20 @@ class DenoiserConfig:
                 label = getattr(type(self), "name", "denoiser")
                 raise ValueError(f"{label} head: {key} is {getattr(self, key)}; it must be at least 1")
 
-    def network(self, action_size: int, horizon: int, context_size: int, times: int = 1) -> Any:
-        """A new Denoiser with fresh weights. Raises ValueError where the chosen network does not fit the horizon."""
-        sizes = (action_size, horizon, context_size, times)
+    def network(
+        self, action_size: int, horizon: int, context_size: int, times: int = 1, frequency: float = 256.0
+    ) -> Any:
+        """A new Denoiser with fresh weights.
+
+        Args:
+            times: how many times it is told of each chunk.
+            frequency: highest angular frequency of their embedding [rad]; low where derivatives with respect to
+                time are learnt from.
+
+        Raises:
+            ValueError: the chosen network does not fit the horizon.
+        """
+        sizes = (action_size, horizon, context_size, times, frequency)
         if self.backbone == "mlp":
             from robot_rl.policies.networks.residual_mlp import ResidualMlp
 

@@ -32,15 +32,17 @@ class TimeEmbedding(nn.Module):
         return torch.cat([angles.sin(), angles.cos()], dim=-1).flatten(1)
 
 
-class Condition(nn.Module):
-    """Times (B,) or (B, K) and a context (B, C) to the vector (B, size) that modulates a denoiser's layers."""
+class Conditioned(nn.Module):
+    """Base of denoisers: times and a context become one vector that modulates every layer."""
 
-    def __init__(self, size: int, context_size: int, times: int = 1, time_size: int = 64) -> None:
+    def __init__(self, size: int, context_size: int, times: int = 1, frequency: float = 256.0) -> None:
         super().__init__()
-        self.time = TimeEmbedding(time_size)
+        time_size = 64
+        self.time = TimeEmbedding(time_size, frequency)
         self.condition = nn.Sequential(mlp(times * time_size + context_size, size, size), nn.SiLU())
 
-    def forward(self, t: Tensor, context: Tensor) -> Tensor:
+    def modulation_vector(self, t: Tensor, context: Tensor) -> Tensor:
+        """t (B,) or (B, K) and context (B, C) to (B, size)."""
         out: Tensor = self.condition(torch.cat([self.time(t), context], dim=-1))
         return out
 

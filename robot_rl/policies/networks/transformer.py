@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from robot_rl.policies.networks.layers import Condition
+from robot_rl.policies.networks.layers import Conditioned
 
 
 class SelfAttention(nn.Module):
@@ -47,7 +47,7 @@ class ModulatedBlock(nn.Module):
         return x + m[5] * self.feed_forward(torch.addcmul(m[4], self.norm(x), 1 + m[3]))
 
 
-class Transformer(Condition):
+class Transformer(Conditioned):
     """Tokens attend to one another in both directions; positions are learnt."""
 
     def __init__(
@@ -60,8 +60,9 @@ class Transformer(Condition):
         horizon: int,
         context_size: int,
         times: int = 1,
+        frequency: float = 256.0,
     ) -> None:
-        super().__init__(condition, context_size, times)
+        super().__init__(condition, context_size, times, frequency)
         self.input = nn.Linear(action_size, width)
         self.position = nn.Parameter(0.02 * torch.randn(horizon, width))
         self.blocks = nn.ModuleList(ModulatedBlock(width, heads, condition) for _ in range(depth))
@@ -75,7 +76,7 @@ class Transformer(Condition):
 
     def with_features(self, x: Tensor, t: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         """Also the tokens half way, (B, H width)."""
-        condition = super().forward(t, context)
+        condition = self.modulation_vector(t, context)
         features = h = self.input(x) + self.position
         for i, block in enumerate(self.blocks):
             h = block(h, condition)

@@ -1,0 +1,78 @@
+import math
+
+import pytest
+import torch
+
+from robot_rl.policies.config import PolicyConfig
+from robot_rl.policies.diffusion import DiffusionConfig, DiffusionHead, schedule
+
+
+def product(k, steps):
+    """The share of signal left at level k: prod (1 - min(.999, 1 - f(i + 1) / f(i))), f(i) = cos^2(...)."""
+
+    def f(i):
+        return math.cos((i / steps + 0.008) / 1.008 * math.pi / 2) ** 2
+
+    return math.prod(1 - min(0.999, 1 - f(i + 1) / f(i)) for i in range(k + 1))
+
+
+def test_noise_follows_the_squared_cosine():
+    share = schedule(DiffusionConfig(training_steps=50)).alphas_cumprod
+    for k in (0, 10, 49):
+        assert share[k].item() == pytest.approx(product(k, 50), rel=1e-3)
+    assert share[24].item() == pytest.approx(math.cos((0.5 + 0.008) / 1.008 * math.pi / 2) ** 2 / 0.99984, rel=1e-3)
+
+
+def test_a_ddim_step_is_hand_worked():
+    """x' = sqrt(a') x0 + sqrt(1 - a') e, with x0 = (x - sqrt(1 - a) e) / sqrt(a)."""
+    scheduler = schedule(DiffusionConfig(clip=0, sampling_steps=10))
+    x, e = torch.tensor([0.3]), torch.tensor([-0.8])
+    a, b = product(50, 100), product(40, 100)
+    x0 = (0.3 + math.sqrt(1 - a) * 0.8) / math.sqrt(a)
+    out = scheduler.step(e, 50, x).prev_sample
+    assert out.item() == pytest.approx(math.sqrt(b) * x0 - math.sqrt(1 - b) * 0.8, abs=1e-5)
+
+
+class Known(DiffusionHead):
+    """Knows that every chunk is `goal`, and so the noise exactly."""
+
+    goal = torch.tensor([[0.4], [-0.7]])
+
+    def _noise(self, x, k, context):
+        a = self.scheduler.alphas_cumprod[k][:, None, None]
+        return (x - a.sqrt() * self.goal) / (1 - a).sqrt()
+
+
+@pytest.mark.parametrize(("sampler", "steps"), [("ddim", 1), ("ddim", 10), ("ddpm", 10)])
+def test_a_perfect_network_gives_the_chunk_exactly_with_any_sampler(sampler, steps):
+    head = Known(DiffusionConfig(sampler=sampler, sampling_steps=steps, width=8), 1, 2, 3)
+    out = head.sample(torch.zeros(5, 3), generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(out, Known.goal.expand(5, -1, -1), atol=1e-4, rtol=0)
+    mask = torch.ones(5, 2, dtype=torch.bool)
+    assert head.loss(Known.goal.expand(5, -1, -1), mask, torch.zeros(5, 3)).item() < 1e-6
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "ddpm"])
+def test_diffusion_learns_two_modes(learn_toy, sampler):
+    toy = learn_toy(DiffusionConfig(width=64, sampler=sampler))
+    assert 0.4 < toy.right < 0.6 and toy.near > 0.93 and toy.whole > 0.97
+
+
+def test_ddim_is_a_function_of_its_noise_and_ddpm_of_noise_and_seed():
+    context, noise = torch.randn(2, 4), torch.randn(2, 3, 2)
+    ddim = DiffusionConfig(width=16).build(2, 3, 4)
+    assert torch.equal(ddim.sample(context, noise), ddim.sample(context, noise))
+    ddpm = DiffusionConfig(width=16, sampler="ddpm").build(2, 3, 4)
+    first, second, other = (ddpm.sample(context, noise, torch.Generator().manual_seed(s)) for s in (0, 0, 1))
+    assert torch.equal(first, second) and not torch.equal(first, other)
+
+
+def test_clipping_is_refused_where_it_would_truncate_actions():
+    with pytest.raises(ValueError, match="truncates actions normalised by 'mean_std': set action_normalization: range"):
+        PolicyConfig(action_normalization="mean_std", head=DiffusionConfig())
+    assert PolicyConfig(action_normalization="mean_std", head=DiffusionConfig(clip=0)).head.clip == 0
+
+
+def test_more_sampling_than_training_steps_are_refused():
+    with pytest.raises(ValueError, match="sampling_steps is 200, above training_steps, 100"):
+        DiffusionConfig(sampling_steps=200)
