@@ -1,15 +1,16 @@
 """The pictures of one stream over many episodes as one table, one row a step, read from disk when indexed.
 
-A batch costs one `pread` a run of frames: straight from the Zarr shard where pictures are stored raw, else
-from the cache of decoded pictures, else a frame is decoded. Nothing is held in memory but where things
-lie, so the data may be larger than memory; what was read lately is in the system's page cache. Reading is
-preferred to mapping: warm it costs the same copy, cold it reads just the pages wanted, and a file cut
-short is an error instead of a signal that kills the process.
+A batch costs one copy a run of frames: straight from the Zarr shard where pictures are stored raw, else from
+the cache of decoded pictures, else a frame is decoded. Nothing is held in memory but where things lie, so the
+data may be larger than memory; what was read lately is in the system's page cache. Files are mapped where all
+of them fit into memory, which is fastest; else they are read, which fetches just the pages that are wanted.
 """
 
 from __future__ import annotations
 
+import mmap
 import os
+import resource
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,13 +19,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from robot_rl.datasets.buffers import Buffers
 from robot_rl.datasets.cache import FrameCache, frames_key
 from robot_rl.datasets.episode import Episode
 from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.reading import Frames
 
-OPEN_FILES = 512
-"""How many files are kept open."""
+OPEN_FILES = max(64, min(4096, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4))
+"""How many files are kept open; more are opened when they are read."""
 
 
 class FileGoneError(DatasetError):
@@ -46,13 +48,18 @@ class RawFile:
         stat = path.stat()
         return cls(str(path), row_bytes, (stat.st_ino, stat.st_size, stat.st_mtime_ns))
 
-    def read(self, start: int, out: NDArray[Any]) -> None:
-        """Fill `out` (K, *shape), contiguous, with the K frames from `start` on. Raises DatasetError."""
-        handle = _open(self)
-        wanted = len(out) * self.row_bytes
-        got = os.preadv(handle.number, [out.reshape(-1).view(np.uint8).data], start * self.row_bytes)
-        if got != wanted:
-            raise DatasetError(f"{self.path} is cut short: {got} bytes of {wanted} at frame {start}")
+    def read(self, start: int, out: NDArray[np.uint8]) -> None:
+        """Fill `out` (K, row_bytes) with the K frames from `start` on. Raises DatasetError."""
+        got = os.preadv(_open(self).number, [out.data], start * self.row_bytes)
+        if got != out.size:
+            raise DatasetError(f"{self.path} is cut short: {got} bytes of {out.size} at frame {start}")
+
+    def map(self) -> NDArray[np.uint8]:
+        """The whole frames of the file (K, row_bytes), mapped. Raises DatasetError."""
+        handle = _Handle(self)
+        content = np.frombuffer(mmap.mmap(handle.number, 0, prot=mmap.PROT_READ), np.uint8)
+        rows = len(content) // self.row_bytes
+        return content[: rows * self.row_bytes].reshape(rows, self.row_bytes)
 
 
 @dataclass(frozen=True)
@@ -62,8 +69,8 @@ class Part:
     file: RawFile | None
     frames: Frames | None
 
-    def read(self, start: int, out: NDArray[Any]) -> None:
-        """Fill `out` (K, *shape), contiguous, with the K frames from `start` on. Raises DatasetError."""
+    def read(self, start: int, out: NDArray[np.uint8]) -> None:
+        """Fill `out` (K, row_bytes) with the K frames from `start` on. Raises DatasetError."""
         if self.file is not None:
             try:
                 return self.file.read(start, out)
@@ -71,7 +78,17 @@ class Part:
                 if self.frames is None:
                     raise
         if self.frames is not None:
-            out[...] = self.frames.take(np.arange(start, start + len(out)))
+            frames = self.frames.take(np.arange(start, start + len(out)))
+            out[...] = frames.reshape(len(out), -1).view(np.uint8)
+
+    def map(self) -> NDArray[np.uint8] | None:
+        """The frames mapped (K, row_bytes); None when they must be decoded. Raises DatasetError."""
+        try:
+            return None if self.file is None else self.file.map()
+        except FileGoneError:
+            if self.frames is None:
+                raise
+            return None
 
 
 class FrameTable:
@@ -80,6 +97,7 @@ class FrameTable:
     Args:
         parts: where the frames of each episode lie, in order; several files for a long raw episode.
         part_of_row, frame_of_row: (N,) for each row the part and the frame within it.
+        mapped: map files instead of reading them; by default when they are few enough and fit into memory.
     """
 
     def __init__(
@@ -89,9 +107,12 @@ class FrameTable:
         frame_of_row: NDArray[np.int32],
         row_shape: tuple[int, ...],
         dtype: DTypeLike,
+        mapped: bool | None = None,
     ) -> None:
         self._parts, self._part, self._frame = parts, part_of_row, frame_of_row
         self.shape, self.dtype = (len(frame_of_row), *row_shape), np.dtype(dtype)
+        self.mapped = self._fits() if mapped is None else mapped
+        self._maps: dict[int, NDArray[np.uint8] | None] = {}
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -112,7 +133,7 @@ class FrameTable:
 
     def __getitem__(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         rows = np.asarray(rows)
-        out = np.empty((*rows.shape, *self.shape[1:]), self.dtype)
+        out = _BUFFERS.empty((*rows.shape, *self.shape[1:]), self.dtype)
         self.read(rows.reshape(-1), out.reshape(-1, *self.shape[1:]))
         return out
 
@@ -126,9 +147,30 @@ class FrameTable:
         new = (np.diff(part) != 0) | (np.diff(frame) != 1)
         starts = np.concatenate([[0], np.flatnonzero(new) + 1])
         ends = np.append(starts[1:], len(rows))
+        flat = out.reshape(len(rows), -1).view(np.uint8)
         places = zip(part[starts].tolist(), frame[starts].tolist(), starts.tolist(), ends.tolist())
         for number, first, start, end in places:
-            self._parts[number].read(first, out[start:end])
+            content = self._mapping(number)
+            if content is None:
+                self._parts[number].read(first, flat[start:end])
+            else:
+                flat[start:end] = content[first : first + end - start]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process needs; it maps files itself."""
+        return self.__dict__ | {"_maps": {}}
+
+    def _mapping(self, number: int) -> NDArray[np.uint8] | None:
+        """A part's frames mapped, when files are mapped and it lies in one."""
+        if not self.mapped:
+            return None
+        if number not in self._maps:
+            self._maps[number] = self._parts[number].map()
+        return self._maps[number]
+
+    def _fits(self) -> bool:
+        files = {p.file for p in self._parts if p.file is not None}
+        return len(files) <= OPEN_FILES // 4 and sum(f.identity[1] for f in files) <= _memory() // 4
 
 
 class FrameTableBuilder:
@@ -184,23 +226,28 @@ class _Handle:
 
     __slots__ = ("number",)
 
-    def __init__(self, path: str) -> None:
-        self.number = os.open(path, os.O_RDONLY)
+    def __init__(self, file: RawFile) -> None:
+        try:
+            self.number = os.open(file.path, os.O_RDONLY)
+        except FileNotFoundError:
+            raise FileGoneError(f"{file.path} was removed since the data set was opened; open it again") from None
+        except OSError as error:
+            raise DatasetError(f"{file.path} cannot be read: {error}") from None
+        stat = os.fstat(self.number)
+        if (stat.st_ino, stat.st_size, stat.st_mtime_ns) != file.identity:
+            raise FileGoneError(f"{file.path} has changed since the data set was opened; open it again")
 
     def __del__(self) -> None:
         if hasattr(self, "number"):
             os.close(self.number)
 
 
-@lru_cache(maxsize=OPEN_FILES)
-def _open(file: RawFile) -> _Handle:
-    try:
-        handle = _Handle(file.path)
-    except FileNotFoundError:
-        raise FileGoneError(f"{file.path} was removed since the data set was opened; open it again") from None
-    except OSError as error:
-        raise DatasetError(f"{file.path} cannot be read: {error}") from None
-    stat = os.fstat(handle.number)
-    if (stat.st_ino, stat.st_size, stat.st_mtime_ns) != file.identity:
-        raise FileGoneError(f"{file.path} has changed since the data set was opened; open it again")
-    return handle
+def _memory() -> int:
+    """Bytes of main memory, or of the address space where that is limited to less."""
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return total if limit == resource.RLIM_INFINITY else min(total, limit)
+
+
+_BUFFERS = Buffers()
+_open = lru_cache(maxsize=OPEN_FILES)(_Handle)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robot_rl.datasets import Dataset, DatasetError, Sample
+from robot_rl.datasets import Dataset, DatasetError, Sample, frame_table
 from robot_rl.datasets import cache as cache_module
 from robot_rl.datasets.cache import FrameCache, cache_folder, default_limit, frames_key
 from robot_rl.datasets.frame_table import FrameTable
@@ -147,6 +147,28 @@ def test_a_raw_file_replaced_since_is_an_error_not_another_picture(tmp_path: Pat
         shard.write_bytes(bytes(shard.stat().st_size))
         with pytest.raises(DatasetError, match=r"c\.0\.0\.0\.0 has changed since"):
             windows.batch(np.array([0]))
+
+
+def test_files_are_mapped_or_read_with_the_same_result(dataset: Dataset, record: Record, tmp_path: Path) -> None:
+    record(5)
+    record(5)
+    table = Windows(dataset, ["wrist"], 1, 1, cache=FrameCache(tmp_path / "c")).pictures["wrist"]
+    rows = np.array([[9, 0], [1, 2], [5, 4]])
+    assert table.mapped
+    mapped = table[rows]
+    table.mapped = False
+    np.testing.assert_array_equal(table[rows], mapped)
+    assert mapped[..., 5, 5, 0].tolist() == [[4, 0], [1, 2], [0, 4]]
+
+
+def test_what_does_not_fit_into_memory_is_read_and_not_mapped(
+    dataset: Dataset, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(5)
+    monkeypatch.setattr(frame_table, "_memory", lambda: 4 * 6 * FRAME - 1)
+    windows = Windows(dataset, ["wrist"], 1, 1)
+    assert not windows.pictures["wrist"].mapped
+    assert windows.batch(np.array([3]))["wrist"][0, 0, 5, 5, 0] == 3
 
 
 def test_rows_out_of_range_are_refused(dataset: Dataset, record: Record) -> None:
