@@ -33,7 +33,7 @@ class Proposal:
 
     stamp: int
     """Of the observation it answers [ns]."""
-    action: Array  # (A,) laid out as spec.action
+    action: Array | None  # (A,) laid out as spec.action; None: the policy has no action to give, hold still
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class Arbiter:
             source=source,
             phase=self._phase,
             safety=sent.flags,
-            proposed=self._shown(proposal.action) if proposal is not None else self._none,
+            proposed=self._none if proposal is None or proposal.action is None else self._shown(proposal.action),
             human=self._shown(human.action) if human is not None and fresh and human.engaged else self._none,
             interrupted=source is not Source.POLICY,
         )
@@ -180,7 +180,7 @@ class Arbiter:
             return Source.HUMAN, action, human.stamp, True
         self._pickup.release()
         self._enter(Phase.AUTONOMOUS)
-        if proposal is not None and self.policy_wanted:
+        if proposal is not None and proposal.action is not None and self.policy_wanted:
             return Source.POLICY, proposal.action, proposal.stamp, True
         return Source.NONE, None, None, True
 
