@@ -122,7 +122,7 @@ class ChunkPolicy(nn.Module):
         target = torch.from_numpy(np.array(committed, dtype=np.float32)).to(self.device)
         row_weights = torch.from_numpy(np.array(weights, dtype=np.float32)).to(self.device)
         guide = Guide(self.action_normalizer(target)[None], row_weights, frozen)
-        sampled = head.sample_guided(self.encoder(batch), guide, generator=self._generator)
+        sampled = head.sample_guided(self._context(batch), guide, generator=self._generator)
         chunk = self.action_normalizer.inverse(sampled)[0].double().cpu().numpy()
         return np.clip(chunk, self.spec.action.low, self.spec.action.high)
 

@@ -102,15 +102,14 @@ class DiffusionHead(nn.Module):
     ) -> Tensor:
         """As `sample`, with each estimate of the chunk drawn to the guide's target."""
 
-        def steered(x: Tensor, k: Tensor) -> Tensor:
+        def pulled(x: Tensor, k: Tensor) -> Tensor:
             a = self.scheduler.alphas_cumprod.to(x.device)[k][:, None, None]
-            clean = (x - (1 - a).sqrt() * self._noise(x, k, context)) / a.sqrt()
-            if self.config.clip:
-                clean = clean.clamp(-self.config.clip, self.config.clip)
-            return (x - a.sqrt() * guide.steer(clean)) / (1 - a).sqrt()
+            gain = min(guide.strength, float(a[0]) ** -0.5)
+            clean = guide.clean(lambda x: (x - (1 - a).sqrt() * self._noise(x, k, context)) / a.sqrt(), x, gain)
+            return (x - a.sqrt() * clean) / (1 - a).sqrt()
 
         x = initial_noise(noise, context, self.shape, generator)
-        return self._denoise(x, steered, generator)
+        return self._denoise(x, pulled, generator)
 
     def _denoise(self, x: Tensor, noise: Callable[[Tensor, Tensor], Tensor], generator: Generator | None) -> Tensor:
         options = {"generator": generator} if self.config.sampler == "ddpm" else {}

@@ -16,7 +16,6 @@ import torch
 from torch import Generator, Tensor, nn
 
 from robot_rl.policies.chunks import draw_noise, hold_last, initial_noise, masked_mean
-from robot_rl.policies.guidance import Guide
 from robot_rl.policies.networks.denoiser import DenoiserConfig
 
 NoiseDistribution = Literal["log_logistic", "log_normal"]
@@ -120,14 +119,6 @@ class EdmHead(nn.Module):
         """Denoise sigma_max times `noise`, or times a draw of the generator; deterministic given noise."""
         x = self.config.sigma_max * initial_noise(noise, context, self.shape, generator)
         return ddim(lambda x, s: self._guided(x, s, context), x, sigma_steps(self.config, x.device))
-
-    def sample_guided(
-        self, context: Tensor, guide: Guide, noise: Tensor | None = None, generator: Generator | None = None
-    ) -> Tensor:
-        """As `sample`, with each estimate of the chunk drawn to the guide's target."""
-        x = self.config.sigma_max * initial_noise(noise, context, self.shape, generator)
-        steps = sigma_steps(self.config, x.device)
-        return ddim(lambda x, s: guide.steer(self._guided(x, s, context)), x, steps)
 
     def _guided(self, x: Tensor, sigma: Tensor, context: Tensor) -> Tensor:
         if not self.goal_size or self.config.guidance == 1:
