@@ -17,6 +17,8 @@ from robot_rl.spec import Field, Spec
 
 RATIO = 1.4
 """Operators whose speeds differ by more are reported."""
+MIN_EPISODES = 3
+"""Of each operator, before they are compared."""
 MAX_STATES = 2000
 MOVING = 0.05
 """Steps slower than this share of the 95 % quantile of speed are no motion."""
@@ -72,15 +74,21 @@ class DemonstratorRules:
         spread = states.std(axis=0)
         states = states[:, spread > 1e-9] / spread[spread > 1e-9]
         radius = similar_radius(states, episodes)
-        yield from self._between(states, logs, operators, radius)
+        yield from self._between(states, logs, operators, episodes, radius)
         modes = speed_modes(states, logs, episodes)
         if modes is not None and modes.distinct:
             yield _two_speeds(modes)
 
     def _between(
-        self, states: NDArray[np.float64], logs: NDArray[np.float64], operators: NDArray[np.str_], radius: float
+        self,
+        states: NDArray[np.float64],
+        logs: NDArray[np.float64],
+        operators: NDArray[np.str_],
+        episodes: NDArray[np.int64],
+        radius: float,
     ) -> Iterator[Finding]:
-        for a, b in combinations(sorted(set(operators.tolist())), 2):
+        several = [o for o in set(operators.tolist()) if len(set(episodes[operators == o].tolist())) >= MIN_EPISODES]
+        for a, b in combinations(sorted(several), 2):
             first, second = operators == a, operators == b
             ratio, matches = speed_ratio((states[first], logs[first]), (states[second], logs[second]), radius)
             if matches >= MIN_MATCHES and max(ratio, 1 / ratio) > RATIO:
