@@ -58,3 +58,17 @@ def test_images_and_vectors_become_one_context_with_gradients_everywhere():
     assert context.shape == (5, 16)
     context.square().sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in encoder.parameters())
+
+
+def test_a_recurrent_encoder_reads_the_history_in_order():
+    torch.manual_seed(0)
+    inputs = Layout((Field("q", (2,)),))
+    encoder = ObservationEncoder(inputs, 3, EncoderConfig(width=8, temporal="lstm"))
+    q = torch.randn(1, 3, 2)
+    out = encoder({"q": q})
+    assert out.shape == (1, 8)
+    assert (encoder({"q": q.flip(1)}) - out).abs().max() > 1e-4
+    for step in range(3):
+        other = q.clone()
+        other[:, step] += 1
+        assert (encoder({"q": other}) - out).abs().max() > 1e-5, "every step of the history counts"

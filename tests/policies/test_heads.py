@@ -6,6 +6,7 @@ import typing
 import numpy as np
 import pytest
 import torch
+import tyro
 
 from robot_rl.policies import checkpoint, config
 from robot_rl.policies.chunk_policy import ChunkPolicy
@@ -112,3 +113,10 @@ def test_a_goal_must_be_observed_and_something_else_too():
         PolicyConfig(observation=("ee", "q"), goal=("qq",))
     with pytest.raises(ValueError, match="every observation is a goal"):
         PolicyConfig(observation=("q",), goal=("q",))
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_the_command_line_changes_options_of_the_head_that_the_recipe_chose(name):
+    start = PolicyConfig(head=head_config({"name": name}))
+    config = tyro.cli(PolicyConfig, default=start, args=["--head.width", "40", "--horizon", "24"])
+    assert config == dataclasses.replace(start, horizon=24, head=dataclasses.replace(start.head, width=40))
