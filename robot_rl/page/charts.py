@@ -46,7 +46,7 @@ def intervals(rows: Sequence[tuple[str, Proportion]], width: int = 860) -> str:
             f' fill="{colour}" opacity="0.28"/>',
             f'<circle cx="{x(p.rate):.1f}" cy="{y:.1f}" r="7" fill="{colour}"/>',
             f'<text class="value" x="{width - right + 18}" y="{y + 5:.1f}">{figures}</text>',
-            f'<text class="tick" x="{width - right + 78}" y="{y + 5:.1f}">{p.successes}/{p.trials}</text>',
+            f'<text class="tick" x="{width - right + 92}" y="{y + 5:.1f}">{p.successes}/{p.trials}</text>',
         ]
     return svg(width, height, parts, "Success rate by stage with 95 % intervals")
 
