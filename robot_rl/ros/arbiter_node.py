@@ -12,6 +12,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
 from robot_rl.control.safety import Safety
@@ -44,6 +45,8 @@ class ArbiterNode(RobotNode):
         self._episode, self._start = "", -1
         self._command = self.create_publisher(JointState, topics.COMMAND, topics.stream(10))
         self._decision = self.create_publisher(JointState, topics.DECISION, topics.kept())
+        self._stopped = self.create_publisher(Bool, topics.STOPPED, topics.latched(1))
+        self._told_stopped: bool | None = None
         self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, topics.stream())
         self._state = StateSubscriber(self, self.spec, self._on_reading, lockstep=self.lockstep)
         self.create_subscription(JointState, topics.HUMAN_ACTION, self._on_human, topics.stream())
@@ -105,10 +108,21 @@ class ArbiterNode(RobotNode):
         if self._last is None or self._last.stamp != reading.stamp:
             self._last = self._arbiter.decide(reading.stamp, reading, self._human, self._proposal)
         self._publish(self._last)
+        self._tell_stopped()
+
+    def _tell_stopped(self) -> None:
+        """Tell the robot when the emergency stop is latched or released: it then stops by its own means too."""
+        stopped = self._arbiter.envelope.stopped
+        if stopped != self._told_stopped:
+            self._told_stopped = stopped
+            self._stopped.publish(Bool(data=stopped))
+            if stopped:
+                self.get_logger().error("emergency stop: latched until arbiter/release_estop is called")
 
     def _loop(self) -> None:
         while self._running:
             self._pacer.wait()
+            self._tell_stopped()
             reading = self._state.latest
             if reading is None:
                 continue

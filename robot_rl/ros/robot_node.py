@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import JointState
-from std_msgs.msg import String
+from std_msgs.msg import Bool, String
 
 from robot_rl.hardware import config as hardware
 from robot_rl.hardware.robot import Reading, Simulated
@@ -31,13 +31,20 @@ class RobotServer(RobotNode):
             self._outcome = self.create_publisher(JointState, topics.OUTCOME, topics.kept())
             self._sim_state = self.create_publisher(JointState, topics.SIM_STATE, topics.stream())
             self._sim_model = self.create_publisher(String, topics.SIM_MODEL, topics.latched(1))
+        self._stopped = False
         seed, cameras = self.param("seed", 0), list(self.cameras_param("none"))
         self._pace: Pace = LockstepPace(self, cameras) if self.lockstep else RealtimePace(self, seed)
         self.create_subscription(JointState, topics.COMMAND, self._on_command, topics.stream(10))
+        self.create_subscription(Bool, topics.STOPPED, self._on_stopped, topics.latched(1))
         self.on_event(topics.EPISODE_EVENT, self._on_episode_event)
 
     def _on_command(self, message: JointState) -> None:
         self._pace.command(codecs.stamp_of(message), codecs.unlabelled(message, self.spec.action.labels))
+
+    def _on_stopped(self, message: Bool) -> None:
+        self._stopped = message.data
+        if self._stopped:
+            self._pace.stop()
 
     def _on_episode_event(self, event: dict[str, Any]) -> None:
         if event["event"] == "reset":
@@ -75,8 +82,10 @@ class RobotServer(RobotNode):
         self.exit_code = 1
 
     def send(self, stamp: int, action: NDArray[np.float64]) -> None:
-        """Command the robot and publish what was really sent."""
+        """Command the robot and publish what was really sent. In an emergency stop the driver's own stop follows."""
         sent = self.robot.send(action)
+        if self._stopped:
+            self.robot.stop()
         self._executed.publish(codecs.labelled(stamp, self.spec.action.labels, sent))
 
     def close(self) -> None:

@@ -27,6 +27,7 @@ class Pace(Protocol):
     def command(self, stamp: int, action: NDArray[np.float64]) -> None: ...
     def reset(self, episode: str, seed: int | None) -> None: ...
     def end(self, episode: str) -> None: ...
+    def stop(self) -> None: ...
     def close(self) -> None: ...
 
 
@@ -59,6 +60,9 @@ class LockstepPace:
 
     def end(self, episode: str) -> None:
         self._active = self._active and episode != self._episode
+
+    def stop(self) -> None:
+        self._node.robot.stop()
 
     def command(self, stamp: int, action: NDArray[np.float64]) -> None:
         if self._reading is not None and stamp == self._reading.stamp:
@@ -125,12 +129,17 @@ class RealtimePace:
     def end(self, episode: str) -> None:
         """In real time the robot goes on listening between episodes."""
 
+    def stop(self) -> None:
+        with self._lock:
+            self._node.robot.stop()
+
     def command(self, stamp: int, action: NDArray[np.float64]) -> None:
         with self._lock:
             age = self._clock.now() - stamp
             if age > self._timeout:
                 self._node.get_logger().warning(
-                    f"command refused: {age * 1e-6:.0f} ms old, at most {self._timeout * 1e-6:.0f} ms are allowed"
+                    f"command refused: {age * 1e-6:.0f} ms old, at most {self._timeout * 1e-6:.0f} ms are allowed",
+                    throttle_duration_sec=1.0,
                 )
                 return
             self._last_command = self._clock.now()

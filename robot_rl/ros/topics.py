@@ -14,6 +14,7 @@ Names are relative, so a namespace puts several robots side by side.
 | human/action | JointState (labelled) | teleop -> arbiter, episode manager |
 | policy/action | JointState (labelled) | policy -> arbiter |
 | command | JointState (labelled) | arbiter -> robot |
+| arbiter/stopped | Bool | arbiter -> robot: the emergency stop is latched |
 | arbiter/decision | JointState (labelled) | arbiter -> recorder, episode manager, policy |
 | episode/event | String (JSON) | episode manager -> all |
 | recorder/event | String (JSON) | recorder -> episode manager |
@@ -39,6 +40,7 @@ HUMAN_ACTION = "human/action"
 POLICY_ACTION = "policy/action"
 COMMAND = "command"
 DECISION = "arbiter/decision"
+STOPPED = "arbiter/stopped"
 EPISODE_EVENT = "episode/event"
 RECORDER_EVENT = "recorder/event"
 DIAGNOSTICS = "/diagnostics"

@@ -1,0 +1,129 @@
+"""Emergency stop and silence in real time, between a robot node and an arbiter node."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="needs robot_rl[ros]")
+
+import rclpy  # noqa: E402
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
+from geometry_msgs.msg import TwistStamped  # noqa: E402
+from rclpy.executors import SingleThreadedExecutor  # noqa: E402
+from rclpy.node import Node  # noqa: E402
+from sensor_msgs.msg import JointState  # noqa: E402
+from std_msgs.msg import Bool  # noqa: E402
+from std_srvs.srv import Trigger  # noqa: E402
+
+from robot_rl.ros import codecs, topics  # noqa: E402
+from robot_rl.ros.arbiter_node import ArbiterNode  # noqa: E402
+from robot_rl.ros.robot_node import RobotServer  # noqa: E402
+
+FORWARD = (0.8, 0.0, 0.0, 0.0)
+"""A command of sim_crazyflie: velocity x y z [m/s], yaw rate."""
+
+
+class Graph:
+    """Nodes under test and a node to look at them with, in this process."""
+
+    def __init__(self) -> None:
+        self.look = Node("look")
+        self.nodes: list[Any] = []
+        self.executor = SingleThreadedExecutor()
+        self.executor.add_node(self.look)
+
+    def add(self, node: Any) -> Any:
+        self.nodes.append(node)
+        self.executor.add_node(node)
+        return node
+
+    def hear(self, kind: type, topic: str, qos: Any) -> list[Any]:
+        heard: list[Any] = []
+        self.look.create_subscription(kind, topic, heard.append, qos)
+        return heard
+
+    def spin(self, until: Callable[[], bool], timeout: float = 20.0) -> bool:
+        deadline = time.monotonic() + timeout
+        while not until() and time.monotonic() < deadline:
+            self.executor.spin_once(timeout_sec=0.02)
+        return until()
+
+    def drop(self, node: Any) -> None:
+        self.executor.remove_node(node)
+        self.nodes.remove(node)
+        node.close()
+        node.destroy_node()
+
+
+@pytest.fixture
+def graph() -> Iterator[Graph]:
+    rclpy.init(args=["--ros-args", "-p", "robot:=sim_crazyflie"])
+    made = Graph()
+    yield made
+    for node in list(made.nodes):
+        made.drop(node)
+    made.look.destroy_node()
+    rclpy.try_shutdown()
+
+
+def speed(message: TwistStamped) -> float:
+    v = message.twist.linear
+    return float(np.hypot(v.x, v.y))
+
+
+def test_an_emergency_stop_brakes_the_robot_although_commands_go_on(graph: Graph) -> None:
+    robot = graph.add(RobotServer())
+    labels = robot.spec.action.labels
+    command = graph.look.create_publisher(JointState, topics.COMMAND, topics.stream(10))
+    stopped = graph.look.create_publisher(Bool, topics.STOPPED, topics.latched(1))
+    twists = graph.hear(TwistStamped, topics.state("twist"), topics.stream(1))
+    graph.look.create_timer(0.02, lambda: command.publish(codecs.labelled(time.time_ns(), labels, FORWARD)))
+    assert graph.spin(lambda: bool(twists) and speed(twists[-1]) > 0.4)
+    stopped.publish(Bool(data=True))
+    assert graph.spin(lambda: speed(twists[-1]) < 0.05)
+    stopped.publish(Bool(data=False))
+    assert graph.spin(lambda: speed(twists[-1]) > 0.4)
+
+
+def test_a_latched_stop_is_told_to_late_joiners_and_on_diagnostics_until_it_is_released(graph: Graph) -> None:
+    graph.add(RobotServer())
+    graph.add(ArbiterNode())
+    reports = graph.hear(DiagnosticArray, topics.DIAGNOSTICS, topics.stream())
+    stop = graph.look.create_client(Trigger, "arbiter/estop")
+    release = graph.look.create_client(Trigger, "arbiter/release_estop")
+
+    def report() -> tuple[bytes, str]:
+        status = reports[-1].status[0]
+        return status.level, status.message
+
+    assert graph.spin(lambda: bool(reports) and report() == (DiagnosticStatus.OK, "on"))
+    assert graph.spin(stop.service_is_ready)
+    stop.call_async(Trigger.Request())
+    assert graph.spin(lambda: report() == (DiagnosticStatus.ERROR, "emergency stop is latched"))
+    late = graph.hear(Bool, topics.STOPPED, topics.latched(1))
+    assert graph.spin(lambda: [m.data for m in late] == [True])
+    release.call_async(Trigger.Request())
+    assert graph.spin(lambda: [m.data for m in late] == [True, False])
+    assert graph.spin(lambda: report()[0] == DiagnosticStatus.OK)
+
+
+def test_an_arbiter_says_when_the_robot_falls_silent_and_how_well_it_keeps_time(graph: Graph) -> None:
+    robot = graph.add(RobotServer())
+    graph.add(ArbiterNode())
+    reports = graph.hear(DiagnosticArray, topics.DIAGNOSTICS, topics.stream())
+    commands = graph.hear(JointState, topics.COMMAND, topics.stream())
+    assert graph.spin(lambda: bool(reports) and reports[-1].status[0].message == "on")
+    graph.drop(robot)
+    assert graph.spin(lambda: "no reading from the robot for" in reports[-1].status[0].message)
+    status = reports[-1].status[0]
+    assert status.level == DiagnosticStatus.WARN
+    values = {v.key: v.value for v in status.values}
+    assert int(values["STALE_OBSERVATION"]) > 10
+    assert int(values["ticks"]) > 50
+    assert 0.0 < float(values["compute_p50_ms"]) <= float(values["compute_p99_ms"])
+    assert not np.any(commands[-1].position)
