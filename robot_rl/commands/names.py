@@ -34,6 +34,10 @@ def existing_dataset(name: str) -> Path:
     """As `dataset_path`, for one that must be there. Raises UsageError with the nearest name."""
     path = dataset_path(name)
     if not (path / "zarr.json").is_file():
+        from robot_rl.datasets.root import convert_command, foreign
+
+        if (kind := foreign(path)) is not None:
+            raise UsageError(f"{path} is {kind}, no robot_rl data set: {convert_command(path, kind)}")
         beside = {p.parent.name for p in path.parent.glob("*/zarr.json")}
         raise UsageError(f"no data set at {path}.{workspace.did_you_mean(path.name, beside | set(datasets()))}")
     return path

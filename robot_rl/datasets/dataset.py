@@ -38,12 +38,12 @@ from robot_rl.datasets.files import (
     fsync,
     fsync_tree,
     group_json,
-    read_json,
     replace_atomically,
     write_group,
 )
 from robot_rl.datasets.index import Entry, Index, episode_name
 from robot_rl.datasets.lock import WriterLock
+from robot_rl.datasets.root import FORMAT, read_root
 from robot_rl.datasets.streams import (
     DEFAULT_CODEC,
     camera_attributes,
@@ -58,8 +58,6 @@ from robot_rl.spec import Field, Spec
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1
-"""Version of the layout on disk."""
 PURPOSES = ("demonstration", "deployment", "evaluation")
 HIDDEN = ".robot_rl"
 _DEFAULTS: dict[str, Any] = {
@@ -83,10 +81,10 @@ class Dataset(Sequence[Episode]):
     def __init__(self, path: Path, mode: Literal["r", "a"]) -> None:
         self.path, self.mode = path, mode
         self._hidden = path / HIDDEN
-        root = _root_attributes(path)
+        root = read_root(path)
         self._lock = WriterLock(self._hidden / "lock") if mode == "a" else None
         if settle(path, locked=mode == "a"):
-            root = _root_attributes(path)
+            root = read_root(path)
         self._describe(root)
         self._commit_lock = threading.Lock()
         self._recording: set[Path] = set()
@@ -227,7 +225,7 @@ class Dataset(Sequence[Episode]):
     def refresh(self) -> None:
         """Take in what another process has committed or edited since."""
         settle(self.path, locked=self._lock is not None)
-        self._describe(_root_attributes(self.path))
+        self._describe(read_root(self.path))
         self.journal.refresh()
         self._numbers = sorted(self.journal.entries)
 
@@ -300,26 +298,6 @@ class Dataset(Sequence[Episode]):
             self.journal.append(Entry.from_attributes(complete))
             self._numbers.append(number)
             return number
-
-
-def _root_attributes(path: Path) -> dict[str, Any]:
-    """The attributes of a data set's root, checked. Raises DatasetError."""
-    if not (path / "zarr.json").is_file():
-        siblings = [p.parent.name for p in path.parent.glob("*/zarr.json")] if path.parent.is_dir() else []
-        raise DatasetError(f"{path} is not a data set (no zarr.json).{workspace.did_you_mean(path.name, siblings)}")
-    root = read_json(path / "zarr.json").get("attributes")
-    if not isinstance(root, dict) or "format" not in root or "spec" not in root:
-        raise DatasetError(
-            f"{path} is a Zarr store of another kind: its attributes hold no robot_rl 'format' and 'spec'"
-        )
-    if root["format"] != FORMAT:
-        raise DatasetError(
-            f"{path} has format {root['format']}, this robot_rl reads {FORMAT}; install the robot_rl that wrote it"
-        )
-    for key in ("identity", "cameras", "codecs"):
-        if key not in root:
-            raise DatasetError(f"{path / 'zarr.json'}: '{key}' is missing among the attributes")
-    return root
 
 
 def _make(path: Path, root: Mapping[str, Any]) -> None:

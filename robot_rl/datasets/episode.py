@@ -38,11 +38,14 @@ class Stream:
         return self.values.take(indices) if isinstance(self.values, Frames) else self.values[indices]  # type: ignore[no-any-return]
 
 
+_ACTIONS = ("executed", "proposed", "human")
+
+
 class Steps(Mapping[str, NDArray[Any]]):
     """The columns of the steps table by name, read when first asked for; `record.STEP_DTYPES` lists them."""
 
-    def __init__(self, folder: Path, length: int) -> None:
-        self._folder, self._length = folder, length
+    def __init__(self, folder: Path, length: int, action_size: int) -> None:
+        self._folder, self._length, self._action_shape = folder, length, (action_size,)
         self._columns: dict[str, NDArray[Any]] = {}
 
     def __getitem__(self, name: str) -> NDArray[Any]:
@@ -52,8 +55,17 @@ class Steps(Mapping[str, NDArray[Any]]):
             column = read_rows(self._folder / name)
             if len(column) != self._length:
                 raise DatasetError(
-                    f"{self._folder / name} has {len(column)} rows, the episode has {self._length} steps"
+                    f"{self._folder / name} has {len(column)} rows, the episode has {self._length} steps; "
+                    "run `robot-rl data verify`"
                 )
+            expected = self._action_shape if name in _ACTIONS else ()
+            if column.shape[1:] != expected:
+                raise DatasetError(
+                    f"{self._folder / name}: a row has shape {column.shape[1:]}, the data set's spec says {expected}; "
+                    "the episode is of another robot: delete it"
+                )
+            if name == "stamp":
+                check_stamps(self._folder / name, column, strictly=True)
             self._columns[name] = column
         return self._columns[name]
 
@@ -62,6 +74,30 @@ class Steps(Mapping[str, NDArray[Any]]):
 
     def __len__(self) -> int:
         return len(STEP_DTYPES)
+
+
+_KEYS = ("number", "id", "steps", "samples", "purpose", "success")
+
+
+def _missing(attributes: Any) -> str:
+    there = set(attributes) if isinstance(attributes, dict) else set()
+    return ", ".join(f"'{key}'" for key in _KEYS if key not in there)
+
+
+def check_stamps(path: Path, stamps: NDArray[np.int64], *, strictly: bool) -> None:
+    """Refuse stamps (N,) [ns] that go back, or with `strictly` stand still: alignment would pick wrong samples.
+
+    Raises:
+        DatasetError: naming the file and the first that does.
+    """
+    steps = np.diff(stamps)
+    wrong = np.flatnonzero(steps <= 0 if strictly else steps < 0)
+    if len(wrong):
+        i = int(wrong[0]) + 1
+        raise DatasetError(
+            f"{path}: stamp {i} is {stamps[i]}, {'not after' if strictly else 'before'} the one before it, "
+            f"{stamps[i - 1]}: the clock was set back; delete the episode, or import it again with other stamps"
+        )
 
 
 class Episode:
@@ -81,9 +117,10 @@ class Episode:
     def attributes(self) -> dict[str, Any]:
         """Who, what, when and how it ended; robot_rl/datasets/dataset.py lists the keys."""
         attributes = read_json(self.folder / "zarr.json").get("attributes")
-        if not isinstance(attributes, dict) or not {"steps", "purpose", "success", "number"} <= set(attributes):
+        if not isinstance(attributes, dict) or not set(_KEYS) <= set(attributes):
             raise DatasetError(
-                f"{self.folder / 'zarr.json'}: the episode's attributes are damaged; run `robot-rl data verify`"
+                f"{self.folder / 'zarr.json'}: the episode's attributes lack {_missing(attributes)}; it is damaged: "
+                "run `robot-rl data verify`, then delete it or restore it from a copy"
             )
         return attributes
 
@@ -100,7 +137,7 @@ class Episode:
     @cached_property
     def steps(self) -> Steps:
         """The steps table: `steps["executed"]` is (T, A)."""
-        return Steps(self.folder / "steps", len(self))
+        return Steps(self.folder / "steps", len(self), self.spec.action.size)
 
     @cached_property
     def stream_names(self) -> tuple[str, ...]:
@@ -120,6 +157,14 @@ class Episode:
             if len(values) != len(stamps):
                 raise DatasetError(
                     f"{folder}: {len(values)} values but {len(stamps)} stamps; run `robot-rl data verify`"
+                )
+            check_stamps(folder / "stamp", stamps, strictly=False)
+            field = self.spec.observation.get(name)
+            shape = values.info.row_shape if isinstance(values, Frames) else values.shape[1:]
+            if field is not None and shape != field.shape:
+                raise DatasetError(
+                    f"{folder / 'value'}: each value has shape {shape}, the data set's spec says {field.shape}; "
+                    f"delete the episode (robot-rl data delete --episodes {self.number})"
                 )
             self._streams[name] = Stream(name, values, stamps)
         return self._streams[name]
