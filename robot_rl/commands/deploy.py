@@ -7,6 +7,8 @@ Examples:
   robot-rl deploy --checkpoint flow_lift --device gamepad
   robot-rl deploy --checkpoint flow_lift --device scripted --episodes 20 --dataset lift --lockstep
   robot-rl deploy --checkpoint runs/lift/checkpoint --no-intervene --episodes 5 --in-process
+  robot-rl deploy --checkpoint flow_lift --execution rtc
+  robot-rl deploy --checkpoint ws://gpu-box:8000 --fields observation/state=ee_pose+gripper,observation/image=front
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from typing import Literal
 from robot_rl.commands.names import UsageError, dataset_path
 from robot_rl.commands.record import Device, check
 from robot_rl.hardware import config
+from robot_rl.policies.modes import ExecutionConfig, Mode
+from robot_rl.serving.protocol import is_address
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class Options:
     """Which policy, on which robot, with whom standing by."""
 
     checkpoint: str
-    """A checkpoint's folder, a training run's folder, or a recipe (its newest run)."""
+    """A checkpoint's folder, a training run's folder, a recipe (its newest run), or ws://host:port of a server."""
     robot: str = "sim_lift"
     """A folder of hardware/ with a robot.yaml."""
     intervene: bool = True
@@ -43,6 +47,17 @@ class Options:
     """One of the robot's control modes; by default its own."""
     policy_device: Literal["cpu", "cuda"] = "cpu"
     """Where the policy computes."""
+    execution: Mode = "receding"
+    """How chunks become actions: waited for; the mean of all (`ensemble`); computed while the robot moves (`async`);
+    and made to agree with the actions under way (`rtc`)."""
+    action_steps: int = 0
+    """Steps between two chunks; 0 takes the policy's own."""
+    latency_steps: int = 1
+    """With --lockstep or --in-process: how many steps a chunk takes in `async` and `rtc`."""
+    fields: str = ""
+    """For servers other than robot_rl's: what they call the robot's fields, key=field or key=field+field, by commas."""
+    prompt: str = ""
+    """For servers other than robot_rl's: the task in words; empty takes the robot's."""
     quality: str = "mixed"
     """How well the scripted operator drives, in its own words."""
     max_steps: int = 0
@@ -54,10 +69,8 @@ class Options:
 
 
 def run(options: Options) -> int:
-    from robot_rl.policies import checkpoint
-
     robot = config.load(options.robot, options.control_mode or None)
-    path = checkpoint.resolve(options.checkpoint)
+    policy = _resolve(options.checkpoint)
     if options.intervene:
         check(robot, options.device, simulated_only=options.lockstep or options.in_process)
     if options.in_process:
@@ -75,13 +88,25 @@ def run(options: Options) -> int:
                 dataset=dataset_path(options.dataset) if options.dataset else None,
                 quality=options.quality if options.intervene else None,
                 max_steps=options.max_steps,
-                checkpoint=path,
+                checkpoint=policy,
                 policy_device=options.policy_device,
+                execution=ExecutionConfig(options.execution, options.action_steps, options.latency_steps),
+                fields=options.fields,
+                prompt=options.prompt,
             )
         )
     from robot_rl.runtime.launch import launch
 
-    return launch("deploy", arguments(options, str(path.absolute())))
+    return launch("deploy", arguments(options, policy))
+
+
+def _resolve(name: str) -> str:
+    """A server's address as it is; a checkpoint's absolute folder. Raises CheckpointError when there is none."""
+    if is_address(name):
+        return name
+    from robot_rl.policies import checkpoint
+
+    return str(checkpoint.resolve(name).absolute())
 
 
 def arguments(options: Options, checkpoint: str) -> dict[str, str]:
@@ -97,6 +122,11 @@ def arguments(options: Options, checkpoint: str) -> dict[str, str]:
         "cameras": options.cameras,
         "control_mode": options.control_mode,
         "policy_device": options.policy_device,
+        "execution": options.execution,
+        "action_steps": str(options.action_steps),
+        "latency_steps": str(options.latency_steps),
+        "fields": options.fields,
+        "prompt": options.prompt,
         "quality": options.quality,
         "max_steps": str(options.max_steps),
         "lockstep": str(options.lockstep).lower(),

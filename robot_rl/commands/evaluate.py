@@ -26,6 +26,7 @@ from robot_rl.commands.session import progress
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.learn.evaluate import EvaluationResult, Trial, evaluate
 from robot_rl.policies import checkpoint
+from robot_rl.policies.modes import ExecutionConfig, Mode
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,15 @@ class Options:
     """How many processes share the states."""
     device: str = "cpu"
     """Where the policy computes: `cpu`, `cuda` or `auto`."""
+    execution: Mode = "receding"
+    """How chunks become actions: waited for; the mean of all (`ensemble`); computed while the robot moves (`async`);
+    and made to agree with the actions under way (`rtc`)."""
+    action_steps: int = 0
+    """Steps between two chunks; 0 takes the policy's own."""
+    latency_steps: int = 1
+    """How many steps a chunk takes in `async` and `rtc`."""
+    allow_slow: bool = False
+    """Simulated time waits for the policy: let also one pass that could not keep up with the robot on this machine."""
     save: Path | None = None
     """Write every trial to this JSON file; with several checkpoints, one file each: <name>-1.json, <name>-2.json."""
 
@@ -92,6 +102,8 @@ def _evaluate(options: Options, name: str, robot: str, seeds: range) -> Evaluati
             name,
             robot,
             seeds,
+            execution=ExecutionConfig(options.execution, options.action_steps, options.latency_steps),
+            allow_slow=options.allow_slow,
             max_steps=options.max_steps,
             device=options.device,
             processes=options.processes,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,9 +18,11 @@ from robot_rl.hardware import config
 from robot_rl.hardware.camera import Camera
 from robot_rl.hardware.robot import Robot, Simulated
 from robot_rl.hardware.teleop import Teleop
+from robot_rl.policies.execution import Executor
+from robot_rl.policies.modes import ExecutionConfig, make_executor
 from robot_rl.runtime.arbiter import Arbiter
 from robot_rl.runtime.episodes import EpisodeMachine, EpisodeRules
-from robot_rl.runtime.loop import EpisodeResult, Executor, run_episode
+from robot_rl.runtime.loop import EpisodeResult, run_episode
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,14 @@ class Job:
     """Of the scripted operator; None for no operator."""
     max_steps: int = 0
     """0 takes the task's horizon."""
-    checkpoint: Path | None = None
-    """The policy that acts; None for none."""
+    checkpoint: str = ""
+    """The policy that acts, by folder or server address; empty for none."""
     policy_device: str = "cpu"
+    execution: ExecutionConfig = field(default_factory=ExecutionConfig)
+    fields: str = ""
+    """What a foreign policy server calls the robot's fields."""
+    prompt: str = ""
+    """The task in words for such a server; empty takes the robot's."""
 
 
 def run_job(job: Job) -> int:
@@ -67,9 +74,11 @@ def run_job(job: Job) -> int:
 def episodes(job: Job) -> Iterator[EpisodeResult]:
     """Run one episode after another; what was made for them is released at the end."""
     require("sim")
-    executor = _executor(job)
     operator = config.make_operator(job.robot, job.quality) if job.quality is not None else None
     with ExitStack() as stack:
+        executor = _executor(job)
+        if executor is not None:
+            stack.callback(executor.close)
         robot = config.make(job.robot)
         stack.callback(robot.close)
         cameras = stack.enter_context(simulated_cameras(job.robot, robot, list(job.robot.select_cameras(job.cameras))))
@@ -128,24 +137,29 @@ def _recorder(job: Job, cameras: list[config.CameraConfig]) -> Iterator[Any]:
 
 
 def _executor(job: Job) -> Executor | None:
-    """The policy's chunk executor. Raises CheckpointError, naming each difference, when it does not fit the robot."""
-    if job.checkpoint is None:
+    """The policy's executor. Raises CheckpointError, naming each difference, when it does not fit the robot."""
+    if not job.checkpoint:
         return None
-    from robot_rl.policies import checkpoint
-    from robot_rl.policies.execution import ChunkExecutor
+    from robot_rl.serving.loading import load_policy
 
-    policy = checkpoint.load(job.checkpoint, job.policy_device)
-    checkpoint.require_fits(policy, job.robot.spec, job.robot.cameras)
-    executor: Executor = ChunkExecutor(policy)
-    return executor
+    policy = load_policy(
+        job.checkpoint,
+        job.robot.spec,
+        job.robot.cameras,
+        device=job.policy_device,
+        fields=job.fields,
+        prompt=job.prompt or str(job.robot.task.get("instruction", "")),
+    )
+    return make_executor(policy, job.execution, simulated=True)
 
 
 def _attributes(job: Job) -> dict[str, Any]:
     out: dict[str, Any] = {"instruction": str(job.robot.task.get("instruction", "")), "clock": "simulated"}
     if job.quality is not None:
         out["operator"] = f"scripted:{job.quality}"
-    if job.checkpoint is not None:
-        out["policy"] = str(job.checkpoint)
+    if job.checkpoint:
+        out["policy"] = job.checkpoint
+        out["execution"] = job.execution.mode
     return out
 
 

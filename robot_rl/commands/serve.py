@@ -17,7 +17,7 @@ import threading
 from dataclasses import dataclass
 
 from robot_rl.extras import require
-from robot_rl.serving.client import TOKEN
+from robot_rl.serving.protocol import TOKEN
 
 
 @dataclass(frozen=True)

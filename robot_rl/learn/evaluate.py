@@ -26,7 +26,7 @@ from robot_rl.learn.config import TrainingError
 from robot_rl.learn.statistics import PairedComparison, Proportion, compare, wilson
 from robot_rl.policies import checkpoint
 from robot_rl.policies.chunk_policy import ChunkPolicy
-from robot_rl.policies.execution import ChunkExecutor
+from robot_rl.policies.modes import ExecutionConfig, check_speed, make_executor
 from robot_rl.runtime.arbiter import Arbiter
 from robot_rl.runtime.episodes import EpisodeMachine, EpisodeRules
 from robot_rl.runtime.loop import run_episode
@@ -93,7 +93,8 @@ def evaluate(
     seeds: Sequence[int],
     *,
     control_mode: str | None = None,
-    n_action_steps: int | None = None,
+    execution: ExecutionConfig | None = None,
+    allow_slow: bool = False,
     max_steps: int = 0,
     device: str = "cpu",
     processes: int = 1,
@@ -104,12 +105,15 @@ def evaluate(
     Args:
         path: of the checkpoint, as `checkpoint.load` takes it.
         robot: the name of a simulated robot.
+        execution: how chunks become actions; receding horizon by default.
+        allow_slow: simulated time waits for any policy; let also one pass that could not keep up with the robot.
         max_steps: time limit of an episode; 0 takes the task's horizon.
         processes: how many share the seeds.
         progress: called with each trial as it ends (with several processes: as its process ends).
 
     Raises:
         CheckpointError: the checkpoint cannot be read or does not fit the robot.
+        TooSlowError: the policy could not keep up with the robot on this machine.
         TrainingError: no seeds, repeated seeds, or the robot is not simulated.
         ConfigError: no such robot.
     """
@@ -119,9 +123,13 @@ def evaluate(
     if not setup.simulated:
         raise TrainingError(f"robot '{robot}' is not simulated: evaluate it through `robot-rl deploy`")
     directory = checkpoint.resolve(path)
-    checkpoint.require_fits(checkpoint.load(directory), setup.spec, setup.cameras)
+    execution = execution or ExecutionConfig()
+    policy = checkpoint.load(directory, device)
+    checkpoint.require_fits(policy, setup.spec, setup.cameras)
+    if not allow_slow:
+        check_speed(policy, execution)
     begun = time.monotonic()
-    job = _Job(str(directory), robot, control_mode, n_action_steps, max_steps, device)
+    job = _Job(str(directory), robot, control_mode, execution, max_steps, device)
     trials: list[Trial] = []
     for trial in job.run(seeds) if processes == 1 else _run_apart(job, seeds, processes):
         trials.append(trial)
@@ -139,7 +147,7 @@ class _Job:
     checkpoint: str
     robot: str
     control_mode: str | None
-    n_action_steps: int | None
+    execution: ExecutionConfig
     max_steps: int
     device: str
 
@@ -148,7 +156,7 @@ class _Job:
         torch.set_num_threads(1)
         setup = hardware_config.load(self.robot, self.control_mode)
         policy = checkpoint.load(self.checkpoint, self.device)
-        executor = ChunkExecutor(policy, self.n_action_steps)
+        executor = make_executor(policy, self.execution, simulated=True)
         limit = self.max_steps or int(setup.task.get("horizon", 0)) or None
         rules = EpisodeRules(max_steps=limit, success_hold=int(setup.task.get("success_hold", 1)))
         with ExitStack() as stack:

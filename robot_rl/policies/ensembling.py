@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.policies.execution import Array, ExecutionCounts, Outage, PolicyUnavailableError
+from robot_rl.policies.execution import Array, ExecutionCounts, Outage, ask
 from robot_rl.policies.history import History
 from robot_rl.policies.policy import Policy
 from robot_rl.spec import SpecError
@@ -65,7 +65,8 @@ class EnsembleExecutor:
         """The action (A,) for this step; None while the policy is unavailable and no chunk reaches this far."""
         self._history.add(values)
         self._step += 1
-        self._ask()
+        if (chunk := ask(self.policy, self._history, self.counts, self._outage)) is not None:
+            self._chunks.append((self._step, chunk))
         while self._chunks and self._step - self._chunks[0][0] >= len(self._chunks[0][1]):
             self._chunks.popleft()
         if not self._chunks:
@@ -85,12 +86,3 @@ class EnsembleExecutor:
 
     def close(self) -> None:
         """Nothing to release."""
-
-    def _ask(self) -> None:
-        self.counts.chunks += 1
-        try:
-            self._chunks.append((self._step, self.policy.predict(self._history.stacked())))
-        except PolicyUnavailableError as error:
-            self._outage.failed(error)
-        else:
-            self._outage.answered()

@@ -8,6 +8,7 @@ Every way of execution has the same face, in simulation and behind ROS: in each 
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -40,7 +41,7 @@ class ExecutionCounts:
     failures: int = 0
     """Chunks that an unavailable policy did not deliver."""
     seconds: deque[float] = field(default_factory=lambda: deque(maxlen=1000))
-    """How long the newest chunks took [s]; kept by asynchronous execution only."""
+    """How long the newest chunks took [s]."""
 
 
 class Executor(Protocol):
@@ -122,7 +123,7 @@ class ChunkExecutor:
         unavailable."""
         self._history.add(values)
         if self._chunk is None or self._row >= self.n_action_steps:
-            self._chunk = self._ask()
+            self._chunk = ask(self.policy, self._history, self.counts, self._outage)
             self._row = 0
         if self._chunk is None:
             self.counts.held += 1
@@ -148,15 +149,19 @@ class ChunkExecutor:
     def close(self) -> None:
         """Nothing to release."""
 
-    def _ask(self) -> Array | None:
-        self.counts.chunks += 1
-        try:
-            chunk = self.policy.predict(self._history.stacked())
-        except PolicyUnavailableError as error:
-            self._outage.failed(error)
-            return None
-        self._outage.answered()
-        return chunk
+
+def ask(policy: Policy, history: History, counts: ExecutionCounts, outage: Outage) -> Array | None:
+    """A chunk (horizon, A) for what has been observed, waited for and counted; None while the policy is unavailable."""
+    counts.chunks += 1
+    begun = time.perf_counter()
+    try:
+        chunk = policy.predict(history.stacked())
+    except PolicyUnavailableError as error:
+        outage.failed(error)
+        return None
+    counts.seconds.append(time.perf_counter() - begun)
+    outage.answered()
+    return chunk
 
 
 def action_steps(policy: Policy, chosen: int | None) -> int:

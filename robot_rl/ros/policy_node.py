@@ -6,29 +6,42 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from numpy.typing import NDArray
 from sensor_msgs.msg import Image, JointState
 
 from robot_rl.datasets.record import Source
 from robot_rl.hardware.robot import Reading
-from robot_rl.policies import checkpoint
-from robot_rl.policies.execution import ChunkExecutor
+from robot_rl.policies.execution import Executor
+from robot_rl.policies.modes import ExecutionConfig, check_speed, make_executor
 from robot_rl.ros import codecs, topics, wire
 from robot_rl.ros.node import RobotNode, run
 from robot_rl.ros.state import StateSubscriber
+from robot_rl.serving.loading import load_policy
 
 
 class PolicyNode(RobotNode):
-    """Parameters `checkpoint` (a directory), `device`, `action_steps` (0: the checkpoint's own) and `seed`."""
+    """Parameters: `checkpoint` (a directory, or `ws://host:port` of a policy server), `device` and `seed`; `execution`,
+    `action_steps`, `latency_steps` and `overrun` as `ExecutionConfig` has them; for servers other than robot_rl's
+    `fields` (what they call the robot's fields) and `prompt` (the task in words).
+
+    In real time a policy that cannot keep up with the robot is refused here, before anything moves.
+    """
 
     def __init__(self) -> None:
         super().__init__("policy")
         path = self.param("checkpoint", "")
         if not path:
             raise ValueError("parameter 'checkpoint' is empty: give the directory that `robot-rl train` wrote")
-        self._policy = checkpoint.load(path, device=self.param("device", "cpu"))
-        checkpoint.require_fits(self._policy, self.spec, self.config.cameras)
-        self._executor = ChunkExecutor(self._policy, n_action_steps=self.param("action_steps", 0) or None)
+        self._policy = load_policy(
+            path,
+            self.spec,
+            self.config.cameras,
+            device=self.param("device", "cpu"),
+            fields=self.param("fields", ""),
+            prompt=self.param("prompt", "") or str(self.config.task.get("instruction", "")),
+        )
+        self._executor = self._make_executor()
         self._seed = self.param("seed", 0)
         self._active, self._start = False, -1
         self._interrupted = False
@@ -38,11 +51,24 @@ class PolicyNode(RobotNode):
         self._publisher = self.create_publisher(JointState, topics.POLICY_ACTION, topics.stream())
         self._state = StateSubscriber(self, self.spec, self._on_reading, lockstep=self.lockstep)
         for name in self._cameras:
-            self.create_subscription(
-                Image, topics.image(name), lambda m, n=name: self._on_image(n, m), topics.stream()
-            )
+            self.create_subscription(Image, topics.image(name), lambda m, n=name: self._on_image(n, m), topics.stream())
         self.create_subscription(JointState, topics.DECISION, self._on_decision, topics.stream())
         self.on_event(topics.EPISODE_EVENT, self._on_episode)
+        self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, topics.stream())
+        self._reported = (0, 0)
+        self.create_timer(1.0, self._report)
+
+    def _make_executor(self) -> Executor:
+        config = ExecutionConfig(
+            mode=self.param("execution", "receding"),  # type: ignore[arg-type]
+            action_steps=self.param("action_steps", 0),
+            latency_steps=self.param("latency_steps", 1),
+            overrun=self.param("overrun", "still"),  # type: ignore[arg-type]
+        )
+        seconds = 0.0 if self.lockstep else check_speed(self._policy, config)
+        if seconds:
+            self.say(f"a chunk of {self._policy.horizon} steps takes {1e3 * seconds:.1f} ms; execution {config.mode}")
+        return make_executor(self._policy, config, simulated=self.lockstep, latency=seconds)
 
     def _on_episode(self, event: dict[str, Any]) -> None:
         if event["event"] == "begin" and event["purpose"] != "demonstration":
@@ -75,8 +101,38 @@ class PolicyNode(RobotNode):
                 self._executor.interrupt()
             values = {**reading.values, **{n: pixels for n, (_, pixels) in self._images.items()}}
             action = self._executor.act({n: np.asarray(values[n]) for n in self._policy.observation_names})
-            self._last = (stamp, codecs.labelled(stamp, self.spec.action.labels, action))
+            labels = self.spec.action.labels if action is not None else ()
+            self._last = (stamp, codecs.labelled(stamp, labels, action if action is not None else ()))
         self._publisher.publish(self._last[1])
+
+    def _report(self) -> None:
+        """What execution has counted, and how long chunks take; a warning for a second in which something was late."""
+        counts = self._executor.counts
+        troubles = (counts.overruns, counts.failures)
+        late, self._reported = troubles != self._reported, troubles
+        seconds = np.array(counts.seconds or [0.0])
+        values = {
+            "chunks": str(counts.chunks),
+            "held": str(counts.held),
+            "overruns": str(counts.overruns),
+            "failures": str(counts.failures),
+            "chunk_p50_ms": f"{1e3 * np.median(seconds):.1f}",
+            "chunk_p99_ms": f"{1e3 * np.percentile(seconds, 99):.1f}",
+        }
+        status = DiagnosticStatus(
+            level=DiagnosticStatus.WARN if late else DiagnosticStatus.OK,
+            name="policy: execution",
+            message="chunks come late or not at all" if late else "on",
+            hardware_id=self.config.name,
+            values=[KeyValue(key=key, value=value) for key, value in values.items()],
+        )
+        message = DiagnosticArray(status=[status])
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(message)
+
+    def close(self) -> None:
+        if hasattr(self, "_executor"):
+            self._executor.close()
 
     def _images_ready(self, stamp: int) -> bool:
         """Every camera the policy looks at has been seen; in lockstep, the frame due at this reading is here."""

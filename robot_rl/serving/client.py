@@ -18,19 +18,12 @@ from robot_rl.serving.connection import Connection
 from robot_rl.serving.mapping import FieldMap
 from robot_rl.spec import Field, Layout, Spec
 
-TOKEN = "ROBOT_RL_TOKEN"
-"""Environment variable that holds the token, where none is given."""
 FIRST_ANSWER = 120.0
 """Longest wait for the first answer [s]: a server may have to compile its policy."""
 
 
 class RemoteError(ValueError):
     """A policy server does not fit the robot, or does not do what the protocol says; the message says how."""
-
-
-def is_address(name: str) -> bool:
-    """Whether a policy's name is the address of a server."""
-    return name.startswith(("ws://", "wss://"))
 
 
 class RemotePolicy:
@@ -65,7 +58,7 @@ class RemotePolicy:
         token: str = "",
         timeout: float = 5.0,
     ) -> None:
-        self._connection = Connection(address, token=token or os.environ.get(TOKEN, ""), timeout=timeout)
+        self._connection = Connection(address, token=token or os.environ.get(protocol.TOKEN, ""), timeout=timeout)
         self._reset: dict[str, Any] = {}
         self._fields: FieldMap | None = None
         metadata = self._connection.metadata()

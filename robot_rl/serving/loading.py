@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from robot_rl.extras import require
 from robot_rl.hardware.config import CameraConfig
-from robot_rl.serving.client import RemotePolicy, is_address
 from robot_rl.serving.mapping import FieldMap
-from robot_rl.serving.server import ServablePolicy
+from robot_rl.serving.protocol import ServablePolicy, is_address
 from robot_rl.spec import Spec
 
 
@@ -30,9 +30,13 @@ def load_policy(
 
     Raises:
         CheckpointError, RemoteError, MappingError: there is no such policy or it does not fit the robot.
+        MissingExtraError: a server is named, and robot_rl[serve] is not installed.
         PolicyUnavailableError: the server does not answer.
     """
     if is_address(name):
+        require("serve")
+        from robot_rl.serving.client import RemotePolicy
+
         return RemotePolicy(name, spec, cameras, fields=FieldMap.parse(fields, prompt) if fields else None)
     from robot_rl.policies import checkpoint
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+from robot_rl.policies.policy import Policy
 from robot_rl.spec import Layout, Spec
 
 KEY = "robot_rl"
@@ -21,6 +22,21 @@ COMMITTED, WEIGHTS, FROZEN = "robot_rl/committed", "robot_rl/weights", "robot_rl
 
 MAX_MESSAGE = 64 * 2**20
 """Longest message that either end takes [bytes]; a dozen 1080p pictures fit."""
+
+TOKEN = "ROBOT_RL_TOKEN"
+"""Environment variable that holds the token, where none is given."""
+
+
+def is_address(name: str) -> bool:
+    """Whether a policy's name is the address of a server."""
+    return name.startswith(("ws://", "wss://"))
+
+
+class ServablePolicy(Policy, Protocol):
+    """A policy that says which fields it takes, pictures included."""
+
+    @property
+    def inputs(self) -> Layout: ...
 
 
 @dataclass(frozen=True)

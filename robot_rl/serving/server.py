@@ -8,28 +8,19 @@ import logging
 import threading
 import time
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.policies.policy import Policy
 from robot_rl.policies.realtime_chunking import ContinuingPolicy
 from robot_rl.serving import protocol, wire
-from robot_rl.spec import Layout
 
 log = logging.getLogger(__name__)
 
 
 class ServingError(ValueError):
     """A server cannot be started as asked; the message says what to change."""
-
-
-class ServablePolicy(Policy, Protocol):
-    """A policy that says which fields it takes, pictures included."""
-
-    @property
-    def inputs(self) -> Layout: ...
 
 
 class PolicyServer:
@@ -51,7 +42,7 @@ class PolicyServer:
 
     def __init__(
         self,
-        policy: ServablePolicy,
+        policy: protocol.ServablePolicy,
         host: str = "127.0.0.1",
         port: int = 8000,
         *,
