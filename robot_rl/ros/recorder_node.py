@@ -139,7 +139,12 @@ class RecorderNode(RobotNode):
             self._begin(event)
         elif kind == "end" and self._episode is not None and event["episode"] == self._episode["episode"]:
             self._end, self._deadline = event, time.monotonic() + FINISH_WITHIN
-            self._assembler.end(event["stamp"], event["terminated"], event["truncated"])
+            self._assembler.end(
+                event["stamp"],
+                success=event["result"] == "success",
+                terminated=event["terminated"],
+                truncated=event["truncated"],
+            )
             self._flush()
 
     def _on_robot(self, event: dict[str, Any]) -> None:
@@ -201,7 +206,8 @@ class RecorderNode(RobotNode):
             return
         if self._recorder.steps != end["steps"]:
             self.get_logger().warning(f"{self._recorder.steps} steps recorded, the episode had {end['steps']}")
-        number = self._recorder.end({"success": True, "failure": False}.get(end["result"]))
+        over = end["stamp"] + self.spec.period_ns
+        number = self._recorder.end({"success": True, "failure": False}.get(end["result"]), end=over)
         self.publish_event(topics.RECORDER_EVENT, event="saved", episode=episode["episode"], number=number)
 
     def _abandon(self, reason: str) -> None:

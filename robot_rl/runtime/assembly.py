@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,20 +10,25 @@ from numpy.typing import NDArray
 from robot_rl.datasets.record import Step
 from robot_rl.hardware.robot import Outcome
 from robot_rl.runtime.arbiter import Decision
+from robot_rl.runtime.held_steps import HeldSteps, make_step
+
+HOLD = 2_000_000_000
+"""[ns]"""
 
 
 class StepAssembler:
     """Step t needs the decision at t, what was executed for it, and the first outcome judged after t.
 
-    The last complete step is held back until the next one or the end of the episode, since only then is
-    it known whether it ended the episode. Steps at or after the first whose parts are missing wait.
+    Complete steps are held back for a while, since the end of the episode is told by another node and may
+    be heard after steps that came later. Steps at or after the first whose parts are missing wait.
 
     Args:
         expect_outcome: a task judges every state; otherwise steps carry reward 0 and no success.
+        hold: how far back [ns] the end of an episode may reach.
     """
 
-    def __init__(self, *, expect_outcome: bool) -> None:
-        self._expect_outcome = expect_outcome
+    def __init__(self, *, expect_outcome: bool, hold: int = HOLD) -> None:
+        self._expect_outcome, self._hold = expect_outcome, hold
         self.clear()
 
     def clear(self) -> None:
@@ -32,16 +36,16 @@ class StepAssembler:
         self._decisions: dict[int, Decision] = {}
         self._executed: dict[int, NDArray[np.float64]] = {}
         self._outcomes: dict[int, Outcome] = {}
-        self._held: Step | None = None
-        self._ending: tuple[int, bool, bool] | None = None
+        self._held = HeldSteps(self._hold)
+        self._newest = -1
+        self._ending: tuple[int, bool, bool, bool] | None = None
         self.done = False
         self.dropped = 0
         """Decisions that the robot never executed (refused or lost): the command before went on holding."""
 
     def decided(self, decision: Decision) -> None:
         """A command was decided; a repetition of one already known changes nothing."""
-        newest = self._held.stamp if self._held else -1
-        if decision.stamp > newest and not self.done:
+        if decision.stamp > self._newest and not self.done:
             self._decisions.setdefault(decision.stamp, decision)
 
     def executed(self, stamp: int, action: NDArray[np.float64]) -> None:
@@ -50,16 +54,18 @@ class StepAssembler:
     def outcome(self, stamp: int, outcome: Outcome) -> None:
         self._outcomes.setdefault(stamp, outcome)
 
-    def end(self, stamp: int, terminated: bool, truncated: bool) -> None:
-        """The step that began at `stamp` was the last one."""
-        self._ending = (stamp, terminated, truncated)
+    def end(self, stamp: int, *, success: bool, terminated: bool, truncated: bool) -> None:
+        """The step that began at `stamp` was the last one; whatever came after it does not belong to the episode."""
+        self._ending = (stamp, success, terminated, truncated)
 
     def complete(self) -> Iterator[Step]:
         """The steps that are complete now, in order, each once."""
+        past_the_end = False
         while self._decisions and not self.done:
             stamp = min(self._decisions)
             if self._ending and stamp > self._ending[0]:
                 self._decisions.clear()
+                past_the_end = True
                 break
             if stamp not in self._executed and any(s > stamp for s in self._executed):
                 del self._decisions[stamp]
@@ -68,21 +74,19 @@ class StepAssembler:
             step = self._assemble(stamp)
             if step is None:
                 break
-            if self._held is not None:
-                yield self._held
-            self._held = step
-        if self._ending and self._held is not None and not self.done:
-            last, terminated, truncated = self._ending
-            if self._held.stamp >= last:
-                self.done = True
-                yield replace(self._held, terminated=terminated, truncated=truncated)
+            self._newest = stamp
+            yield from self._held.add(step)
+        if self._ending and not self.done and (past_the_end or self._newest >= self._ending[0]):
+            yield from self._finish()
 
     def flush(self) -> Iterator[Step]:
-        """What is held back, marked as the end: for an episode whose last messages never came."""
-        if self._held is not None and not self.done:
-            _, terminated, truncated = self._ending or (0, False, True)
-            self.done = True
-            yield replace(self._held, terminated=terminated, truncated=truncated)
+        """What is held back, up to the end: for an episode whose last messages never came."""
+        if not self.done:
+            yield from self._finish()
+
+    def _finish(self) -> Iterator[Step]:
+        self.done = True
+        yield from self._held.end(*(self._ending or (self._newest, False, False, True)))
 
     def _assemble(self, stamp: int) -> Step | None:
         if stamp not in self._executed:
@@ -96,17 +100,7 @@ class StepAssembler:
         decision = self._decisions.pop(stamp)
         action = self._executed.pop(stamp)
         self._outcomes = {s: o for s, o in self._outcomes.items() if s > stamp}
-        return Step(
-            stamp=stamp,
-            executed=action,
-            proposed=decision.proposed,
-            human=decision.human,
-            source=decision.source,
-            phase=decision.phase,
-            safety=decision.safety,
-            reward=outcome.reward,
-            success=outcome.success,
-        )
+        return make_step(decision, action, outcome)
 
 
 def pair_with_outcomes(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from dataclasses import replace
+from collections import Counter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from robot_rl.datasets.record import Source, Step
 from robot_rl.hardware.robot import Outcome
 from robot_rl.runtime.arbiter import Decision
 from robot_rl.runtime.episodes import Ending
+from robot_rl.runtime.held_steps import HeldSteps, make_step
 from robot_rl.runtime.recorder import Recorder
 
 
@@ -26,8 +26,7 @@ class StepLog:
 
     def __init__(self, recorder: Recorder | None, latency: float) -> None:
         self._recorder = recorder
-        self._latency = round(latency * 1e9)
-        self._held: deque[Step] = deque()
+        self._held = HeldSteps(round(latency * 1e9))
         self.reward = 0.0
         """Sum over the steps."""
         self.sources: Counter[Source] = Counter()
@@ -37,29 +36,12 @@ class StepLog:
 
     def add(self, decision: Decision, executed: NDArray[np.float64], outcome: Outcome, ending: Ending | None) -> None:
         """One step is over; with an ending, everything up to its last step is written and the rest dropped."""
-        step = Step(
-            stamp=decision.stamp,
-            executed=executed,
-            proposed=decision.proposed,
-            human=decision.human,
-            source=decision.source,
-            phase=decision.phase,
-            safety=decision.safety,
-            reward=outcome.reward,
-            success=outcome.success,
-        )
-        self._held.append(step)
-        if ending is None:
-            while self._held[0].stamp < decision.stamp - self._latency:
-                self._write(self._held.popleft())
-            return
-        for step in self._held:
-            if step.stamp < ending.end_stamp:
+        for step in self._held.add(make_step(decision, executed, outcome)):
+            self._write(step)
+        if ending is not None:
+            won = ending.result == "success"
+            for step in self._held.end(ending.end_stamp, won, ending.terminated, ending.truncated):
                 self._write(step)
-            elif step.stamp == ending.end_stamp:
-                success = step.success or ending.result == "success"
-                self._write(replace(step, success=success, terminated=ending.terminated, truncated=ending.truncated))
-        self._held.clear()
 
     def _write(self, step: Step) -> None:
         self.reward += step.reward

@@ -34,7 +34,7 @@ def test_a_step_carries_what_was_executed_and_the_first_outcome_after_it() -> No
         assembler.decided(decision(t, action=t))
         assembler.executed(t, np.array([t + 0.5]))
         assembler.outcome(t + 10, Outcome(reward=t, success=t == 20))
-    assembler.end(20, terminated=True, truncated=False)
+    assembler.end(20, success=True, terminated=True, truncated=False)
     steps = list(assembler.complete())
     assert [s.stamp for s in steps] == [0, 10, 20]
     assert [s.executed[0] for s in steps] == [0.5, 10.5, 20.5]
@@ -49,7 +49,7 @@ def test_the_outcome_of_the_state_before_a_step_is_not_its_own() -> None:
     assembler.outcome(0, Outcome(reward=7.0))
     assembler.decided(decision(0))
     assembler.executed(0, np.zeros(1))
-    assembler.end(0, terminated=False, truncated=True)
+    assembler.end(0, success=False, terminated=False, truncated=True)
     assert list(assembler.complete()) == []
     assembler.outcome(10, Outcome(reward=1.0))
     (step,) = assembler.complete()
@@ -63,7 +63,7 @@ def test_the_order_in_which_the_parts_arrive_does_not_matter(order: tuple[int, .
         lambda: assembler.decided(decision(0)),
         lambda: assembler.executed(0, np.ones(1)),
         lambda: assembler.outcome(10, Outcome(success=True)),
-        lambda: assembler.end(0, terminated=False, truncated=False),
+        lambda: assembler.end(0, success=False, terminated=False, truncated=False),
     ]
     steps = []
     for i in order:
@@ -78,7 +78,7 @@ def test_a_repeated_decision_makes_no_second_step() -> None:
         assembler.decided(decision(0))
         assembler.executed(0, np.zeros(1))
         list(assembler.complete())
-    assembler.end(0, terminated=False, truncated=True)
+    assembler.end(0, success=False, terminated=False, truncated=True)
     assert len(list(assembler.complete())) == 1
 
 
@@ -87,7 +87,7 @@ def test_a_decision_that_the_robot_refused_is_dropped_and_counted() -> None:
     assembler.decided(decision(0))
     assembler.decided(decision(10))
     assembler.executed(10, np.zeros(1))
-    assembler.end(10, terminated=False, truncated=True)
+    assembler.end(10, success=False, terminated=False, truncated=True)
     assert [s.stamp for s in assembler.complete()] == [10]
     assert assembler.dropped == 1
 
@@ -97,8 +97,22 @@ def test_steps_after_the_end_are_not_recorded() -> None:
     for t in (0, 10, 20):
         assembler.decided(decision(t))
         assembler.executed(t, np.zeros(1))
-    assembler.end(10, terminated=False, truncated=True)
+    assembler.end(10, success=False, terminated=False, truncated=True)
     assert [(s.stamp, s.truncated) for s in assembler.complete()] == [(0, False), (10, True)]
+
+
+def test_an_end_that_is_heard_late_still_cuts_the_steps_after_it() -> None:
+    assembler = StepAssembler(expect_outcome=False, hold=50)
+    early = []
+    for t in range(0, 100, 10):
+        assembler.decided(decision(t))
+        assembler.executed(t, np.zeros(1))
+        early += list(assembler.complete())
+    assert [s.stamp for s in early] == [0, 10, 20, 30]
+    assembler.end(60, success=True, terminated=True, truncated=False)
+    late = list(assembler.complete())
+    assert [s.stamp for s in late] == [40, 50, 60]
+    assert [(s.terminated, s.success) for s in late] == [(False, False), (False, False), (True, True)]
 
 
 def test_without_its_end_the_last_step_is_kept_by_flush() -> None:
