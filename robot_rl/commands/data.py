@@ -33,6 +33,7 @@ from robot_rl.commands.data_jobs.remove import Delete, Keep
 from robot_rl.commands.data_jobs.rename import Rename
 from robot_rl.commands.data_jobs.report import Report
 from robot_rl.commands.data_jobs.salvage import Salvage
+from robot_rl.commands.data_jobs.stats import Stats
 from robot_rl.commands.data_jobs.verify import Verify
 
 Options = (
@@ -47,6 +48,7 @@ Options = (
     | Annotated[Split, subcommand("split")]
     | Annotated[Merge, subcommand("merge")]
     | Annotated[Rename, subcommand("rename")]
+    | Annotated[Stats, subcommand("stats")]
     | Annotated[Undo, subcommand("undo")]
     | Annotated[Compact, subcommand("compact")]
     | Annotated[Log, subcommand("log")]
