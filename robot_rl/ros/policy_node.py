@@ -21,9 +21,9 @@ from robot_rl.serving.loading import load_policy
 
 
 class PolicyNode(RobotNode):
-    """Parameters: `checkpoint` (a directory, or `ws://host:port` of a policy server), `device` and `seed`; `execution`,
-    `action_steps`, `latency_steps` and `overrun` as `ExecutionConfig` has them; for servers other than robot_rl's
-    `fields` (what they call the robot's fields) and `prompt` (the task in words).
+    """Parameters: `checkpoint` (a directory, or `ws://host:port` of a policy server), `device`; `seed`, for episodes
+    that come without one; `execution`, `action_steps`, `latency_steps` and `overrun` as `ExecutionConfig` has them;
+    for servers other than robot_rl's `fields` (what they call the robot's fields) and `prompt` (the task in words).
 
     In real time a policy that cannot keep up with the robot is refused here, before anything moves.
     """
@@ -48,6 +48,8 @@ class PolicyNode(RobotNode):
         self._last: tuple[int, JointState] = (-1, JointState())
         self._images: dict[str, tuple[int, NDArray[Any]]] = {}
         self._cameras = [n for n in self._policy.observation_names if n in self.config.cameras]
+        patience = float(self.config.limits["observation_timeout"])
+        self._oldest = {n: round((patience + 2.0 / self.config.cameras[n].fps) * 1e9) for n in self._cameras}
         self._publisher = self.create_publisher(JointState, topics.POLICY_ACTION, topics.stream())
         self._state = StateSubscriber(self, self.spec, self._on_reading, lockstep=self.lockstep)
         for name in self._cameras:
@@ -72,7 +74,8 @@ class PolicyNode(RobotNode):
 
     def _on_episode(self, event: dict[str, Any]) -> None:
         if event["event"] == "begin" and event["purpose"] != "demonstration":
-            self._executor.reset(self._seed + (event.get("seed") or 0))
+            seed = event.get("seed")
+            self._executor.reset(self._seed if seed is None else seed)
             self._active, self._start, self._interrupted = True, event["stamp"], False
             self._images.clear()
             self._propose()
@@ -135,12 +138,22 @@ class PolicyNode(RobotNode):
             self._executor.close()
 
     def _images_ready(self, stamp: int) -> bool:
-        """Every camera the policy looks at has been seen; in lockstep, the frame due at this reading is here."""
+        """Every camera the policy looks at has been seen and, in real time, lately; in lockstep the frame due is here.
+
+        Without a picture that is fresh the policy does not act, what it had planned is void, and the robot holds.
+        """
         for name in self._cameras:
             if name not in self._images:
                 return False
             period = round(1e9 / self.config.cameras[name].fps)
             if self.lockstep and self._images[name][0] <= stamp - period + self.spec.period_ns // 2:
+                return False
+            age = stamp - self._images[name][0]
+            if not self.lockstep and age > self._oldest[name]:
+                self._executor.interrupt()
+                self.get_logger().warning(
+                    f"no picture of camera '{name}' for {age * 1e-9:.1f} s: the policy waits", throttle_duration_sec=2.0
+                )
                 return False
         return True
 

@@ -101,7 +101,10 @@ class PolicyServer:
         return None
 
     def _serve(self, connection: Any) -> None:
-        log.info("%s connected", connection.remote_address)
+        from websockets.exceptions import ConnectionClosed
+
+        peer = connection.remote_address
+        log.info("%s connected", peer)
         self._connections.add(connection)
         try:
             connection.send(self._metadata)
@@ -110,9 +113,11 @@ class PolicyServer:
                 begun = time.perf_counter()
                 connection.send(self._reply(message, total))
                 total = time.perf_counter() - begun
+        except ConnectionClosed as error:
+            log.info("%s vanished: %s", peer, error)
         finally:
             self._connections.discard(connection)
-            log.info("%s left", connection.remote_address)
+            log.info("%s left", peer)
 
     def _reply(self, message: str | bytes, previous: float | None) -> str | bytes:
         """The answer to one request, or the text of what is wrong with it."""
