@@ -8,6 +8,7 @@ of them fit into memory, which is fastest; else they are read, which fetches jus
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import resource
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from robot_rl.datasets import memory
 from robot_rl.datasets.buffers import Buffers
 from robot_rl.datasets.cache import FrameCache, frames_key
 from robot_rl.datasets.episode import Episode
@@ -54,6 +56,11 @@ class RawFile:
         if got != out.size:
             raise DatasetError(f"{self.path} is cut short: {got} bytes of {out.size} at frame {start}")
 
+    def announce(self, start: int, rows: int) -> None:
+        """Have the system begin to fetch these frames, so that the disk works on many at once. Raises DatasetError."""
+        offset, size = start * self.row_bytes, rows * self.row_bytes
+        os.posix_fadvise(_open(self).number, offset, size, os.POSIX_FADV_WILLNEED)
+
     def map(self) -> NDArray[np.uint8]:
         """The whole frames of the file (K, row_bytes), mapped. Raises DatasetError."""
         handle = _Handle(self)
@@ -80,6 +87,12 @@ class Part:
         if self.frames is not None:
             frames = self.frames.take(np.arange(start, start + len(out)))
             out[...] = frames.reshape(len(out), -1).view(np.uint8)
+
+    def announce(self, start: int, rows: int) -> None:
+        """See `RawFile.announce`; frames that must be decoded are not."""
+        if self.file is not None:
+            with contextlib.suppress(FileGoneError):  # `read` decides what that means
+                self.file.announce(start, rows)
 
     def map(self) -> NDArray[np.uint8] | None:
         """The frames mapped (K, row_bytes); None when they must be decoded. Raises DatasetError."""
@@ -148,7 +161,10 @@ class FrameTable:
         starts = np.concatenate([[0], np.flatnonzero(new) + 1])
         ends = np.append(starts[1:], len(rows))
         flat = out.reshape(len(rows), -1).view(np.uint8)
-        places = zip(part[starts].tolist(), frame[starts].tolist(), starts.tolist(), ends.tolist())
+        places = list(zip(part[starts].tolist(), frame[starts].tolist(), starts.tolist(), ends.tolist()))
+        if not self.mapped:
+            for number, first, start, end in places:
+                self._parts[number].announce(first, end - start)
         for number, first, start, end in places:
             content = self._mapping(number)
             if content is None:
@@ -170,7 +186,7 @@ class FrameTable:
 
     def _fits(self) -> bool:
         files = {p.file for p in self._parts if p.file is not None}
-        return len(files) <= OPEN_FILES // 4 and sum(f.identity[1] for f in files) <= _memory() // 4
+        return len(files) <= OPEN_FILES // 4 and sum(f.identity[1] for f in files) <= memory.available() // 4
 
 
 class FrameTableBuilder:
@@ -236,17 +252,11 @@ class _Handle:
         stat = os.fstat(self.number)
         if (stat.st_ino, stat.st_size, stat.st_mtime_ns) != file.identity:
             raise FileGoneError(f"{file.path} has changed since the data set was opened; open it again")
+        os.posix_fadvise(self.number, 0, 0, os.POSIX_FADV_RANDOM)  # fetch what is asked for, not what lies beyond
 
     def __del__(self) -> None:
         if hasattr(self, "number"):
             os.close(self.number)
-
-
-def _memory() -> int:
-    """Bytes of main memory, or of the address space where that is limited to less."""
-    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    return total if limit == resource.RLIM_INFINITY else min(total, limit)
 
 
 _BUFFERS = Buffers()

@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from robot_rl.datasets.errors import DatasetError
 
+POOL = 16
+"""How many blocks are shuffled among themselves."""
 Order = Literal["shuffled", "weighted", "sequential"]
 
 
@@ -30,6 +32,9 @@ class Sampler:
             turns; an epoch's windows are split without overlap. Every rank gets equally many batches: what does
             not divide is left out (with `drop_last`) or filled up from the start of the epoch.
         drop_last: leave out the last batch when it is not full.
+        block: for `shuffled` data larger than memory. Neighbouring windows, so many at a time, stay near each
+            other: blocks are shuffled, and the windows of 16 blocks among themselves, so that most of what a
+            batch wants was read a moment ago.
 
     Raises:
         DatasetError: an argument is out of range, or there are fewer windows than one batch of every rank.
@@ -46,6 +51,7 @@ class Sampler:
         rank: int = 0,
         world: int = 1,
         drop_last: bool = True,
+        block: int | None = None,
     ) -> None:
         if order not in ("shuffled", "weighted", "sequential"):
             raise DatasetError(f"order '{order}'; there are shuffled, weighted and sequential")
@@ -53,7 +59,9 @@ class Sampler:
             raise DatasetError(f"{windows=}, {batch=}, {rank=}, {world=}, {seed=}: out of range")
         if (order == "weighted") != (weights is not None):
             raise DatasetError("weights are given exactly when the order is 'weighted'")
-        self.windows, self.batch_size, self.order = windows, batch, order
+        if block is not None and (order != "shuffled" or block < 1):
+            raise DatasetError(f"block={block} with order '{order}': a positive number, for 'shuffled' alone")
+        self.windows, self.batch_size, self.order, self.block = windows, batch, order, block
         self.seed, self.rank, self.world = seed, rank, world
         self._share = windows // world if drop_last else -(-windows // world)
         self.batches = self._share // batch if drop_last else -(-self._share // batch)
@@ -111,11 +119,23 @@ class Sampler:
     def _permutation(self, epoch: int) -> NDArray[Any]:
         """The order of an epoch; the last two are kept, since workers read ahead across its end."""
         if epoch not in self._permutations:
-            numbers: NDArray[Any] = np.arange(self.windows, dtype=np.uint32 if self.windows < 1 << 32 else np.int64)
-            np.random.default_rng([self.seed, epoch]).shuffle(numbers)
+            numbers = _shuffled(self.windows, self.block, np.random.default_rng([self.seed, epoch]))
             self._permutations = {e: p for e, p in self._permutations.items() if abs(e - epoch) == 1}
             self._permutations[epoch] = numbers
         return self._permutations[epoch]
+
+
+def _shuffled(count: int, block: int | None, rng: np.random.Generator) -> NDArray[Any]:
+    """The numbers below `count` in a random order, by blocks where a size is given."""
+    numbers: NDArray[Any] = np.arange(count, dtype=np.uint32 if count < 1 << 32 else np.int64)
+    if block is None:
+        rng.shuffle(numbers)
+        return numbers
+    order = rng.permutation(-(-count // block))
+    numbers = np.concatenate([numbers[b * block : (b + 1) * block] for b in order.tolist()])
+    for start in range(0, count, POOL * block):
+        rng.shuffle(numbers[start : start + POOL * block])
+    return numbers
 
 
 def _cumulative(weights: NDArray[np.float64], windows: int) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robot_rl.datasets import Dataset, DatasetError, Sample, frame_table
+from robot_rl.datasets import Dataset, DatasetError, Sample, memory
 from robot_rl.datasets import cache as cache_module
 from robot_rl.datasets.cache import FrameCache, cache_folder, default_limit, frames_key
 from robot_rl.datasets.frame_table import FrameTable
@@ -165,7 +165,7 @@ def test_what_does_not_fit_into_memory_is_read_and_not_mapped(
     dataset: Dataset, record: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record(5)
-    monkeypatch.setattr(frame_table, "_memory", lambda: 4 * 6 * FRAME - 1)
+    monkeypatch.setattr(memory, "available", lambda: 4 * 6 * FRAME - 1)
     windows = Windows(dataset, ["wrist"], 1, 1)
     assert not windows.pictures["wrist"].mapped
     assert windows.batch(np.array([3]))["wrist"][0, 0, 5, 5, 0] == 3

@@ -44,6 +44,18 @@ def test_ranks_get_equally_many_batches_when_windows_do_not_divide() -> None:
     assert set(everything) == set(range(62))
 
 
+def test_shuffling_by_blocks_gives_each_window_once_and_keeps_neighbours_near() -> None:
+    order = epoch(Sampler(10_000, 100, block=50, seed=1))
+    assert sorted(order) == list(range(10_000))
+    assert (order != epoch(Sampler(10_000, 100, block=50, seed=1), 1)).any()
+    for pool in order[:9600].reshape(-1, 16 * 50):  # 800 windows of no more than 16 blocks
+        assert len(np.unique(pool // 50)) == 16
+    spread = np.abs(np.diff(order[:800].astype(int))).mean()
+    assert spread > 1000  # blocks of a pool come from everywhere
+    with pytest.raises(DatasetError, match="for 'shuffled' alone"):
+        Sampler(100, 10, order="sequential", block=5)
+
+
 def test_weighted_draws_hit_the_expected_frequencies() -> None:
     weights = np.array([0.0, 1, 2, 3, 4, 0])
     sampler = Sampler(6, 6, order="weighted", weights=weights, seed=5)
