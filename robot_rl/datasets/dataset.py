@@ -21,7 +21,7 @@ import logging
 import os
 import threading
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -30,7 +30,7 @@ from typing import Any, Literal
 import robot_rl
 from robot_rl import workspace
 from robot_rl.datasets.codecs import ImageCodec
-from robot_rl.datasets.edit.transaction import settle
+from robot_rl.datasets.edit.transaction import generation, settle
 from robot_rl.datasets.episode import Episode
 from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.files import (
@@ -51,6 +51,7 @@ from robot_rl.datasets.streams import (
     image_codecs,
     stream_fields,
 )
+from robot_rl.datasets.urls import store_url
 from robot_rl.datasets.writer import EpisodeWriter
 from robot_rl.hardware.camera import Intrinsics
 from robot_rl.hardware.config import CameraConfig
@@ -81,14 +82,11 @@ class Dataset(Sequence[Episode]):
     def __init__(self, path: Path, mode: Literal["r", "a"]) -> None:
         self.path, self.mode = path, mode
         self._hidden = path / HIDDEN
-        root = read_root(path)
+        read_root(path)
         self._lock = WriterLock(self._hidden / "lock") if mode == "a" else None
-        if settle(path, locked=mode == "a"):
-            root = read_root(path)
-        self._describe(root)
         self._commit_lock = threading.Lock()
         self._recording: set[Path] = set()
-        self.journal = Index(self._hidden / "journal.jsonl", path / "episodes")
+        self._between_edits(self._open_journal)
         for line in self.journal.damage:
             log.warning("%s: %s", path, line)
         if mode == "a":
@@ -100,6 +98,19 @@ class Dataset(Sequence[Episode]):
                     left,
                 )
         self._numbers = sorted(self.journal.entries)
+
+    def _open_journal(self) -> None:
+        self.journal = self._index()
+
+    def _between_edits(self, read_journal: Callable[[], None]) -> None:
+        """Read the description and the journal while no edit is half in place."""
+        while True:
+            settle(self.path, locked=self._lock is not None)
+            before = generation(self.path)
+            self._describe(read_root(self.path))
+            read_journal()
+            if generation(self.path) == before != -1:
+                return
 
     def _describe(self, root: dict[str, Any]) -> None:
         """Take the robot's description from the attributes of the root."""
@@ -131,8 +142,8 @@ class Dataset(Sequence[Episode]):
         Raises:
             DatasetError: something is there already, or the streams or codecs do not fit.
         """
-        path, cameras = Path(path), cameras or {}
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        url, path, cameras = store_url(path), Path(path), cameras or {}
+        if not url and path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise DatasetError(f"{path} exists already; open it with mode='a' to append, or choose another name")
         codecs = image_codecs(stream_fields(spec, cameras), images)
         root = attributes | {
@@ -144,6 +155,10 @@ class Dataset(Sequence[Episode]):
             "cameras": {n: camera_attributes(c, codecs) for n, c in cameras.items()},
             "codecs": {n: str(c) for n, c in codecs.items()},
         }
+        if url:
+            from robot_rl.datasets.cloud.dataset import RemoteDataset
+
+            return RemoteDataset.make(url, root)
         _make(path, root)
         return cls(path, "a")
 
@@ -156,6 +171,10 @@ class Dataset(Sequence[Episode]):
         """
         if mode not in ("r", "a"):
             raise DatasetError(f"mode '{mode}': 'r' reads, 'a' appends")
+        if url := store_url(path):
+            from robot_rl.datasets.cloud.dataset import RemoteDataset
+
+            return RemoteDataset(url, mode)
         return cls(Path(path), mode)
 
     @classmethod
@@ -173,8 +192,7 @@ class Dataset(Sequence[Episode]):
         Raises:
             DatasetError: the data set there is of another spec or other cameras; each difference is named.
         """
-        path = Path(path)
-        if not (path / "zarr.json").exists():
+        if not exists(path):
             return cls.create(path, spec, cameras, images=images, **attributes)
         dataset = cls.open(path, "a")
         differences = dataset.spec.differences(spec) + camera_differences(dataset.cameras, cameras or {})
@@ -224,9 +242,7 @@ class Dataset(Sequence[Episode]):
 
     def refresh(self) -> None:
         """Take in what another process has committed or edited since."""
-        settle(self.path, locked=self._lock is not None)
-        self._describe(read_root(self.path))
-        self.journal.refresh()
+        self._between_edits(lambda: self.journal.refresh())
         self._numbers = sorted(self.journal.entries)
 
     def new_episode(self, **attributes: Any) -> EpisodeWriter:
@@ -280,6 +296,12 @@ class Dataset(Sequence[Episode]):
     ) -> None:
         self.close()
 
+    def fetch(self) -> None:
+        """Have every file at hand; those of a folder are."""
+
+    def _index(self) -> Index:
+        return Index(self._hidden / "journal.jsonl", self.path / "episodes")
+
     def _episode(self, number: int) -> Episode:
         return Episode(self.path / "episodes" / episode_name(number), self.spec, number)
 
@@ -298,6 +320,15 @@ class Dataset(Sequence[Episode]):
             self.journal.append(Entry.from_attributes(complete))
             self._numbers.append(number)
             return number
+
+
+def exists(path: str | Path) -> bool:
+    """Whether a data set is there, in a folder or in an object store."""
+    if url := store_url(path):
+        from robot_rl.datasets.cloud.objects import Objects
+
+        return Objects(url).get("zarr.json") is not None
+    return (Path(path) / "zarr.json").is_file()
 
 
 def _make(path: Path, root: Mapping[str, Any]) -> None:

@@ -116,13 +116,18 @@ class Episode:
     @cached_property
     def attributes(self) -> dict[str, Any]:
         """Who, what, when and how it ended; robot_rl/datasets/dataset.py lists the keys."""
-        attributes = read_json(self.folder / "zarr.json").get("attributes")
+        path = self.part("") / "zarr.json"
+        attributes = read_json(path).get("attributes")
         if not isinstance(attributes, dict) or not set(_KEYS) <= set(attributes):
             raise DatasetError(
-                f"{self.folder / 'zarr.json'}: the episode's attributes lack {_missing(attributes)}; it is damaged: "
+                f"{path}: the episode's attributes lack {_missing(attributes)}; it is damaged: "
                 "run `robot-rl data verify`, then delete it or restore it from a copy"
             )
         return attributes
+
+    def part(self, name: str) -> Path:
+        """Where a part of the episode lies: `steps`, `streams/<name>`, or the whole for an empty name."""
+        return self.folder / name
 
     @property
     def success(self) -> bool | None:
@@ -137,7 +142,7 @@ class Episode:
     @cached_property
     def steps(self) -> Steps:
         """The steps table: `steps["executed"]` is (T, A)."""
-        return Steps(self.folder / "steps", len(self), self.spec.action.size)
+        return Steps(self.part("steps"), len(self), self.spec.action.size)
 
     @cached_property
     def stream_names(self) -> tuple[str, ...]:
@@ -150,7 +155,7 @@ class Episode:
             if name not in self.stream_names:
                 known = workspace.did_you_mean(name, self.stream_names)
                 raise DatasetError(f"episode {self.number} has no stream '{name}'.{known}")
-            folder = self.folder / "streams" / name
+            folder = self.part(f"streams/{name}")
             stamps = read_rows(folder / "stamp")
             is_picture = name not in self.spec.observation or self.spec.observation[name].is_image
             values = Frames(folder / "value") if is_picture else read_rows(folder / "value")

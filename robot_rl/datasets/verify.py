@@ -28,6 +28,7 @@ class Problem:
 
 def verify(dataset: Dataset) -> Iterator[Problem]:
     """Every problem of every episode, reading all of its files."""
+    dataset.fetch()
     folder = dataset.path / "episodes"
     names = {p.name for p in folder.iterdir() if p.is_dir()} | {episode_name(n) for n in dataset.numbers}
     for name in sorted(names):

@@ -102,7 +102,8 @@ def _split(count: int, options: ConvertOptions) -> dict[str, list[str]]:
     if not 0 <= options.valid_share < 1:
         raise DatasetError(f"valid_share is {options.valid_share}; at least 0 and below 1 is allowed")
     order = np.random.default_rng(options.seed).permutation(count)
-    valid = set(order[: int(np.round(options.valid_share * count))].tolist())
+    held_out = max(1, round(options.valid_share * count)) if options.valid_share and count > 1 else 0
+    valid = set(order[:held_out].tolist())
     return {
         "train": [f"demo_{i}" for i in range(count) if i not in valid],
         "valid": [f"demo_{i}" for i in range(count) if i in valid],

@@ -10,6 +10,7 @@ from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.edit import transaction
 from robot_rl.datasets.edit.transaction import EDITS, Record, Transaction
 from robot_rl.datasets.errors import DatasetError
+from robot_rl.datasets.index import Index
 
 
 class Edit(Protocol):
@@ -114,7 +115,11 @@ def trash_bytes(dataset: Dataset) -> int:
 
 
 def _writable(dataset: Dataset) -> None:
+    if not isinstance(dataset.journal, Index):
+        raise DatasetError(f"{dataset.path} mirrors an object store, where nothing is edited: edit a copy in a folder")
     if dataset.mode != "a":
         raise DatasetError(f"{dataset.path} is open to read only; open it with mode='a' to edit")
+    if (url := getattr(dataset, "url", None)) is not None:
+        raise DatasetError(f"{url} is in an object store, where episodes are only added; copy it to a folder first")
     if dataset.recording:
         raise DatasetError(f"{dataset.path}: an episode is being recorded; commit or discard it, then edit")
