@@ -232,6 +232,14 @@ def settle(path: Path, *, locked: bool) -> bool:
             lock.release()
 
 
+def generation(path: Path) -> int:
+    """A number that changes when an edit begins or ends: what was read between two equal ones is of one state."""
+    try:
+        return -1 if (path / PENDING).exists() else (path / HIDDEN).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def records(path: Path) -> list[Record]:
     """Every edit, oldest first; what was being prepared when a process died is left out."""
     folder = path / EDITS
