@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 LAGS = (-0.25, 1.0)
 """Between which lags the best is looked for [s]."""
+COARSE = 5
+"""Every fifth lag is tried first, half a period apart, then all around the best."""
 MAX_STEPS = 1000
 """More of an episode is not looked at."""
 
@@ -81,9 +83,14 @@ def lag(
     )
     seen = np.stack([np.interp(wide, at_measured, column) for column in measured.T], axis=1)
     known = (wide >= at_measured[0]) & (wide <= at_measured[-1])
-    scores = np.array([_correlation(held, seen, known, k - shifts[0]) for k in shifts])
+    scores = np.full(len(shifts), np.nan)
+    coarse = range(0, len(shifts), COARSE)
+    scores[coarse] = [_correlation(held, seen, known, k) for k in coarse]
     if not np.isfinite(scores).any():
         return None
+    peak = int(np.nanargmax(scores))
+    near = range(max(0, peak - COARSE), min(len(shifts), peak + COARSE + 1))
+    scores[near] = [_correlation(held, seen, known, k) for k in near]
     best = int(np.nanargmax(scores))
     return Lag(float((shifts[best] + _refined(scores, best)) * dt), float(scores[best]))
 
