@@ -18,6 +18,7 @@ from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
 from robot_rl.datasets.record import Source
+from robot_rl.hardware.clock import SystemClock
 from robot_rl.hardware.robot import Outcome
 from robot_rl.ros import topics, wire
 from robot_rl.ros.codecs import stamp_of
@@ -30,6 +31,8 @@ ASK_AGAIN = 2.0
 """A reset request that was not answered is sent again after this long [s]."""
 SAVE_WITHIN = 60.0
 """[s] the recorder has to say that an episode is saved; after that the session stops, since data would be lost."""
+AHEAD = 150_000_000
+"""How far ahead [ns] of its first step an episode is announced in real time."""
 BUTTONS = ("success", "failure", "discard")
 
 
@@ -68,6 +71,7 @@ class EpisodeNode(RobotNode):
         self._human_steps = 0
         self._judged = -1
         self._start_stamp: int | None = None
+        self._system_clock = SystemClock()
         self._prepared = False
         self._recorder_ready = not self._record
         self.create_subscription(JointState, topics.DECISION, self._on_decision, topics.kept())
@@ -91,6 +95,8 @@ class EpisodeNode(RobotNode):
         if name == "start":
             if self._machine.state != "idle":
                 return f"an episode is already {self._machine.state}"
+            if missing := self._missing():
+                return f"{missing} is not ready yet"
             self._reset()
             return ""
         if self._machine.state != "running":
@@ -109,13 +115,22 @@ class EpisodeNode(RobotNode):
 
     def _tick(self) -> None:
         now = time.monotonic()
-        if self._machine.state == "idle" and self._auto and self._recorder_ready and not self._done():
-            self._reset()
+        if self._machine.state == "idle" and self._auto and not self._done():
+            if not self._missing():
+                self._reset()
         elif self._machine.state == "resetting" and now - self._asked > ASK_AGAIN:
             self._ask()
         elif self._machine.state == "saving" and now - self._asked > SAVE_WITHIN:
             self.get_logger().fatal(f"the recorder did not save the episode within {SAVE_WITHIN:.0f} s: stopping")
             self.exit_code = 1
+
+    def _missing(self) -> str:
+        """Whom an episode has to wait for, or nothing: without the policy its first seconds would be spent in vain."""
+        if not self._recorder_ready:
+            return "the recorder"
+        if self._policy and self._purpose != "demonstration" and not self.count_publishers(topics.POLICY_ACTION):
+            return "the policy"
+        return ""
 
     def _done(self) -> bool:
         return self._total > 0 and self._count >= self._total
@@ -143,7 +158,8 @@ class EpisodeNode(RobotNode):
         """Start the episode once the robot stands at its start and the recorder hears every stream."""
         if self._machine.state != "resetting" or self._start_stamp is None or not self._prepared:
             return
-        stamp = self._start_stamp
+        # In real time everyone is told a moment ahead, so that the first step finds all of them in the episode.
+        stamp = self._start_stamp if self.lockstep else self._system_clock.now() + AHEAD
         self._decisions.clear()
         self._outcomes.clear()
         self._human_steps, self._judged = 0, stamp - 1

@@ -26,6 +26,9 @@ from robot_rl.runtime.recorder import Recorder
 FINISH_WITHIN = 5.0
 """After the end of an episode, late messages are waited for this long [s, wall]; then it is saved as it is."""
 
+SILENCE = 1.0
+"""A stream of which nothing has come for so long [s] in an episode, and for three of a camera's periods, is missed."""
+
 BACKLOG = 1000
 """Messages kept from before the begin event: the start state is published before the episode is declared begun,
 and topics may overtake each other."""
@@ -45,6 +48,9 @@ class RecorderNode(RobotNode):
         self._before = {} if self.lockstep else {n: round(1e9 / c.fps) for n, c in cameras.items()}
         # A camera slower than the control loop need not have seen the last step.
         self._slack = {n: max(0, round(1e9 / c.fps) - self.spec.period_ns) for n, c in cameras.items()}
+        patience = {n: max(SILENCE, 3.0 / c.fps) for n, c in cameras.items()}
+        self._patience = {f.name: SILENCE for f in self.spec.observation.vectors} | patience
+        self._missed: set[str] = set()
         self._streams = {f.name for f in self.spec.observation.vectors} | set(cameras)
         self._depth = {n for n, c in cameras.items() if c.depth}
         self._assembler = StepAssembler(expect_outcome=self.config.simulated)
@@ -165,6 +171,7 @@ class RecorderNode(RobotNode):
 
     def _begin(self, event: dict[str, Any]) -> None:
         self._episode, self._end = event, None
+        self._missed.clear()
         self._last_seen.clear()
         self._assembler.clear()
         attributes = {k: v for k, v in event.items() if k not in ("event", "stamp", "episode")}
@@ -207,7 +214,8 @@ class RecorderNode(RobotNode):
         if self._recorder.steps != end["steps"]:
             self.get_logger().warning(f"{self._recorder.steps} steps recorded, the episode had {end['steps']}")
         over = end["stamp"] + self.spec.period_ns
-        number = self._recorder.end({"success": True, "failure": False}.get(end["result"]), end=over)
+        missed = {"silent": sorted(self._missed)} if self._missed else {}
+        number = self._recorder.end({"success": True, "failure": False}.get(end["result"]), end=over, **missed)
         self.publish_event(topics.RECORDER_EVENT, event="saved", episode=episode["episode"], number=number)
 
     def _abandon(self, reason: str) -> None:
@@ -215,13 +223,25 @@ class RecorderNode(RobotNode):
         self._recorder.discard()
         self._episode = self._end = None
 
+    def _silent(self) -> list[str]:
+        """The streams that have fallen silent in the episode being recorded. In lockstep the robot waits for all."""
+        if self.lockstep or self._episode is None or self._end is not None:
+            return []
+        now, begin = time.time_ns(), self._episode["stamp"]
+        ages = {n: (now - max(begin, self._last_seen.get(n, 0))) * 1e-9 for n in self._streams}
+        return sorted(n for n, age in ages.items() if age > self._patience[n])
+
     def _report(self) -> None:
         if self._preparing and (waiting := self._unheard()):
             self.get_logger().info(f"waiting for the first of: {', '.join(waiting)}", throttle_duration_sec=5.0)
+        silent = self._silent()
+        if silent:
+            self._missed.update(silent)
+            self.get_logger().warning(f"recording, but nothing comes from: {', '.join(silent)}")
         status = DiagnosticStatus(
-            level=DiagnosticStatus.OK,
+            level=DiagnosticStatus.WARN if silent else DiagnosticStatus.OK,
             name="recorder",
-            message="recording" if self._episode else "idle",
+            message=f"nothing comes from {', '.join(silent)}" if silent else "recording" if self._episode else "idle",
             values=[KeyValue(key="streams", value=str(len(self._last_seen)))],
         )
         message = DiagnosticArray(status=[status])

@@ -1,0 +1,63 @@
+"""Episodes begin when everyone that they need is there."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+pytest.importorskip("rclpy", reason="needs robot_rl[ros]")
+
+import rclpy  # noqa: E402
+from rclpy.executors import SingleThreadedExecutor  # noqa: E402
+from rclpy.node import Node  # noqa: E402
+from sensor_msgs.msg import JointState  # noqa: E402
+from std_msgs.msg import String  # noqa: E402
+from std_srvs.srv import Trigger  # noqa: E402
+
+from robot_rl.ros import topics  # noqa: E402
+from robot_rl.ros.episode_node import EpisodeNode  # noqa: E402
+
+
+@pytest.fixture
+def look() -> Iterator[tuple[Node, Callable[[Callable[[], bool]], bool]]]:
+    """An episode manager of a deployment without recorder, and a node beside it."""
+    parameters = ("robot:=sim_crazyflie", "policy:=some_policy", "purpose:=deployment", "record:=false", "auto:=true")
+    rclpy.init(args=["--ros-args", *(part for p in parameters for part in ("-p", p))])
+    node, manager, executor = Node("look"), EpisodeNode(), SingleThreadedExecutor()
+    executor.add_node(node)
+    executor.add_node(manager)
+
+    def spin(until: Callable[[], bool], timeout: float = 20.0) -> bool:
+        deadline = time.monotonic() + timeout
+        while not until() and time.monotonic() < deadline:
+            executor.spin_once(timeout_sec=0.02)
+        return until()
+
+    yield node, spin
+    manager.close()
+    manager.destroy_node()
+    node.destroy_node()
+    rclpy.try_shutdown()
+
+
+def test_a_deployment_waits_for_the_policy_before_the_robot_is_reset(
+    look: tuple[Node, Callable[[Callable[[], bool]], bool]],
+) -> None:
+    node, spin = look
+    events: list[dict[str, Any]] = []
+    node.create_subscription(
+        String, topics.EPISODE_EVENT, lambda m: events.append(json.loads(m.data)), topics.latched()
+    )
+    start = node.create_client(Trigger, "episode/start")
+    assert spin(start.service_is_ready)
+    answer = start.call_async(Trigger.Request())
+    assert spin(answer.done)
+    assert (answer.result().success, answer.result().message) == (False, "the policy is not ready yet")
+    assert events == []
+    node.create_publisher(JointState, topics.POLICY_ACTION, topics.stream())
+    assert spin(lambda: bool(events))
+    assert events[0]["event"] == "reset"

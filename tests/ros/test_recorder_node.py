@@ -1,0 +1,95 @@
+"""A stream that falls silent while an episode is recorded in real time is reported, and noted with the episode."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="needs robot_rl[ros]")
+
+import rclpy  # noqa: E402
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
+from rclpy.executors import SingleThreadedExecutor  # noqa: E402
+from rclpy.node import Node  # noqa: E402
+from sensor_msgs.msg import Image  # noqa: E402
+from std_srvs.srv import Trigger  # noqa: E402
+
+from robot_rl.datasets.dataset import Dataset  # noqa: E402
+from robot_rl.ros import codecs, topics  # noqa: E402
+from robot_rl.ros.arbiter_node import ArbiterNode  # noqa: E402
+from robot_rl.ros.episode_node import EpisodeNode  # noqa: E402
+from robot_rl.ros.recorder_node import RecorderNode  # noqa: E402
+from robot_rl.ros.robot_node import RobotServer  # noqa: E402
+
+
+class Cameras(Node):  # type: ignore[misc]
+    """The cameras of sim_crazyflie, each of which can be switched off, and what the recorder says of its health."""
+
+    def __init__(self) -> None:
+        super().__init__("cameras")
+        self.on = {"front", "chase"}
+        self.reports: list[DiagnosticStatus] = []
+        self._images = {n: self.create_publisher(Image, topics.image(n), topics.stream()) for n in sorted(self.on)}
+        self.create_subscription(DiagnosticArray, topics.DIAGNOSTICS, self._on_diagnostics, topics.stream())
+        self.create_timer(0.04, self._tick)
+
+    def _tick(self) -> None:
+        for name in self.on:
+            pixels = np.zeros((128, 128, 3), np.uint8)
+            self._images[name].publish(codecs.encode_image(time.time_ns(), name, pixels))
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        self.reports += [s for s in message.status if s.name == "recorder"]
+
+    def says(self, level: bytes, text: str) -> bool:
+        return bool(self.reports) and (self.reports[-1].level, self.reports[-1].message) == (level, text)
+
+
+Spin = Callable[[Callable[[], bool]], bool]
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Iterator[tuple[Cameras, Spin]]:
+    """Robot, arbiter, episode manager and recorder, recording to `tmp_path / "data"`."""
+    parameters = ("robot:=sim_crazyflie", f"dataset:={tmp_path / 'data'}", "auto:=true", "episodes:=1")
+    rclpy.init(args=["--ros-args", *(part for p in parameters for part in ("-p", p))])
+    cameras, executor = Cameras(), SingleThreadedExecutor()
+    nodes: list[Any] = [RobotServer(), ArbiterNode(), RecorderNode(), EpisodeNode()]
+    for node in (cameras, *nodes):
+        executor.add_node(node)
+
+    def spin(until: Callable[[], bool], timeout: float = 25.0) -> bool:
+        deadline = time.monotonic() + timeout
+        while not until() and time.monotonic() < deadline:
+            executor.spin_once(timeout_sec=0.02)
+        return until()
+
+    yield cameras, spin
+    for node in nodes:
+        node.close()
+    for node in (cameras, *nodes):
+        node.destroy_node()
+    rclpy.try_shutdown()
+
+
+def test_a_camera_that_falls_silent_is_named_while_recording_and_noted_with_the_episode(
+    recording: tuple[Cameras, Spin], tmp_path: Path
+) -> None:
+    cameras, spin = recording
+    assert spin(lambda: cameras.says(DiagnosticStatus.OK, "recording"))
+    cameras.on.discard("front")
+    assert spin(lambda: cameras.says(DiagnosticStatus.WARN, "nothing comes from front"))
+    cameras.on.add("front")
+    assert spin(lambda: cameras.says(DiagnosticStatus.OK, "recording"))
+    success = cameras.create_client(Trigger, "episode/success")
+    assert spin(success.service_is_ready)
+    success.call_async(Trigger.Request())
+    assert spin(lambda: len(Dataset.open(tmp_path / "data")) == 1)
+    (episode,) = Dataset.open(tmp_path / "data")
+    assert episode.success
+    assert episode.attributes["silent"] == ["front"]
