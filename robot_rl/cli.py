@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "info": "describe a data set, a robot or a policy",
     "data": "check, report, edit and repair a data set",
     "convert": "turn a data set into another project's format, or theirs into ours",
+    "copy": "copy a data set to or from an object store (s3://...)",
     "doctor": "check this machine and say what to do about each failure",
     "demo": "the whole loop in simulation, ending in a report: record, train, intervene, retrain, evaluate",
 }

@@ -20,6 +20,7 @@ from tyro.conf import Positional
 
 from robot_rl import workspace
 from robot_rl.commands.names import UsageError, dataset_path, datasets
+from robot_rl.datasets.urls import store_url
 from robot_rl.hardware import config
 from robot_rl.spec import Layout, Spec
 
@@ -41,7 +42,7 @@ def run(options: Options) -> int:
         _list(console)
     elif name in config.robots() or name.endswith((".yaml", ".yml")):
         _robot(console, config.load(name, options.control_mode or None))
-    elif (dataset_path(name) / "zarr.json").is_file():
+    elif store_url(name) or (dataset_path(name) / "zarr.json").is_file():
         _dataset(console, dataset_path(name))
     elif name in _recipes() or any(Path(name).glob("**/policy.json")):
         _policy(console, name)

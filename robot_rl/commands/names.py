@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robot_rl import workspace
+from robot_rl.datasets.urls import store_url
 
 if TYPE_CHECKING:
     from robot_rl.datasets.dataset import Dataset
@@ -33,7 +34,7 @@ def dataset_path(name: str) -> Path:
 def existing_dataset(name: str) -> Path:
     """As `dataset_path`, for one that must be there. Raises UsageError with the nearest name."""
     path = dataset_path(name)
-    if not (path / "zarr.json").is_file():
+    if store_url(path) is None and not (path / "zarr.json").is_file():
         from robot_rl.datasets.root import convert_command, foreign
 
         if (kind := foreign(path)) is not None:
