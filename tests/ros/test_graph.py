@@ -23,7 +23,7 @@ from sensor_msgs.msg import Image, JointState  # noqa: E402
 
 from robot_rl.commands.session import read_notes  # noqa: E402
 from robot_rl.datasets.dataset import Dataset  # noqa: E402
-from robot_rl.datasets.record import Source  # noqa: E402
+from robot_rl.datasets.record import Phase, Source  # noqa: E402
 from robot_rl.datasets.verify import verify  # noqa: E402
 from robot_rl.ros import codecs, topics  # noqa: E402
 from robot_rl.runtime.launch.domain import claim_domain  # noqa: E402
@@ -128,6 +128,26 @@ def test_teleop_brings_up_every_node_and_topic_in_real_time_and_ends_clean(
         period = np.median(np.diff(stamps[name][-30:])) * 1e-9
         assert period == pytest.approx(1 / 20, rel=0.2), name
     assert processes_mentioning(mark) == []
+
+
+def test_in_real_time_a_demonstration_is_the_human_s_from_its_first_step_to_its_last(
+    tmp_path: Path, listener: Node
+) -> None:
+    data, notes = tmp_path / "data.zarr", tmp_path / "notes.jsonl"
+    arguments = {"dataset": str(data), "results": str(notes), "episodes": "2"}
+    with launched("record", tmp_path / "log", robot="sim_lift", device="scripted", **arguments) as process:
+        assert process.wait(timeout=90) == 0, (tmp_path / "log").read_text()[-3000:]
+    for note, episode in zip(read_notes(notes), Dataset.open(data), strict=True):
+        # On a loaded machine a command may come too late for the robot, which refuses it: no step, and no human one.
+        assert 0.7 * note.steps <= len(episode) <= note.steps
+        assert set(episode.steps["phase"]) == {Phase.DEMONSTRATION}
+        assert episode.steps["source"][0] == Source.HUMAN
+        assert (episode.steps["source"] == Source.HUMAN).mean() > 0.5
+        periods = np.diff(episode.steps["stamp"]) * 1e-9
+        assert np.median(periods) == pytest.approx(1 / 20, rel=0.05)
+        for name in episode.stream_names:
+            stamps = episode.stream(name).stamps
+            assert stamps[0] <= episode.steps["stamp"][0] and stamps[-1] > episode.steps["stamp"][-1] - 10**8, name
 
 
 def test_a_quadrotor_is_flown_and_recorded_by_the_same_nodes(tmp_path: Path, listener: Node) -> None:
