@@ -15,6 +15,9 @@ from robot_rl.datasets.streams import camera_from_attributes, stream_fields
 from robot_rl.spec import Spec
 from robot_rl.workspace import did_you_mean
 
+_BY_STREAM = ("samples", "coding_error")
+"""Attributes of an episode whose keys are the names of streams."""
+
 
 @dataclass(frozen=True)
 class Rename:
@@ -40,8 +43,8 @@ class Rename:
             there = {a: b for a, b in streams.items() if a in episode.stream_names}
             for a, b in there.items():
                 to.rename(episode_path(episode.number, f"streams/{a}"), episode_path(episode.number, f"streams/{b}"))
-            changes = {
-                "samples": _renamed(episode.attributes["samples"], there),
+            by_stream = [k for k in _BY_STREAM if k in episode.attributes]
+            changes = {k: _renamed(episode.attributes[k], there) for k in by_stream} | {
                 "checksums": {_moved(p, there): c for p, c in episode.attributes["checksums"].items()},
             }
             to.replace(episode_path(episode.number, "zarr.json"), episode_json(episode.attributes, changes))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import zarr
 
-from robot_rl.datasets import Dataset, DatasetError, Phase
+from robot_rl.datasets import Dataset, DatasetError, EpisodeWriter, Phase, Sample, Source, Step
 from robot_rl.datasets.edit.apply import Edit, apply, compact, trash_bytes, undo
 from robot_rl.datasets.edit.divide import Split, Trim
 from robot_rl.datasets.edit.merge import Merge
@@ -132,6 +132,30 @@ def test_a_renamed_field_reads_the_same_under_its_new_name(four: Dataset, sound:
         assert new in known and old not in known
 
 
+def test_what_was_measured_of_a_camera_follows_its_new_name(four: Dataset, tmp_path: Path, sound: Sound) -> None:
+    with Dataset.create(tmp_path / "jpeg", four.spec, four.cameras, images="jpeg:80") as lossy:
+        with lossy.new_episode() as writer:
+            small_fill(writer)
+            writer.commit(True)
+        measured = lossy[0].attributes["coding_error"]["wrist"]
+        decoded = lossy[0].stream("wrist").values[2]
+        apply(lossy, Rename("wrist", "hand"))
+        assert lossy[0].attributes["coding_error"] == {"hand": measured}
+        apply(lossy, Trim(0, 1, 3))
+        np.testing.assert_array_equal(lossy[0].stream("hand").values[1], decoded)  # copied, not coded twice
+        assert sound(lossy)
+
+
+def small_fill(writer: EpisodeWriter) -> None:
+    rng, none = np.random.default_rng(0), np.full(3, np.nan)
+    for t in range(4):
+        writer.add_sample(Sample("pose", t, np.array([t, 0, 0, 0, 0, 0, 1.0])))
+        writer.add_sample(Sample("joints", t, np.zeros(2)))
+        writer.add_sample(Sample("wrist", t, rng.integers(0, 255, (12, 16, 3), dtype=np.uint8)))
+        writer.add_sample(Sample("wrist_depth", t, np.full((12, 16), t, np.uint16)))
+        writer.add_step(Step(t, np.zeros(3), none, none, Source.HUMAN, Phase.DEMONSTRATION))
+
+
 def test_renaming_to_a_name_in_use_or_of_a_field_that_is_not_there_is_refused(four: Dataset) -> None:
     with pytest.raises(DatasetError, match="'pose' is the name of another field"):
         apply(four, Rename("joints", "pose"))
@@ -193,8 +217,6 @@ def test_compacting_frees_the_trash_and_ends_undoing(four: Dataset, content: Con
 def test_a_rename_is_not_undone_under_episodes_recorded_since(four: Dataset) -> None:
     apply(four, Rename("joints", "q"))
     with four.new_episode() as writer:
-        from robot_rl.datasets import Sample, Source, Step
-
         none = np.full(3, np.nan)
         writer.add_sample(Sample("q", 0, np.zeros(2)))
         writer.add_step(Step(0, np.zeros(3), none, none, Source.HUMAN, Phase.DEMONSTRATION))
