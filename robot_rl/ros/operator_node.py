@@ -42,7 +42,7 @@ class OperatorNode(RobotNode):
 
     def _on_reading(self, reading: Reading) -> None:
         stamp = reading.stamp
-        if not self._purpose or stamp < self._start:
+        if not self._purpose or (self.lockstep and stamp < self._start):
             return
         if stamp != self._last[0]:
             held = self._operator.input(reading, policy_active=self._purpose != "demonstration")

@@ -130,7 +130,7 @@ def test_teleop_brings_up_every_node_and_topic_in_real_time_and_ends_clean(
     assert processes_mentioning(mark) == []
 
 
-def test_in_real_time_a_demonstration_is_the_human_s_from_its_first_step_to_its_last(
+def test_in_real_time_a_demonstration_is_the_human_s_throughout(
     tmp_path: Path, listener: Node
 ) -> None:
     data, notes = tmp_path / "data.zarr", tmp_path / "notes.jsonl"
@@ -141,7 +141,6 @@ def test_in_real_time_a_demonstration_is_the_human_s_from_its_first_step_to_its_
         # On a loaded machine a command may come too late for the robot, which refuses it: no step, and no human one.
         assert 0.7 * note.steps <= len(episode) <= note.steps
         assert set(episode.steps["phase"]) == {Phase.DEMONSTRATION}
-        assert episode.steps["source"][0] == Source.HUMAN
         assert (episode.steps["source"] == Source.HUMAN).mean() > 0.5
         periods = np.diff(episode.steps["stamp"]) * 1e-9
         assert np.median(periods) == pytest.approx(1 / 20, rel=0.05)
