@@ -2,8 +2,9 @@
 
 A batch costs one copy a run of frames: straight from the Zarr shard where pictures are stored raw, else from
 the cache of decoded pictures, else a frame is decoded. Nothing is held in memory but where things lie, so the
-data may be larger than memory; what was read lately is in the system's page cache. Files are mapped where all
-of them fit into memory, which is fastest; else they are read, which fetches just the pages that are wanted.
+data may be larger than memory; what was read lately is in the system's page cache. Small data are copied to
+memory as they are first wanted (its large pages are read twice as fast as a mapped file's small ones); data
+that fit into memory are mapped; else files are read, which fetches just the pages that are wanted.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import resource
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -29,6 +30,11 @@ from robot_rl.datasets.reading import Frames
 
 OPEN_FILES = max(64, min(4096, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4))
 """How many files are kept open; more are opened when they are read."""
+
+
+HELD = 1 << 29
+"""Bytes of pictures of one stream that are copied to memory."""
+Access = Literal["held", "mapped", "read"]
 
 
 class FileGoneError(DatasetError):
@@ -110,7 +116,7 @@ class FrameTable:
     Args:
         parts: where the frames of each episode lie, in order; several files for a long raw episode.
         part_of_row, frame_of_row: (N,) for each row the part and the frame within it.
-        mapped: map files instead of reading them; by default when they are few enough and fit into memory.
+        access: `held`, `mapped` or `read`; by default what the size of the files allows.
     """
 
     def __init__(
@@ -120,11 +126,11 @@ class FrameTable:
         frame_of_row: NDArray[np.int32],
         row_shape: tuple[int, ...],
         dtype: DTypeLike,
-        mapped: bool | None = None,
+        access: Access | None = None,
     ) -> None:
         self._parts, self._part, self._frame = parts, part_of_row, frame_of_row
         self.shape, self.dtype = (len(frame_of_row), *row_shape), np.dtype(dtype)
-        self.mapped = self._fits() if mapped is None else mapped
+        self.access: Access = access or self._fastest()
         self._maps: dict[int, NDArray[np.uint8] | None] = {}
 
     def __len__(self) -> int:
@@ -162,7 +168,7 @@ class FrameTable:
         ends = np.append(starts[1:], len(rows))
         flat = out.reshape(len(rows), -1).view(np.uint8)
         places = list(zip(part[starts].tolist(), frame[starts].tolist(), starts.tolist(), ends.tolist()))
-        if not self.mapped:
+        if self.access == "read":
             for number, first, start, end in places:
                 self._parts[number].announce(first, end - start)
         for number, first, start, end in places:
@@ -177,16 +183,20 @@ class FrameTable:
         return self.__dict__ | {"_maps": {}}
 
     def _mapping(self, number: int) -> NDArray[np.uint8] | None:
-        """A part's frames mapped, when files are mapped and it lies in one."""
-        if not self.mapped:
+        """A part's frames (K, row_bytes), when files are held or mapped and it lies in one."""
+        if self.access == "read":
             return None
         if number not in self._maps:
-            self._maps[number] = self._parts[number].map()
+            content = self._parts[number].map()
+            self._maps[number] = content.copy() if content is not None and self.access == "held" else content
         return self._maps[number]
 
-    def _fits(self) -> bool:
+    def _fastest(self) -> Access:
         files = {p.file for p in self._parts if p.file is not None}
-        return len(files) <= OPEN_FILES // 4 and sum(f.identity[1] for f in files) <= memory.available() // 4
+        size, memory_size = sum(f.identity[1] for f in files), memory.available()
+        if size <= min(HELD, memory_size // 16):
+            return "held"
+        return "mapped" if len(files) <= OPEN_FILES // 4 and size <= memory_size // 4 else "read"
 
 
 class FrameTableBuilder:

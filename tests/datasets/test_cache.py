@@ -11,7 +11,7 @@ import pytest
 from robot_rl.datasets import Dataset, DatasetError, Sample, memory
 from robot_rl.datasets import cache as cache_module
 from robot_rl.datasets.cache import FrameCache, cache_folder, default_limit, frames_key
-from robot_rl.datasets.frame_table import FrameTable
+from robot_rl.datasets.frame_table import Access, FrameTable
 from robot_rl.datasets.windows import Windows
 
 from .conftest import CAMERAS, PERIOD, SPEC, fill, picture, step
@@ -149,25 +149,25 @@ def test_a_raw_file_replaced_since_is_an_error_not_another_picture(tmp_path: Pat
             windows.batch(np.array([0]))
 
 
-def test_files_are_mapped_or_read_with_the_same_result(dataset: Dataset, record: Record, tmp_path: Path) -> None:
+@pytest.mark.parametrize("access", ["held", "mapped", "read"])
+def test_pictures_held_mapped_or_read_are_the_same(
+    access: Access, dataset: Dataset, record: Record, tmp_path: Path
+) -> None:
     record(5)
     record(5)
     table = Windows(dataset, ["wrist"], 1, 1, cache=FrameCache(tmp_path / "c")).pictures["wrist"]
-    rows = np.array([[9, 0], [1, 2], [5, 4]])
-    assert table.mapped
-    mapped = table[rows]
-    table.mapped = False
-    np.testing.assert_array_equal(table[rows], mapped)
-    assert mapped[..., 5, 5, 0].tolist() == [[4, 0], [1, 2], [0, 4]]
+    table.access = access
+    assert table[np.array([[9, 0], [1, 2], [5, 4]])][..., 5, 5, 0].tolist() == [[4, 0], [1, 2], [0, 4]]
 
 
-def test_what_does_not_fit_into_memory_is_read_and_not_mapped(
-    dataset: Dataset, record: Record, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("memory_size", "access"), [(16, "held"), (15, "mapped"), (4, "mapped"), (3, "read")])
+def test_the_size_of_the_data_against_that_of_memory_decides_how_pictures_are_read(
+    memory_size: int, access: str, dataset: Dataset, record: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record(5)
-    monkeypatch.setattr(memory, "available", lambda: 4 * 6 * FRAME - 1)
+    monkeypatch.setattr(memory, "available", lambda: memory_size * 6 * FRAME)
     windows = Windows(dataset, ["wrist"], 1, 1)
-    assert not windows.pictures["wrist"].mapped
+    assert windows.pictures["wrist"].access == access
     assert windows.batch(np.array([3]))["wrist"][0, 0, 5, 5, 0] == 3
 
 
