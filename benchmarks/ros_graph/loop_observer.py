@@ -62,6 +62,8 @@ class Observer(Node):  # type: ignore[misc]
         self.heard[name].stamps.append(codecs.stamp_of(message))
 
     def _on_proposal(self, message: JointState) -> None:
+        if not message.name:
+            return  # the policy had no action to give
         self._note("proposal", message)
         action = codecs.unlabelled(message, self.spec.action.labels)
         self.answers[action.tobytes()] = codecs.stamp_of(message)
