@@ -23,15 +23,16 @@ NoiseDistribution = Literal["log_logistic", "log_normal"]
 
 @dataclass(frozen=True)
 class EdmConfig(DenoiserConfig):
-    """A score-based head; the defaults are BESO's, but for the network."""
+    """A score-based head; the defaults are BESO's, but for network and sigma_max."""
 
     name: ClassVar[str] = "edm"
 
     sigma_data: float = 0.5
     """Deviation of normalised actions."""
     sigma_min: float = 0.005
-    sigma_max: float = 1.0
-    """Least and greatest noise."""
+    sigma_max: float = 3.0
+    """Least and greatest noise. BESO's 1.0 is for single actions: the mean of a chunk of like actions shows through
+    noise of that size, so that sampling from pure noise would begin outside of what training has seen."""
     noise: NoiseDistribution = "log_logistic"
     """How training draws sigma: `log_logistic` about sigma_data, with scale 0.5; `log_normal`: ln(sigma) ~
     N(-1.2, 1.2^2), as EDM. Both stay in [sigma_min, sigma_max]."""
