@@ -12,7 +12,14 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
-from robot_rl.policies.execution import Array, ExecutionCounts, Outage, PolicyUnavailableError, action_steps
+from robot_rl.policies.execution import (
+    Array,
+    ExecutionCounts,
+    ExecutionError,
+    Outage,
+    PolicyUnavailableError,
+    action_steps,
+)
 from robot_rl.policies.history import History
 from robot_rl.policies.inference import Inference, SimulatedInference, ThreadedInference
 from robot_rl.policies.policy import Policy
@@ -39,7 +46,7 @@ class AsyncExecutor:
         continuing: real-time chunking.
 
     Raises:
-        ValueError: `n_action_steps` is not in 1..horizon, or no row would be left after the latency.
+        ExecutionError: `n_action_steps` is not in 1..horizon, or no row would be left after the latency.
         SpecError: `continuing` with a policy that cannot.
     """
 
@@ -54,7 +61,7 @@ class AsyncExecutor:
         continuing: bool = False,
     ) -> None:
         if latency is not None and not 0 <= latency < policy.horizon:
-            raise ValueError(f"latency is {latency} steps; it must lie in 0..{policy.horizon - 1}, inside a chunk")
+            raise ExecutionError(f"latency is {latency} steps; it must lie in 0..{policy.horizon - 1}, inside a chunk")
         self.policy = policy
         self.n_action_steps = action_steps(policy, n_action_steps)
         self.counts = ExecutionCounts()

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.policies.execution import Array, ExecutionCounts, Outage, ask
+from robot_rl.policies.execution import Array, ExecutionCounts, ExecutionError, Outage, ask
 from robot_rl.policies.history import History
 from robot_rl.policies.policy import Policy
 from robot_rl.spec import SpecError
@@ -37,13 +37,13 @@ class EnsembleExecutor:
         decay: m of w_i = exp(-m i), i counting from the oldest; 0.01 in the paper.
 
     Raises:
-        ValueError: a negative or non-finite decay.
+        ExecutionError: a negative or non-finite decay.
         SpecError: the actions contain poses, whose quaternions have no such mean.
     """
 
     def __init__(self, policy: Policy, decay: float = 0.01) -> None:
         if not 0 <= decay < np.inf:
-            raise ValueError(f"decay of the ensemble is {decay}; it must be finite and at least 0")
+            raise ExecutionError(f"decay of the ensemble is {decay}; it must be finite and at least 0")
         for f in policy.spec.action.vectors:
             if f.kind == "pose":
                 raise SpecError(f"action '{f.name}' is a pose: quaternions have no plain mean; use execution receding")

@@ -28,6 +28,10 @@ class PolicyUnavailableError(ConnectionError):
     """The policy cannot answer now, but may later (its server is down); executors hold still and ask again."""
 
 
+class ExecutionError(ValueError):
+    """A setting of the execution does not fit the policy; the message says what is allowed."""
+
+
 @dataclass
 class ExecutionCounts:
     """What happened since the executor was made."""
@@ -100,7 +104,7 @@ class ChunkExecutor:
         n_action_steps: rows of a chunk to play; by default the policy's own choice.
 
     Raises:
-        ValueError: `n_action_steps` is not in 1..horizon.
+        ExecutionError: `n_action_steps` is not in 1..horizon.
     """
 
     def __init__(self, policy: Policy, n_action_steps: int | None = None) -> None:
@@ -165,8 +169,8 @@ def ask(policy: Policy, history: History, counts: ExecutionCounts, outage: Outag
 
 
 def action_steps(policy: Policy, chosen: int | None) -> int:
-    """Rows of a chunk to play: `chosen`, or the policy's own. Raises ValueError outside 1..horizon."""
+    """Rows of a chunk to play: `chosen`, or the policy's own. Raises ExecutionError outside 1..horizon."""
     steps = policy.n_action_steps if chosen is None else chosen
     if not 1 <= steps <= policy.horizon:
-        raise ValueError(f"n_action_steps is {steps}; it must lie in 1..{policy.horizon}, the policy's horizon")
+        raise ExecutionError(f"n_action_steps is {steps}; it must lie in 1..{policy.horizon}, the policy's horizon")
     return steps

@@ -10,6 +10,7 @@ from robot_rl.policies import checkpoint
 from robot_rl.policies.checkpoint import CheckpointError
 from robot_rl.policies.chunk_policy import ChunkPolicy
 from robot_rl.policies.config import PolicyConfig
+from robot_rl.policies.modes import ExecutionConfig, TooSlowError
 from robot_rl.policies.normalization import Statistics
 from robot_rl.spec import Layout
 
@@ -67,3 +68,17 @@ def test_a_policy_of_another_robot_and_repeated_seeds_are_refused(untrained):
         evaluate(untrained, "sim_lift", [0])
     with pytest.raises(TrainingError, match="distinct seeds"):
         evaluate(untrained, "sim_crazyflie", [1, 1])
+
+
+def test_a_policy_that_could_not_keep_up_is_refused_with_both_figures_unless_that_is_allowed(untrained, monkeypatch):
+    monkeypatch.setattr("robot_rl.policies.modes.chunk_seconds", lambda policy: 0.5)
+    with pytest.raises(TooSlowError, match=r"takes 500 ms, and robot 'sim_crazyflie' wants an action every 20 ms"):
+        evaluate(untrained, "sim_crazyflie", [0], max_steps=3)
+    assert evaluate(untrained, "sim_crazyflie", [0], max_steps=3, allow_slow=True).trials[0].steps == 3
+
+
+@pytest.mark.parametrize("mode", ["ensemble", "async", "rtc"])
+def test_every_way_of_execution_is_reproducible(untrained, mode):
+    execution = ExecutionConfig(mode, latency_steps=1)
+    results = [evaluate(untrained, "sim_crazyflie", [2], execution=execution, max_steps=12) for _ in range(2)]
+    assert outcome(results[0]) == outcome(results[1])

@@ -12,6 +12,7 @@ from robot_rl.policies.modes import (
     ExecutionConfig,
     TooSlowError,
     blank_observation,
+    check_speed,
     chunk_seconds,
     make_executor,
     require_speed,
@@ -114,3 +115,12 @@ def test_receding_execution_holds_while_the_policy_is_unavailable():
 def test_every_mode_works_without_torch():
     code = "import sys, robot_rl.policies.modes; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_policy_gets_more_attempts_on_a_machine_that_is_busy_starting_up(monkeypatch):
+    took = iter([0.09, 0.03])
+    monkeypatch.setattr("robot_rl.policies.modes.chunk_seconds", lambda policy: next(took))
+    assert check_speed(Toy(), ExecutionConfig(), attempts=3, pause=0.0) == 0.03
+    took = iter([0.09, 0.07])
+    with pytest.raises(TooSlowError, match="takes 70 ms"):
+        check_speed(Toy(), ExecutionConfig(), attempts=2, pause=0.0)
