@@ -39,26 +39,13 @@ def slow(tmp_path: Path) -> Path:
     )
 
 
-def start(slow: Path, *parameters: str) -> subprocess.CompletedProcess[str]:
+def start(slow: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(NODE), "--ros-args", "-p", "robot:=sim_crazyflie", "-p", f"checkpoint:={slow}"]
-    for parameter in parameters:
-        command += ["-p", parameter]
     return subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
 
 
-@pytest.mark.parametrize(
-    ("execution", "figures"),
-    [
-        ("receding", r"a chunk takes \d+ ms, and robot 'sim_crazyflie' wants an action every 20 ms \(50 Hz\)"),
-        ("async", r"a chunk takes \d+ ms, and lasts 80 ms \(4 steps at 50 Hz\)"),
-    ],
-)
-def test_a_policy_slower_than_its_robot_is_refused_with_both_figures(slow: Path, execution: str, figures: str) -> None:
-    result = start(slow, f"execution:={execution}")
+def test_a_policy_slower_than_its_robot_is_refused_with_both_figures(slow: Path) -> None:
+    result = start(slow)
     assert result.returncode == 1
+    figures = r"a chunk takes \d+ ms, and robot 'sim_crazyflie' wants an action every 20 ms \(50 Hz\)"
     assert re.search(figures, result.stderr), result.stderr
-
-
-def test_a_wrong_execution_names_the_nearest(slow: Path) -> None:
-    result = start(slow, "execution:=asnyc")
-    assert result.returncode == 1 and "Did you mean 'async'?" in result.stderr
