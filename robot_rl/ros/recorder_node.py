@@ -29,6 +29,8 @@ FINISH_WITHIN = 5.0
 SILENCE = 1.0
 """A stream of which nothing has come for so long [s] in an episode, and for three of a camera's periods, is missed."""
 
+BACKLOG_SPAN = 1_000_000_000
+"""In real time messages older than this [ns] are forgotten: pictures are large, and idling may last for hours."""
 BACKLOG = 1000
 """Messages kept from before the begin event: the start state is published before the episode is declared begun,
 and topics may overtake each other."""
@@ -44,8 +46,10 @@ class RecorderNode(RobotNode):
             raise ConfigError("parameter 'dataset' is empty: give the path to record to, e.g. datasets/my_task")
         cameras = self.cameras_param()
         self._recorder = Recorder(Dataset.open_or_create(path, self.spec, cameras))
-        # A camera that runs free owes the first step the frame before it; in lockstep that one is of the last episode.
-        self._before = {} if self.lockstep else {n: round(1e9 / c.fps) for n, c in cameras.items()}
+        # What runs free owes the first step the sample before it; in lockstep that one is of the last episode.
+        periods = {f.name: f.rate or self.spec.rate for f in self.spec.observation.vectors}
+        periods |= {n: c.fps for n, c in cameras.items()}
+        self._before = {} if self.lockstep else {n: round(1.5e9 / rate) for n, rate in periods.items()}
         # A camera slower than the control loop need not have seen the last step.
         self._slack = {n: max(0, round(1e9 / c.fps) - self.spec.period_ns) for n, c in cameras.items()}
         patience = {n: max(SILENCE, 3.0 / c.fps) for n, c in cameras.items()}
@@ -84,7 +88,7 @@ class RecorderNode(RobotNode):
     def _on_sample(self, name: str, stamp: int, value: Any) -> None:
         """Keep one value of one stream, from the start state to the final one."""
         if self._episode is None:
-            self._backlog.append((stamp, partial(self._on_sample, name, stamp, value)))
+            self._keep(stamp, partial(self._on_sample, name, stamp, value))
             self._newest[name] = stamp
             self._say_prepared()
             return
@@ -124,10 +128,16 @@ class RecorderNode(RobotNode):
     def _take(self, stamp: int, part: Callable[[], None]) -> None:
         """One part of a step; what comes before the begin event is kept, since topics may overtake each other."""
         if self._episode is None:
-            self._backlog.append((stamp, partial(self._take, stamp, part)))
+            self._keep(stamp, partial(self._take, stamp, part))
         elif stamp >= self._episode["stamp"]:
             part()
             self._flush()
+
+    def _keep(self, stamp: int, replay: Callable[[], None]) -> None:
+        """Between episodes: remember a message in case the next one has begun already."""
+        self._backlog.append((stamp, replay))
+        while not self.lockstep and self._backlog[0][0] < stamp - BACKLOG_SPAN:
+            self._backlog.popleft()
 
     def _flush(self) -> None:
         if self._episode is None:
