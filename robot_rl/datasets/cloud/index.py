@@ -50,7 +50,9 @@ class RemoteIndex:
         self._open: set[int] = set()
         """Claimed numbers whose episode was not there when last looked for."""
         self._in_snapshot = 0
-        self._read_snapshot()
+        if not self._read_snapshot():
+            self._open = {int(n) for n in objects.folders("episodes") if n.isdigit()}  # copied there by other tools
+            self._next = max(self._open, default=-1) + 1
         self.refresh()
 
     @property
@@ -103,7 +105,7 @@ class RemoteIndex:
         claim = json.loads(self._objects.get(claim_key(number)) or b"{}")
         return time.time() - float(claim.get("time", 0.0))
 
-    def _read_snapshot(self) -> None:
+    def _read_snapshot(self) -> bool:
         for key in sorted(self._objects.keys(SNAPSHOTS), reverse=True):
             data = self._objects.get(key)
             if data is None:  # a writer has just replaced it
@@ -113,10 +115,11 @@ class RemoteIndex:
                 self.entries = {e["number"]: Entry(**e) for e in known["entries"]}
                 self._listed, self._open = known["listed"], set(known["open"])
                 self._next, self._in_snapshot = self._listed + 1, len(self.entries)
-                return
+                return True
             except (ValueError, KeyError, TypeError) as error:
                 self.damage.append(f"the index {key} is damaged ({error}); the claims were read instead")
                 self.entries = {}
+        return False
 
 
 def entry_of(data: bytes, number: int) -> Entry:

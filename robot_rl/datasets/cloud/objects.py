@@ -76,6 +76,12 @@ class Objects:
             for page in self._obstore.list(self._store, prefix, offset=after):
                 yield from (entry["path"] for entry in page)
 
+    def folders(self, prefix: str) -> list[str]:
+        """Names directly below a prefix that have objects below them."""
+        with _told(f"{self.url}/{prefix}"):
+            found = self._obstore.list_with_delimiter(self._store, prefix)["common_prefixes"]
+        return [path.rstrip("/").rpartition("/")[2] for path in found]
+
     def upload(self, files: Mapping[str, Path]) -> None:
         """Write files by key, several at once."""
         _all(lambda item: self.put(*item), files.items())

@@ -253,6 +253,18 @@ def test_push_and_pull_copy_every_byte(bucket: str, tmp_path: Path, elsewhere) -
         assert (back.path / name).read_bytes() == path.read_bytes(), name
 
 
+def test_a_folder_copied_by_another_tool_is_a_data_set(bucket: str, tmp_path: Path, elsewhere) -> None:
+    with Dataset.create(tmp_path / "local", SPEC, CAMERAS) as local:
+        record(local, 1)
+        record(local, 2)
+    files = {str(p.relative_to(local.path)): p for p in local.path.rglob("*") if p.is_file()}
+    Objects(f"{bucket}/x").upload(files)
+    with Dataset.open(f"{bucket}/x", "a") as there:
+        assert record(there, 3) == 2
+    elsewhere()
+    assert [e.steps["executed"][0, 0] for e in Dataset.open(f"{bucket}/x")] == [1.0, 2.0, 3.0]
+
+
 def test_pushing_onto_another_data_set_is_refused(bucket: str, tmp_path: Path) -> None:
     Dataset.create(f"{bucket}/x", SPEC, CAMERAS).close()
     with Dataset.create(tmp_path / "local", SPEC, CAMERAS) as local:
