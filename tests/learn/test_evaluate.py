@@ -71,7 +71,7 @@ def test_a_policy_of_another_robot_and_repeated_seeds_are_refused(untrained):
 
 
 def test_a_policy_that_could_not_keep_up_is_refused_with_both_figures_unless_that_is_allowed(untrained, monkeypatch):
-    monkeypatch.setattr("robot_rl.policies.modes.chunk_seconds", lambda policy: 0.5)
+    monkeypatch.setattr("robot_rl.policies.modes.chunk_seconds", lambda policy, continuing: 0.5)
     with pytest.raises(TooSlowError, match=r"takes 500 ms, and robot 'sim_crazyflie' wants an action every 20 ms"):
         evaluate(untrained, "sim_crazyflie", [0], max_steps=3)
     assert evaluate(untrained, "sim_crazyflie", [0], max_steps=3, allow_slow=True).trials[0].steps == 3

@@ -86,6 +86,18 @@ def test_the_time_of_a_chunk_is_measured_on_an_observation_of_the_right_shape():
     assert blank["eye"].shape == (2, 4, 4, 3) and blank["eye"].dtype == np.uint8
 
 
+def test_of_real_time_chunking_the_time_of_a_continued_chunk_is_measured():
+    class Continuing(Toy):
+        can_continue = True
+
+        def predict_onto(self, observation, committed, weights, frozen):
+            time.sleep(0.05)
+            return committed
+
+    assert chunk_seconds(Continuing(), repeats=2) < 0.04
+    assert chunk_seconds(Continuing(), continuing=True, repeats=2) >= 0.05
+
+
 @pytest.mark.parametrize("mode", ["receding", "ensemble"])
 def test_a_policy_slower_than_the_rate_is_refused_with_both_figures(mode):
     require_speed(Toy(), ExecutionConfig(mode), 0.049)
@@ -119,7 +131,7 @@ def test_every_mode_works_without_torch():
 
 def test_a_policy_gets_more_attempts_on_a_machine_that_is_busy_starting_up(monkeypatch):
     took = iter([0.09, 0.03])
-    monkeypatch.setattr("robot_rl.policies.modes.chunk_seconds", lambda policy: next(took))
+    monkeypatch.setattr("robot_rl.policies.modes.chunk_seconds", lambda policy, continuing: next(took))
     assert check_speed(Toy(), ExecutionConfig(), attempts=3, pause=0.0) == 0.03
     took = iter([0.09, 0.07])
     with pytest.raises(TooSlowError, match="takes 70 ms"):

@@ -43,7 +43,7 @@ def test_a_remote_policy_answers_bit_for_bit_as_the_one_it_stands_for(serve, ech
     remote.predict_onto(observation, rows, weights, 1)
     np.testing.assert_array_equal(echo.continued[0][0], rows)
     np.testing.assert_array_equal(echo.continued[0][1], weights)
-    assert echo.continued[0][2] == 1 and chunk_seconds(remote, 1) < 1
+    assert echo.continued[0][2] == 1 and chunk_seconds(remote, repeats=1) < 1
     remote.close()
 
 
