@@ -9,22 +9,17 @@ robosuite runs with its default controller, observations and rendering; `hard_re
 
 from __future__ import annotations
 
-import importlib.metadata
-import json
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from support.results import Row, save, versions
 
 from robot_rl.sim.environment import make_env
 from robot_rl.sim.suite import import_robosuite
 
-RESULT = Path(__file__).parent / "results" / "simulation.json"
 CAMERAS = {"front": "agentview", "wrist": "robot0_eye_in_hand"}
 SIZE = 128
 Block = Callable[[int], float]
@@ -91,23 +86,20 @@ def compare(cameras: bool, steps: int, repetitions: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    packages = ("robot_rl", "mujoco", "robosuite", "numpy", "gymnasium")
-    result = {
-        "what": "Lift, Panda, 20 Hz control, 500 Hz physics, random actions; median over alternating blocks",
-        "state": compare(cameras=False, steps=200, repetitions=7),
-        f"two_cameras_{SIZE}": compare(cameras=True, steps=25, repetitions=5),
-        "target": {"state": 0.9, f"two_cameras_{SIZE}": 2.0},
-        "versions": {p: importlib.metadata.version(p) for p in packages} | {"python": platform.python_version()},
-        "machine": {"cpu": platform.processor() or platform.machine(), "cores": os.cpu_count()},
+    cases = {
+        "state": (compare(cameras=False, steps=200, repetitions=7), 0.9),
+        f"two_cameras_{SIZE}": (compare(cameras=True, steps=25, repetitions=5), 2.0),
     }
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps(result, indent=2) + "\n")
-    for name in ("state", f"two_cameras_{SIZE}"):
-        rates = result[name]["steps_per_cpu_second"]
-        print(
-            f"{name}: {rates['robot_rl']} steps per CPU-second, robosuite {rates['robosuite']}, "
-            f"ratio {result[name]['ratio']} (target {result['target'][name]})"
-        )
+    rows = []
+    for name, (case, target) in cases.items():
+        rates = case["steps_per_cpu_second"]
+        low, high = case["ratio_range"]
+        note = f"ratio between {low} and {high} over {case['repetitions']} repetitions"
+        rows.append(Row(f"steps, {name}", rates["robot_rl"], rates["robosuite"], case["ratio"], "per CPU-s",
+                        f"ratio >= {target}", note))  # fmt: skip
+    what = "Lift, Panda, 20 Hz control, 500 Hz physics, random actions; beside robosuite in alternating blocks"
+    save("simulation", what, rows, versions=versions(["robot_rl", "mujoco", "robosuite", "numpy", "gymnasium"]),
+         cases={name: case for name, (case, _) in cases.items()})  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -69,8 +69,8 @@ class Index:
             return
         whole = data[: data.rfind(b"\n") + 1]
         try:
-            for line in whole.splitlines():
-                self._apply(json.loads(line))
+            for event in json.loads(b"[" + b",".join(whole.splitlines()) + b"]"):
+                self._apply(event)
         except (ValueError, KeyError, TypeError) as error:
             self._rebuild(f"a line of the journal is damaged ({error})")
             return
