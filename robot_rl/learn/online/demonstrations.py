@@ -1,0 +1,59 @@
+"""Recorded episodes into the replay: their executed actions, and what the base would have done beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from robot_rl.control.safety import Safety
+from robot_rl.datasets.episode import Episode
+from robot_rl.datasets.record import Phase, Source, Step
+from robot_rl.learn.config import TrainingError
+from robot_rl.learn.online.observe import Observer
+from robot_rl.learn.online.replay import Replay
+
+
+def add_episodes(replay: Replay, observer: Observer, episodes: Iterable[Episode], human_weight: float = 1.0) -> int:
+    """Add those episodes that the replay does not hold yet; returns how many.
+
+    Raises:
+        ReplayError: a number is not finite (episode and step are named).
+        TrainingError: the base policy was not available.
+    """
+    return sum(_add(replay, observer, episode, human_weight) for episode in episodes)
+
+
+def _add(replay: Replay, observer: Observer, episode: Episode, human_weight: float) -> bool:
+    if not replay.begin(str(episode.attributes["id"])):
+        return False
+    try:
+        seen = episode.aligned(observer.needed, final=True)
+        observer.reset(0)
+        for t in range(len(episode) + 1):
+            row = observer.row({name: values[t] for name, values in seen.items()})
+            if row is None:
+                raise TrainingError(f"episode {episode.number}, step {t}: the base policy gave no action")
+            if t == len(episode):
+                replay.finish(row)
+            else:
+                step = _step(episode, t)
+                replay.add(row, step, t, human_weight if step.source == Source.HUMAN else 1.0)
+    finally:
+        replay.drop()
+    return True
+
+
+def _step(episode: Episode, t: int) -> Step:
+    c = episode.steps
+    return Step(
+        stamp=int(c["stamp"][t]),
+        executed=c["executed"][t],
+        proposed=c["proposed"][t],
+        human=c["human"][t],
+        source=Source(int(c["source"][t])),
+        phase=Phase(int(c["phase"][t])),
+        safety=Safety(int(c["safety"][t])),
+        reward=float(c["reward"][t]),
+        success=bool(c["success"][t]),
+        terminated=bool(c["terminated"][t]),
+        truncated=bool(c["truncated"][t]),
+    )

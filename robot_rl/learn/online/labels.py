@@ -1,0 +1,51 @@
+"""Rewards read off the record: the task's own, sparse success, or the intervention as reward. Views, never stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robot_rl.datasets.record import Source
+
+
+@dataclass(frozen=True)
+class StepWindow:
+    """What labels may look at: n steps of each of B windows, and the step after each."""
+
+    reward: NDArray[np.float32]  # (B, n) as recorded
+    success: NDArray[np.bool_]  # (B, n)
+    ended: NDArray[np.bool_]  # (B, n) the episode ends with this step
+    terminated: NDArray[np.bool_]  # (B, n) it ends for good
+    source: NDArray[np.uint8]  # (B, n + 1) who acted
+
+
+Label = Callable[[StepWindow], NDArray[Any]]
+"""Windows to rewards (B, n)."""
+
+
+def task(window: StepWindow) -> NDArray[Any]:
+    """The reward as recorded."""
+    return window.reward
+
+
+def success(window: StepWindow) -> NDArray[Any]:
+    """1 in the step that ends the episode in success, 0 elsewhere."""
+    return (window.success & window.terminated).astype(np.float32)
+
+
+def rlif(window: StepWindow) -> NDArray[Any]:
+    """-1 on the policy's step after which a human takes over, 0 elsewhere; no task reward.
+
+    The human's own steps, and the rewind before them, carry none (Luo et al., "RLIF: Interactive imitation
+    learning as reinforcement learning", 2023).
+    """
+    before, after = window.source[:, :-1], window.source[:, 1:]
+    taken = (before == Source.POLICY) & np.isin(after, (Source.HUMAN, Source.REWIND)) & ~window.ended
+    return -taken.astype(np.float32)
+
+
+LABELS: Mapping[str, Label] = {"task": task, "success": success, "rlif": rlif}

@@ -1,0 +1,121 @@
+"""Acting through the loop that robots run: what is stored is what was executed, seen and planned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+
+from robot_rl.datasets import Dataset, Source, Step
+from robot_rl.hardware.human import DeviceInput, HumanInput
+from robot_rl.hardware.robot import Reading
+from robot_rl.learn.online.acting import ActorExecutor, ReplayRecorder
+from robot_rl.learn.online.demonstrations import add_episodes
+from robot_rl.learn.online.observe import Observer
+from robot_rl.learn.online.replay import Replay
+from robot_rl.learn.online.residual import ResidualActor
+from robot_rl.learn.online.workcell import Workcell
+
+HUMAN_ACTION = np.array([-1.5, 0.75])
+
+
+class TakesOver:
+    """Holds the clutch from tick `first` to `last`, and pushes one way. Operator and teleop in one."""
+
+    def __init__(self, first: int, last: int) -> None:
+        self.first, self.last = first, last
+
+    def reset(self, seed: int | None = None) -> None:
+        self.tick = -1
+
+    def input(self, reading: Reading, *, policy_active: bool) -> DeviceInput:
+        self.tick += 1
+        return DeviceInput(reading.stamp, np.zeros(6), frozenset())
+
+    def interpret(self, device: DeviceInput, reading: Reading) -> HumanInput:
+        engaged = self.first <= self.tick <= self.last
+        return HumanInput(device.stamp, HUMAN_ACTION, engaged)
+
+    def follow(self, executed: np.ndarray) -> None:
+        pass
+
+
+def play(cell: Workcell, point: SimpleNamespace, hand: TakesOver | None = None) -> tuple[Replay, list[Step], object]:
+    """One episode of a new residual that samples, with its replay and the loop's steps."""
+    if hand is not None:
+        cell = replace(cell, operator=hand, teleop=hand)  # type: ignore[arg-type]
+    base = point.base()
+    observer = Observer(point.spec, base=base)
+    replay = Replay(100, observer.fields, 2, n_step=3)
+    executor = ActorExecutor(ResidualActor(4, point.spec.action, (8,), 0.1), observer, torch.device("cpu"), seed=0)
+    executor.mode = "mode"
+    steps: list[Step] = []
+    recorder = ReplayRecorder(replay, executor, steps.append)
+    cell.run(executor, 3, "deployment", recorder, episode_id="e")
+    return replay, steps, base
+
+
+def test_the_stored_action_is_the_humans_while_the_human_acts(cell: Workcell, point: SimpleNamespace) -> None:
+    replay, steps, _ = play(cell, point, TakesOver(2, 4))
+    sources = [s.source for s in steps]
+    assert Source.HUMAN in sources and Source.POLICY in sources
+    for t, step in enumerate(steps):
+        if step.source == Source.HUMAN and np.isfinite(step.human).all():
+            np.testing.assert_allclose(replay.columns["action"][t], HUMAN_ACTION)
+            assert not np.allclose(replay.observation["base_action"][t], HUMAN_ACTION)
+
+
+def test_each_rows_observation_is_where_its_step_began_and_the_next_where_it_led(
+    cell: Workcell, point: SimpleNamespace
+) -> None:
+    replay, steps, _ = play(cell, point, TakesOver(2, 4))
+    for t in range(len(steps)):
+        before, after = replay.observation["state"][t, :2], replay.observation["state"][t + 1, :2]
+        np.testing.assert_allclose(after, before + 0.1 * replay.columns["action"][t], atol=1e-6)
+
+
+def test_base_chunks_are_played_to_their_end_and_void_after_an_intervention(
+    cell: Workcell, point: SimpleNamespace
+) -> None:
+    replay, steps, _ = play(cell, point, TakesOver(2, 4))
+    base = point.base()
+
+    def fresh(t: int) -> np.ndarray:
+        state = replay.observation["state"][t]
+        return base.predict({"position": state[None, :2], "goal": state[None, 2:]})[0]
+
+    first_human = next(t for t, s in enumerate(steps) if s.source == Source.HUMAN)
+    back = next(t for t in range(first_human, len(steps)) if steps[t].source == Source.POLICY)
+    stored = replay.observation["base_action"]
+    np.testing.assert_allclose(stored[1], stored[0])
+    assert not np.allclose(stored[1], fresh(1), atol=1e-3)
+    for t in range(first_human + 1, back + 1):
+        np.testing.assert_allclose(stored[t], fresh(t), atol=1e-5)
+
+
+def test_a_transition_holds_the_base_action_of_both_ends(cell: Workcell, point: SimpleNamespace) -> None:
+    replay, steps, _ = play(cell, point)
+    rows = np.arange(len(steps) - 3)
+    out = replay.transitions(rows, 0.9)
+    stored = replay.observation["base_action"]
+    np.testing.assert_array_equal(out.observation["base_action"], stored[rows])
+    np.testing.assert_array_equal(out.next_observation["base_action"], stored[rows + 3])
+
+
+def test_demonstrations_are_taken_once_with_the_last_observation_and_the_bases_actions(
+    point: SimpleNamespace, make_demonstrations: Callable[..., Dataset]
+) -> None:
+    episodes = make_demonstrations(2)
+    observer = Observer(point.spec, base=point.base())
+    replay = Replay(100, observer.fields, 2, n_step=1)
+    assert add_episodes(replay, observer, episodes) == 2
+    assert add_episodes(replay, observer, episodes) == 0
+    assert len(replay) == sum(len(e) for e in episodes)
+    first = episodes[0]
+    np.testing.assert_allclose(replay.columns["action"][: len(first)], first.steps["executed"], rtol=1e-6)
+    end = replay.observation["state"][len(first)]
+    np.testing.assert_allclose(end[:2], first.stream("position").values[-1], rtol=1e-6)
+    assert replay.transitions(np.array([len(first) - 1]), 0.9).returns.bootstrap[0] == 0.0
