@@ -121,7 +121,8 @@ def long_episode(folder: Path, pairs: int) -> Row:
         commit = time.perf_counter() - begin
     tenth = len(seen) // 10
     growth = (np.mean(seen[-tenth:]) - np.mean(seen[tenth : 2 * tenth])) / 1e6
-    note = f"{pairs} pairs of frames ({pairs / 1200:.0f} minutes at 20 Hz), after the first tenth; at most {max(seen) / 1e6:.0f} MB, commit {commit:.2f} s"
+    length = f"{pairs} pairs of frames ({pairs / 1200:.0f} minutes at 20 Hz)"
+    note = f"{length}, after the first tenth; at most {max(seen) / 1e6:.0f} MB, commit {commit:.2f} s"
     return Row(
         "growth of the recorder's memory over one long episode", rounded(growth), unit="MB", target="< 20", note=note
     )
