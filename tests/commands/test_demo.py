@@ -23,6 +23,7 @@ def demo(folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
+@pytest.mark.timeout(400)
 def test_an_interrupted_demo_goes_on_where_it_stopped_and_ends_in_a_report(tmp_path: Path) -> None:
     first = demo(tmp_path)
     deadline = time.monotonic() + 60
@@ -34,7 +35,7 @@ def test_an_interrupted_demo_goes_on_where_it_stopped_and_ends_in_a_report(tmp_p
     assert kept >= 1
 
     second = demo(tmp_path)
-    output, _ = second.communicate(timeout=110)
+    output, _ = second.communicate(timeout=300)
     assert second.returncode == 0, output
     assert "policy 2" in output
     data = read_episodes(tmp_path / "data.zarr")
