@@ -38,7 +38,7 @@ class Skill:
 
 QUALITIES = {
     "expert": Skill(misjudged=0.0003),
-    "mixed": Skill(gain=(2.5, 5.0), noise=0.12, misjudged=0.001),
+    "mixed": Skill(gain=(2.5, 5.0), noise=0.12, misjudged=0.0012, push=0.0045),
     "poor": Skill(gain=(2.0, 4.0), noise=0.25, misjudged=0.0025),
 }
 _HOVER = 0.003

@@ -198,3 +198,8 @@ def test_watching_it_leaves_a_good_policy_alone():
 def test_an_unknown_quality_is_refused():
     with pytest.raises(ConfigError, match="quality"):
         PegSlotOperator(EASY, quality="god")
+
+
+def test_a_mixed_demonstrator_fails_now_and_then_on_the_hard_task_by_pressing_too_hard():
+    succeeded = sum(episode(HARD, "mixed", seed)[0] > 0 for seed in range(50))
+    assert 36 <= succeeded <= 47
