@@ -33,6 +33,9 @@ class TrainConfig:
     select: Literal["all", "successful", "human", "rac"] = "rac"
     """Which steps are imitated. `all`; `successful`: of successful episodes; `human`: what a human did;
     `rac`: demonstrations, recoveries and corrections, and the robot's own steps where it succeeded untouched."""
+    weights: str = ""
+    """How often a selected window is drawn: `sirius`, `rac`, `operator` or `return`, several joined by `+`;
+    empty draws all alike. See `robot_rl.datasets.weights`."""
     steps: int = 8000
     """Optimiser steps."""
     batch: int = 256

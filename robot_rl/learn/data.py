@@ -16,6 +16,7 @@ from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.episode import Episode
 from robot_rl.datasets.frame_table import FrameTable
 from robot_rl.datasets.selection import rule
+from robot_rl.datasets.weights import weights_by_name
 from robot_rl.datasets.windows import ACTION, ACTION_MASK, Windows
 from robot_rl.learn.config import TrainConfig, TrainingError
 from robot_rl.policies.config import PolicyConfig
@@ -27,8 +28,13 @@ from robot_rl.workspace import did_you_mean
 class TensorWindows:
     """Training windows as tensors on one device; a batch is a gather a field, pictures are read from disk."""
 
-    def __init__(self, windows: Windows, device: torch.device) -> None:
+    def __init__(self, windows: Windows, device: torch.device, weights: np.ndarray[Any, Any] | None = None) -> None:
+        """
+        Args:
+            weights: (W,) how often each window is drawn; by default all alike.
+        """
         self._windows, self._device = windows, device
+        self._cumulative = None if weights is None else np.cumsum(weights)
         self._fields = {n: self._tensor(v) for n, v in windows.fields.items()}
         self._actions = self._tensor(windows.actions)
 
@@ -42,8 +48,11 @@ class TensorWindows:
         return out | {ACTION: self._gather(self._actions, actions), ACTION_MASK: mask.to(self._device)}
 
     def sample(self, rng: np.random.Generator, batch: int) -> dict[str, Tensor]:
-        """`batch` windows drawn uniformly with replacement."""
-        return self.batch(rng.integers(len(self), size=batch))
+        """`batch` windows drawn with replacement."""
+        if self._cumulative is None:
+            return self.batch(rng.integers(len(self), size=batch))
+        draws = rng.random(batch) * self._cumulative[-1]
+        return self.batch(np.searchsorted(self._cumulative, draws, side="right"))
 
     def _tensor(self, values: np.ndarray[Any, Any] | FrameTable) -> Tensor | FrameTable:
         """Pictures stay bytes on disk; numbers become float32 on the device."""
@@ -103,7 +112,9 @@ def load_data(config: TrainConfig, device: torch.device) -> TrainingData:
         spec=spec,
         inputs=inputs,
         statistics={n: _converted(s) for n, s in train_windows.statistics().items()},
-        train=TensorWindows(train_windows, device),
+        train=TensorWindows(
+            train_windows, device, weights_by_name(config.weights, train_windows) if config.weights else None
+        ),
         holdout=TensorWindows(windows(held), device) if held else None,
         identity={
             "datasets": [{"name": d.path.name, "identity": d.identity, "episodes": len(d)} for d in datasets],

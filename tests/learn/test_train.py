@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 import torch
 
+from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.errors import DatasetError
+from robot_rl.datasets.windows import Windows
 from robot_rl.learn import config as training_config
 from robot_rl.learn import train as training
 from robot_rl.learn.config import TrainConfig, TrainingError
-from robot_rl.learn.data import split
+from robot_rl.learn.data import TensorWindows, split
 from robot_rl.learn.train import Divergence, train
 from robot_rl.learn.trainer import Trainer, learning_rate
 from robot_rl.policies import checkpoint
@@ -232,3 +234,18 @@ def test_held_out_episodes_stay_held_out_as_the_data_grows():
     ids = {e.attributes["id"] for e in held_again}
     assert len(held) == 4 and len(held_again) == 5 and len(train_again) == 45
     assert sum(e.attributes["id"] in ids for e in held) >= 3
+
+
+def test_windows_are_drawn_in_proportion_to_their_weights(make_dataset):
+    windows = Windows(Dataset.open(make_dataset(2)), ["clock"], 1, 2)
+    clock = np.asarray(windows.fields["clock"])[windows.at].ravel()
+    weights = np.select([clock < 20, clock < 30], [0.0, 1.0], 3.0)
+    data = TensorWindows(windows, torch.device("cpu"), weights)
+    drawn = data.sample(np.random.default_rng(0), 4000)["clock"].numpy().ravel()
+    assert drawn.min() == 20
+    assert np.mean(drawn >= 30) == pytest.approx(0.75, abs=0.03)
+
+
+def test_an_unknown_weighting_names_the_nearest(make_dataset, small):
+    with pytest.raises(DatasetError, match="Did you mean 'sirius'"):
+        train(small(make_dataset(2), weights="siruis"), progress=False)
