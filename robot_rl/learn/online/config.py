@@ -62,7 +62,7 @@ class OnlineConfig:
     improver: Literal["rlpd", "residual"] = "rlpd"
     sac: SacConfig = field(default_factory=SacConfig)
     observation: tuple[str, ...] = ()
-    """Vector fields that the learner looks at; empty takes those of the base policy, else all of the spec."""
+    """Vector fields that the learner looks at; empty takes those of the base policy, else all but the privileged."""
     scale: float = 0.5
     """residual: the largest correction, in halves of each action's range; it must cover the base's error."""
     reward: Literal["task", "success", "rlif"] = "success"

@@ -16,6 +16,9 @@ from robot_rl.policies.policy import Policy
 from robot_rl.spec import Layout, Spec
 from robot_rl.workspace import did_you_mean
 
+PRIVILEGED = "privileged_"
+"""How fields begin that no robot measures: for demonstrators in simulation, and for policies only if named."""
+
 Values = Mapping[str, NDArray[Any]]
 Row = dict[str, NDArray[Any]]
 
@@ -24,7 +27,7 @@ class Observer:
     """Turns the values of a step into a row: the chosen vector fields as one, and the base's action if there is one.
 
     Args:
-        names: vector fields; empty takes the base's, else all of the spec.
+        names: vector fields; empty takes the base's, else all of the spec that are not marked PRIVILEGED.
         base: the frozen policy; its chunks are played as deployed, and void after a step that it did not drive.
 
     Raises:
@@ -33,7 +36,8 @@ class Observer:
 
     def __init__(self, spec: Spec, names: tuple[str, ...] = (), base: Policy | None = None) -> None:
         vectors = {f.name: f for f in spec.observation.vectors}
-        chosen = names or tuple(n for n in (base.observation_names if base else vectors) if n in vectors)
+        seen = base.observation_names if base else [n for n in vectors if not n.startswith(PRIVILEGED)]
+        chosen = names or tuple(n for n in seen if n in vectors)
         for name in chosen:
             if name not in vectors:
                 raise TrainingError(f"no vector observation '{name}'.{did_you_mean(name, vectors)}")

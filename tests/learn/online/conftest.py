@@ -30,7 +30,7 @@ LIMITS = {
     "observation_timeout": 1.0,
     "velocity": {"order": "velocity", "acceleration": 1000.0},
 }
-HORIZON, RADIUS = 15, 0.08
+HORIZON, RADIUS = 15, 0.1
 
 
 class Point:

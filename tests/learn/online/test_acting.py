@@ -7,17 +7,20 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 import torch
 
 from robot_rl.datasets import Dataset, Source, Step
 from robot_rl.hardware.human import DeviceInput, HumanInput
 from robot_rl.hardware.robot import Reading
+from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.acting import ActorExecutor, ReplayRecorder
 from robot_rl.learn.online.demonstrations import add_episodes
 from robot_rl.learn.online.observe import Observer
 from robot_rl.learn.online.replay import Replay
 from robot_rl.learn.online.residual import ResidualActor
 from robot_rl.learn.online.workcell import Workcell
+from robot_rl.spec import Field, Layout
 
 HUMAN_ACTION = np.array([-1.5, 0.75])
 
@@ -119,3 +122,22 @@ def test_demonstrations_are_taken_once_with_the_last_observation_and_the_bases_a
     end = replay.observation["state"][len(first)]
     np.testing.assert_allclose(end[:2], first.stream("position").values[-1], rtol=1e-6)
     assert replay.transitions(np.array([len(first) - 1]), 0.9).returns.bootstrap[0] == 0.0
+
+
+def test_a_privileged_field_is_seen_only_when_it_is_named(point: SimpleNamespace) -> None:
+    fields = (*point.spec.observation.values(), Field("privileged_goal", (1,)))
+    spec = replace(point.spec, observation=Layout(fields))
+    assert tuple(Observer(spec).layout) == ("position", "goal")
+    assert tuple(Observer(spec, ("privileged_goal",)).layout) == ("privileged_goal",)
+
+
+def test_a_base_with_another_action_space_is_refused_by_the_field(point: SimpleNamespace) -> None:
+    base = point.base()
+    base.spec = replace(point.spec, action=Layout((Field("velocity", (3,), low=(-1,) * 3, high=(1,) * 3),)))
+    with pytest.raises(TrainingError, match="action 'velocity': shape"):
+        Observer(point.spec, base=base)
+
+
+def test_an_unknown_observation_is_refused_with_the_nearest_name(point: SimpleNamespace) -> None:
+    with pytest.raises(TrainingError, match="'positon'.*position"):
+        Observer(point.spec, ("positon",))
