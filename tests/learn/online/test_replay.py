@@ -142,7 +142,7 @@ def test_numbers_that_are_not_finite_are_refused_by_episode_and_step(point: Simp
 
 
 def test_overwritten_steps_leave_every_view_and_no_window_mixes_episodes(point: SimpleNamespace) -> None:
-    replay = Replay(8, FIELDS, 2, n_step=2)
+    replay = Replay(9, FIELDS, 2, n_step=2)
     for e in range(7):
         fill(replay, str(e), [point.step(t, reward=1.0) for t in range(3)], first=10.0 * e)
         rows = replay.views["all"].rows
@@ -201,6 +201,15 @@ def test_rlif_punishes_only_the_policys_step_that_a_take_over_follows(point: Sim
     fill(replay, "b", [point.step(0, source=Source.HUMAN)])
     rewards = replay.transitions(np.arange(6), 0.9, labels.rlif).returns.reward
     np.testing.assert_array_equal(rewards, [0, -1, 0, 0, 0, 0])
+
+
+def test_rlif_does_not_take_an_overwritten_human_step_for_a_take_over(point: SimpleNamespace) -> None:
+    replay = Replay(5, FIELDS, 2, n_step=1)
+    fill(replay, "a", [point.step(t, source=Source.HUMAN) for t in range(2)])
+    fill(replay, "b", [point.step(0)])
+    fill(replay, "c", [point.step(0)])
+    assert replay.columns["episode"][0] == 2
+    assert replay.transitions(np.array([0]), 0.9, labels.rlif).returns.reward[0] == 0.0
 
 
 def test_rlif_is_a_view_that_leaves_the_task_reward_in_place(point: SimpleNamespace) -> None:
