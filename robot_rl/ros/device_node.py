@@ -12,11 +12,15 @@ from robot_rl.ros import codecs, topics
 from robot_rl.ros.node import run
 
 RATE = 100.0
-"""[Hz]; an unplugged device is published as all released, so that the deadman is lost at once."""
+"""[Hz]"""
 
 
 class DeviceNode(Node):  # type: ignore[misc]
-    """Parameters `device` (gamepad, spacemouse, keyboard) and `path` (found by itself when empty)."""
+    """Parameters `device` (gamepad, spacemouse, keyboard) and `path` (found by itself when empty).
+
+    A device that is unplugged is published once more, as all released, so that the deadman is lost at once; then
+    nothing is, since hands off a device would give control back to the policy, and silence does not.
+    """
 
     def __init__(self) -> None:
         super().__init__("device")
@@ -25,11 +29,17 @@ class DeviceNode(Node):  # type: ignore[misc]
         path = str(self.declare_parameter("path", "").value)
         self._device = make_device(name, path or None)
         self._device.open()
+        self._connected = True
         self._publisher = self.create_publisher(Joy, topics.JOY, topics.stream(10))
         self.create_timer(1.0 / RATE, self._tick)
 
     def _tick(self) -> None:
         state = self._device.poll()
+        if not state.connected:
+            self.get_logger().warning("the input device is unplugged: the robot holds", throttle_duration_sec=5.0)
+            if not self._connected:
+                return
+        self._connected = state.connected
         message = Joy(axes=[float(a) for a in state.axes], buttons=[int(b) for b in state.buttons])
         message.header.stamp = codecs.to_time(state.stamp)
         self._publisher.publish(message)
@@ -40,5 +50,3 @@ class DeviceNode(Node):  # type: ignore[misc]
 
 def main(argv: Sequence[str] | None = None) -> int:
     return run(DeviceNode, argv)
-
-
