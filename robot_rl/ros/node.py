@@ -7,6 +7,7 @@ import logging
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -58,14 +59,25 @@ class RobotNode(Node):  # type: ignore[misc]
         return self.config.select_cameras(self.param("cameras", default))
 
     def publish_event(self, topic: str, **event: Any) -> None:
-        """Publish a JSON event that late joiners get too."""
+        """Publish a JSON event that late joiners get too; `sent` says when [ns, Unix time]."""
         if topic not in self._event_publishers:
             self._event_publishers[topic] = self.create_publisher(String, topic, topics.latched())
-        self._event_publishers[topic].publish(String(data=json.dumps(event)))
+        self._event_publishers[topic].publish(String(data=json.dumps({**event, "sent": time.time_ns()})))
 
     def on_event(self, topic: str, callback: Callable[[dict[str, Any]], None]) -> None:
-        """Subscribe to JSON events."""
-        self.create_subscription(String, topic, lambda m: callback(json.loads(m.data)), topics.latched())
+        """Subscribe to JSON events; what is not one is refused and said."""
+
+        def read(message: String) -> None:
+            try:
+                event = json.loads(message.data)
+            except json.JSONDecodeError:
+                event = None
+            if not isinstance(event, dict) or "event" not in event:
+                self.get_logger().error(f"{topic}: not an event: {message.data[:80]!r}")
+                return
+            callback(event)
+
+        self.create_subscription(String, topic, read, topics.latched())
 
     def in_thread(self, work: Callable[[], None], name: str) -> threading.Thread:
         """Do work in a thread of its own. Should it fail, the node ends: a robot is better off without it than half."""

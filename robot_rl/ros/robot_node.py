@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,9 @@ from robot_rl.ros import codecs, topics, wire
 from robot_rl.ros.node import RobotNode, run
 from robot_rl.ros.robot_pace import LockstepPace, Pace, RealtimePace
 from robot_rl.ros.state import StatePublisher
+
+FRESH = 5_000_000_000
+"""A reset older than this [ns] is not obeyed."""
 
 
 class RobotServer(RobotNode):
@@ -47,7 +51,11 @@ class RobotServer(RobotNode):
             self._pace.stop()
 
     def _on_episode_event(self, event: dict[str, Any]) -> None:
+        """A reset moves the robot, so one that was asked for long ago, and is only handed over to a node that has
+        just started, is not obeyed; whoever still wants it asks again."""
         if event["event"] == "reset":
+            if time.time_ns() - event.get("sent", 0) > FRESH:
+                return
             self._pace.reset(event["episode"], event.get("seed"))
         elif event["event"] == "end":
             self._pace.end(event["episode"])

@@ -1,7 +1,8 @@
-"""Emergency stop and silence in real time, between a robot node and an arbiter node."""
+"""Emergency stop, silence and old requests in real time, between a robot node and an arbiter node."""
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,7 +18,7 @@ from geometry_msgs.msg import TwistStamped  # noqa: E402
 from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
-from std_msgs.msg import Bool  # noqa: E402
+from std_msgs.msg import Bool, String  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
 from robot_rl.ros import codecs, topics  # noqa: E402
@@ -127,3 +128,21 @@ def test_an_arbiter_says_when_the_robot_falls_silent_and_how_well_it_keeps_time(
     assert int(values["ticks"]) > 50
     assert 0.0 < float(values["compute_p50_ms"]) <= float(values["compute_p99_ms"])
     assert not np.any(commands[-1].position)
+
+
+def test_a_robot_that_starts_late_does_not_obey_a_reset_asked_for_long_ago(graph: Graph) -> None:
+    requests = graph.look.create_publisher(String, topics.EPISODE_EVENT, topics.latched())
+    answers = graph.hear(String, topics.ROBOT_EVENT, topics.latched())
+
+    def ask(episode: str, sent: int) -> None:
+        event = {"event": "reset", "episode": episode, "seed": 1, "sent": sent}
+        requests.publish(String(data=json.dumps(event)))
+
+    ask("old", time.time_ns() - 60 * 10**9)
+    requests.publish(String(data="{not json"))
+    graph.add(RobotServer())
+    graph.spin(lambda: bool(answers), timeout=3.0)
+    assert answers == []
+    ask("new", time.time_ns())
+    assert graph.spin(lambda: bool(answers))
+    assert [json.loads(a.data)["episode"] for a in answers] == ["new"]

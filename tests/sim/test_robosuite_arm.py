@@ -131,7 +131,7 @@ def test_resets_agree_bit_for_bit_with_a_new_process(arm: RobosuiteArm) -> None:
 def test_start_states_fill_the_placement_and_nothing_more(arm: RobosuiteArm) -> None:
     poses = np.array([arm.reset(seed).values["object_pose"] for seed in range(40)])
     offset = poses[:, :2] - [0.56, 0.0]  # the table's centre in the base frame
-    placement = np.array(load("sim_lift").options["placement"])  # half ranges [m]
+    placement = np.array(config.load("sim_lift").options["placement"])  # half ranges [m]
     assert (np.abs(offset) <= placement).all()
     assert (np.abs(offset).max(axis=0) > 0.8 * placement).all()
     yaw = 2 * np.arctan2(poses[:, 5], poses[:, 6])
