@@ -6,6 +6,7 @@ python benchmarks/table.py
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,34 @@ BEGIN, END = "<!-- tables: written by table.py -->", "<!-- end of tables -->"
 COLUMNS = ("metric", "ours", "peer", "ratio", "unit", "target", "note")
 
 
-def table(document: dict[str, Any]) -> str:
+ABOUT = ("name", "what", "date", "machine", "versions", "notes")
+"""Keys of a document that say what was measured, not figures."""
+
+
+def flat(value: object, path: tuple[str, ...] = ()) -> Iterator[dict[str, Any]]:
+    """The figures of a document that is nested rather than made of rows: one row each, named by its path."""
+    if isinstance(value, dict):
+        for key, part in value.items():
+            if path or key not in ABOUT:
+                yield from flat(part, (*path, str(key)))
+    elif isinstance(value, bool | int | float | str):
+        yield {"metric": ", ".join(path).replace("_", " "), "ours": value}
+
+
+def table(document: dict[str, Any], stem: str) -> str:
     """One benchmark as a heading, a line on where it was run, and its rows."""
+    rows = document["rows"] if isinstance(document.get("rows"), list) else list(flat(document))
+    columns = [c for c in COLUMNS if any(row.get(c) not in (None, "") for row in rows)]
     machine = document.get("machine", {})
     where = machine if isinstance(machine, str) else ", ".join(f"{k} {v}" for k, v in machine.items())
     versions = ", ".join(f"{k} {v}" for k, v in document.get("versions", {}).items())
-    lines = [f"### {document['name']}: {document['what']}", ""]
-    lines += [f"{document.get('date', '')}; {where}" + (f"; {versions}" if versions else "") + ".", ""]
-    lines += ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
-    lines += ["| " + " | ".join(_cell(row.get(c)) for c in COLUMNS) + " |" for row in document["rows"]]
+    about = "; ".join(part for part in (document.get("date", ""), where, versions) if part)
+    lines = [f"### {document.get('name', stem)}" + (f": {document['what']}" if "what" in document else ""), ""]
+    lines += [f"{about}.", ""] if about else []
+    notes = document.get("notes", [])
+    lines += [f"{note}\n" for note in ([notes] if isinstance(notes, str) else notes)]
+    lines += ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    lines += ["| " + " | ".join(_cell(row.get(c)) for c in columns) + " |" for row in rows]
     return "\n".join(lines) + "\n"
 
 
@@ -36,8 +56,8 @@ def _cell(value: object) -> str:
 
 
 def main() -> None:
-    documents = [json.loads(p.read_text()) for p in sorted((HERE / "results").glob("*.json"))]
-    tables = "\n".join(table(d) for d in documents if isinstance(d.get("rows"), list))
+    results = sorted((HERE / "results").glob("*.json"))
+    tables = "\n".join(table(json.loads(p.read_text()), p.stem) for p in results)
     text = README.read_text()
     if text.count(BEGIN) != 1 or text.count(END) != 1:
         raise SystemExit(f"{README} must hold '{BEGIN}' and '{END}' once each")
