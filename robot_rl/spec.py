@@ -23,6 +23,8 @@ Kind = Literal[
     "vector", "joint_position", "joint_velocity", "joint_effort", "pose", "twist", "wrench", "image", "depth"
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
+Align = Literal["latest", "linear"]
+ALIGNMENTS: tuple[str, ...] = get_args(Align)
 
 _KIND_LABELS: dict[str, tuple[str, ...]] = {
     "pose": ("x", "y", "z", "qx", "qy", "qz", "qw"),
@@ -51,11 +53,19 @@ class Field:
     low: tuple[float, ...] | None = None
     high: tuple[float, ...] | None = None
     labels: tuple[str, ...] = ()
+    align: Align = "latest"
+    """How a recorded stream is brought onto the control steps when it is read: `latest` takes the newest sample at
+    or before the step, what a controller could have seen; `linear` interpolates between the samples around it
+    (rotations on the sphere), which looks ahead by up to one sample."""
     doc: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise SpecError(f"field '{self.name}': kind '{self.kind}' is none of {', '.join(KINDS)}")
+        if self.align not in ALIGNMENTS:
+            raise SpecError(f"field '{self.name}': align '{self.align}' is none of {', '.join(ALIGNMENTS)}")
+        if self.align == "linear" and (self.is_image or not self.dtype.startswith("float")):
+            raise SpecError(f"field '{self.name}': only numbers of a float type can be aligned by 'linear'")
         if any(n <= 0 for n in self.shape):
             raise SpecError(f"field '{self.name}': shape {self.shape} has an empty axis")
         expected = _KIND_LABELS.get(self.kind)
@@ -98,12 +108,14 @@ class Field:
         for key in ("low", "high", "labels"):
             if getattr(self, key):
                 out[key] = list(getattr(self, key))
+        if self.align != "latest":
+            out["align"] = self.align
         return out
 
     @classmethod
     def from_dict(cls, name: str, data: Mapping[str, Any]) -> Field:
         """Read a description as it stands in robot.yaml or a data set; unknown keys are refused."""
-        known = {"shape", "kind", "dtype", "unit", "frame", "rate", "low", "high", "labels", "doc"}
+        known = {"shape", "kind", "dtype", "unit", "frame", "rate", "low", "high", "labels", "align", "doc"}
         unknown = sorted(set(data) - known)
         if unknown:
             raise SpecError(f"field '{name}': unknown key {unknown[0]!r}; known: {', '.join(sorted(known))}")

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_rl import workspace
-from robot_rl.datasets.alignment import latest_before
+from robot_rl.datasets.alignment import interpolated, latest_before
 from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.files import read_json
 from robot_rl.datasets.reading import Frames, read_rows
@@ -194,9 +194,19 @@ class Episode:
     def aligned(self, names: Iterable[str], *, final: bool = False) -> dict[str, NDArray[Any]]:
         """The streams brought onto the steps, by name: (T, *shape), or (T + 1, *shape) with `final`.
 
-        See `aligned_indices` for the rule and the errors.
+        A field whose spec says `align: linear` is interpolated; every other stream gives its latest sample, see
+        `aligned_indices` for that rule and the errors.
         """
-        return {n: self.stream(n).take(self.aligned_indices(n, final=final)) for n in names}
+        return {n: self._aligned(n, final) for n in names}
+
+    def _aligned(self, name: str, final: bool) -> NDArray[Any]:
+        indices = self.aligned_indices(name, final=final)
+        field = self.spec.observation.get(name)
+        if field is None or field.align == "latest":
+            return self.stream(name).take(indices)
+        at = np.append(self.steps["stamp"], self.end) if final else self.steps["stamp"]
+        stream = self.stream(name)
+        return interpolated(np.asarray(stream.values[:]), stream.stamps, at, pose=field.kind == "pose")
 
     @property
     def end(self) -> int:
