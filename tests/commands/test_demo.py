@@ -13,7 +13,8 @@ import pytest
 for _module in ("rclpy", "robosuite", "torch"):
     pytest.importorskip(_module)
 
-from robot_rl.commands.demo import HELD_OUT, Demo, Options, interventions, read_episodes  # noqa: E402
+from robot_rl.commands.demo import HELD_OUT, Demo, Options  # noqa: E402
+from robot_rl.commands.demo_report import interventions, read_episodes  # noqa: E402
 
 SMALL = ["--demonstrations", "2", "--deployments", "2", "--evaluations", "2", "--steps", "40", "--cameras", "front"]
 
