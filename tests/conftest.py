@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import tempfile
+import threading
 from pathlib import Path
+
+import pytest
 
 from robot_rl.runtime.launch.domain import claim_domain
 
@@ -21,3 +25,23 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 # The camera node imports rclpy first; so do the tests.
 with contextlib.suppress(ImportError):
     import rclpy  # noqa: F401
+
+_status = 0
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Remember how the run ended."""
+    global _status
+    _status = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """A thread that a test left running would keep the whole run from ending: name it, and end."""
+    left = [t for t in threading.enumerate() if t is not threading.current_thread() and not t.daemon]
+    for thread in left:
+        thread.join(timeout=2.0)
+    if alive := [t.name for t in left if t.is_alive()]:
+        print(f"threads left running by the tests: {', '.join(alive)}", file=sys.stderr, flush=True)
+        sys.stdout.flush()
+        os._exit(_status)

@@ -61,11 +61,15 @@ class RemotePolicy:
         self._connection = Connection(address, token=token or os.environ.get(protocol.TOKEN, ""), timeout=timeout)
         self._reset: dict[str, Any] = {}
         self._fields: FieldMap | None = None
-        metadata = self._connection.metadata()
-        if isinstance(metadata, dict) and protocol.KEY in metadata:
-            self._describe(metadata[protocol.KEY], spec, cameras)
-        else:
-            self._explore(fields or FieldMap.parse(""), spec, cameras or {}, n_action_steps)
+        try:
+            metadata = self._connection.metadata()
+            if isinstance(metadata, dict) and protocol.KEY in metadata:
+                self._describe(metadata[protocol.KEY], spec, cameras)
+            else:
+                self._explore(fields or FieldMap.parse(""), spec, cameras or {}, n_action_steps)
+        except BaseException:
+            self.close()  # its threads would keep the process from ending
+            raise
 
     def predict(self, observation: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
         """One chunk (horizon, A), as `Policy.predict`. Raises PolicyUnavailableError."""

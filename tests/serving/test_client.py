@@ -221,3 +221,13 @@ def test_the_fields_of_another_layout_are_kept_in_their_order(serve, echo):
     remote = RemotePolicy(address(serve(echo)), echo.spec, CAMERAS)
     assert list(remote.inputs) == ["q", "front"]
     remote.close()
+
+
+def test_a_refused_policy_leaves_no_connection_that_keeps_the_process_from_ending(openpi, echo):
+    before = set(threading.enumerate())
+    with pytest.raises(MappingError):
+        RemotePolicy(openpi(Openpi()), echo.spec, CAMERAS)
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline and any("recv_events" in t.name for t in set(threading.enumerate()) - before):
+        time.sleep(0.02)
+    assert not [t.name for t in set(threading.enumerate()) - before if "recv_events" in t.name]
