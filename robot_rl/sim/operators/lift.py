@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from robot_rl.hardware.config import ConfigError, RobotConfig
 from robot_rl.hardware.human import AXES, DeviceInput
 from robot_rl.hardware.robot import Reading
+from robot_rl.sim.operators.axes import full_axis
 from robot_rl.sim.operators.lift_hand import Hand, Skill
 from robot_rl.sim.operators.lift_view import OPEN, View
 from robot_rl.sim.operators.lift_watch import Attention, Watch
@@ -96,7 +97,7 @@ class LiftOperator:
         if isinstance(quality, str) and quality not in QUALITIES:
             raise ConfigError(f"no operator of quality '{quality}'.{did_you_mean(quality, QUALITIES)}")
         self._skill = QUALITIES[quality] if isinstance(quality, str) else quality
-        self._full = np.array([_full_axis(config, AXES[i]) for i in _DRIVEN])  # (4,) [m/s, rad/s]
+        self._full = np.array([full_axis(config, AXES[i], "x, y, z and yaw") for i in _DRIVEN])  # (4,) [m/s, rad/s]
         self._period = 1.0 / config.spec.rate
         self._attention, self._recovery = attention or Attention(), recovery or Recovery()
         self._seed = seed
@@ -132,15 +133,3 @@ class LiftOperator:
             self._hand.careful()
         self._correcting = self._rewind.done(view)
         return frozenset({"clutch", "open"} if self._correcting else {"rewind"})
-
-
-def _full_axis(config: RobotConfig, axis: str) -> float:
-    """What a full axis asks for [m/s or rad/s]."""
-    label = config.teleop.get("axes", {}).get(axis)
-    if label is None:
-        raise ConfigError(f"{config.path}: teleop axis '{axis}' drives nothing, and the operator needs x, y, z and yaw")
-    layout = config.spec.action
-    scale = float(config.teleop.get("scale", {}).get(label, layout.high[layout.labels.index(label)]))
-    if not (math.isfinite(scale) and scale > 0.0):
-        raise ConfigError(f"{config.path}: teleop.scale of '{label}' is {scale}; the operator needs a number above 0")
-    return scale

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from robot_rl.hardware.config import ConfigError, RobotConfig
 from robot_rl.hardware.human import AXES, DeviceInput
 from robot_rl.hardware.robot import Reading
+from robot_rl.sim.operators.axes import full_axis
 from robot_rl.workspace import did_you_mean
 
 Array = NDArray[np.float64]
@@ -69,7 +70,7 @@ class PegSlotOperator:
         if "privileged_slot" not in config.spec.observation:
             raise ConfigError(f"{config.path}: the operator needs the observation 'privileged_slot'")
         self._skill = QUALITIES[quality]
-        self._full = np.array([_full_axis(config, axis) for axis in _DRIVEN])  # (3,) [m/s, m/s, rad/s]
+        self._full = np.array([full_axis(config, axis, "x, z and pitch") for axis in _DRIVEN])  # (3,) [m/s, m/s, rad/s]
         self._seed = seed
         self.reset(seed)
 
@@ -116,15 +117,3 @@ class PegSlotOperator:
             return False
         self._idle, self._left = 0, self._skill.correction - 1
         return True
-
-
-def _full_axis(config: RobotConfig, axis: str) -> float:
-    """What a full axis asks for [m/s or rad/s]."""
-    label = config.teleop.get("axes", {}).get(axis)
-    if label is None:
-        raise ConfigError(f"{config.path}: teleop axis '{axis}' drives nothing, and the operator needs x, z and pitch")
-    layout = config.spec.action
-    scale = float(config.teleop.get("scale", {}).get(label, layout.high[layout.labels.index(label)]))
-    if not (math.isfinite(scale) and scale > 0.0):
-        raise ConfigError(f"{config.path}: teleop.scale of '{label}' is {scale}; the operator needs a number above 0")
-    return scale
