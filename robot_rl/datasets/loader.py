@@ -64,6 +64,7 @@ class Loader:
             out = self.windows.batch(indices)
         else:
             out = self._pool.pictures(self.sampler) | self.windows.numbers(indices)
+            out |= self.windows.future_pictures(indices)
         self.sampler.advance()
         return out
 

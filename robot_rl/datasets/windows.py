@@ -4,7 +4,7 @@ A window belongs to a step t that the selection keeps. Its observations are thos
 t - (n_obs - 1) * obs_stride to t; before the episode's first step the first is repeated. Its chunk is the
 executed action of step t and those action_stride apart after it; beyond the end of the episode, or of the
 run of selected steps that t lies in, the last action is repeated and the mask is False, so a chunk never
-runs across an excluded step.
+runs across an excluded step. Fields named as `future` are also given step by step along the chunk.
 
 Numbers are held in memory; pictures stay on disk, decoded once into a cache (`frame_table`), so the data
 may be larger than memory. A batch is a few takes: no Zarr call a sample.
@@ -33,6 +33,11 @@ from robot_rl.spec import Spec
 ACTION, ACTION_MASK, OBSERVATION_MASK = "action", "action_mask", "observation_mask"
 
 
+def future_key(name: str) -> str:
+    """Under which a batch holds what was observed of field `name` at each step of the chunk."""
+    return f"future.{name}"
+
+
 @dataclass(frozen=True)
 class EpisodeFacts:
     """What weighting asks about an episode that windows are drawn from."""
@@ -54,6 +59,9 @@ class Windows:
         horizon: actions in a chunk, the first belonging to the newest observation.
         select: a rule of `selection.RULES` by name, or a function from episode to step mask.
         obs_stride, action_stride: control steps between neighbours in a window (frame skip).
+        future: those of `observation_names` that are also given along the chunk, as `future_key(name)`
+            (B, horizon, *shape): row k was seen when action k was chosen, so row 0 is the newest observation;
+            where `action_mask` is False the last valid row is repeated.
         cache: where decoded pictures are kept. `auto`: with each data set; None: nowhere, each picture is
             decoded whenever it is read.
 
@@ -72,13 +80,17 @@ class Windows:
         *,
         obs_stride: int = 1,
         action_stride: int = 1,
+        future: Iterable[str] = (),
         cache: FrameCache | Literal["auto"] | None = "auto",
     ) -> None:
         if n_obs < 1 or horizon < 1:
             raise DatasetError(f"a window needs at least one observation and one action, got {n_obs} and {horizon}")
         if obs_stride < 1 or action_stride < 1:
             raise DatasetError(f"strides are at least 1, got {obs_stride} and {action_stride}")
-        self.observation_names = tuple(observation_names)
+        self.observation_names, self.future = tuple(observation_names), tuple(future)
+        for name in self.future:
+            if name not in self.observation_names:
+                raise DatasetError(f"future field '{name}' is not among the fields of the windows")
         self.n_obs, self.horizon, self.obs_stride, self.action_stride = n_obs, horizon, obs_stride, action_stride
         if {ACTION, ACTION_MASK, OBSERVATION_MASK} & set(self.observation_names):
             raise DatasetError(
@@ -131,20 +143,27 @@ class Windows:
 
     def batch(self, indices: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
         """The windows at these indices (B,): each field (B, n_obs, *shape), `action` (B, horizon, A),
-        `action_mask` (B, horizon) and `observation_mask` (B, n_obs); the masks are False where a value is
-        a repetition."""
+        `action_mask` (B, horizon) and `observation_mask` (B, n_obs), the masks False where a value is a
+        repetition; and each future field (B, horizon, *shape)."""
         rows = self.rows(indices)[0]
         numbers = self.numbers(indices)
         fields = {n: self.pictures[n][rows] if n in self.pictures else numbers.pop(n) for n in self.observation_names}
-        return fields | numbers
+        return fields | numbers | self.future_pictures(indices)
+
+    def future_pictures(self, indices: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+        """The future fields of windows (B,) that are pictures, (B, horizon, *shape)."""
+        along = self.rows(indices)[1]
+        return {future_key(n): self.pictures[n][along] for n in self.future if n in self.pictures}
 
     def numbers(self, indices: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
         """What `batch` gives, without the pictures."""
         observations, actions, last, first = self._wanted(indices)
-        rows = np.maximum(observations, first)
-        out = {n: v.take(rows, axis=0) for n, v in self.fields.items() if not isinstance(v, FrameTable)}
+        rows, along = np.maximum(observations, first), np.minimum(actions, last)
+        numeric = {n: v for n, v in self.fields.items() if not isinstance(v, FrameTable)}
+        out = {n: v.take(rows, axis=0) for n, v in numeric.items()}
+        out |= {future_key(n): numeric[n].take(along, axis=0) for n in self.future if n in numeric}
         return out | {
-            ACTION: self.actions.take(np.minimum(actions, last), axis=0),
+            ACTION: self.actions.take(along, axis=0),
             ACTION_MASK: actions <= last,
             OBSERVATION_MASK: observations >= first,
         }

@@ -17,7 +17,7 @@ from robot_rl.datasets.episode import Episode
 from robot_rl.datasets.frame_table import FrameTable
 from robot_rl.datasets.selection import rule
 from robot_rl.datasets.weights import weights_by_name
-from robot_rl.datasets.windows import ACTION, ACTION_MASK, Windows
+from robot_rl.datasets.windows import ACTION, ACTION_MASK, Windows, future_key
 from robot_rl.learn.config import TrainConfig, TrainingError
 from robot_rl.policies.config import PolicyConfig
 from robot_rl.policies.normalization import Statistics
@@ -45,6 +45,7 @@ class TensorWindows:
         """The windows at these indices (B,), as `ChunkPolicy.loss` takes them."""
         observations, actions, mask = (torch.from_numpy(r) for r in self._windows.rows(indices))
         out = {n: self._gather(v, observations) for n, v in self._fields.items()}
+        out |= {future_key(n): self._gather(self._fields[n], actions) for n in self._windows.future}
         return out | {ACTION: self._gather(self._actions, actions), ACTION_MASK: mask.to(self._device)}
 
     def sample(self, rng: np.random.Generator, batch: int) -> dict[str, Tensor]:

@@ -112,3 +112,21 @@ def test_windows_know_their_episode_and_its_facts(dataset: Dataset, record: Reco
     assert windows.episode_of.tolist() == [0, 0, 1, 1, 1]
     assert windows.episode_numbers.tolist() == [0, 0, 2, 2, 2]
     assert [(e.number, e.success, e.total_reward) for e in windows.episodes] == [(0, False, 1.0), (2, True, 3.0)]
+
+
+def test_future_fields_are_those_seen_when_each_action_of_the_chunk_was_chosen(dataset: Dataset) -> None:
+    auto, fix = Phase.AUTONOMOUS, Phase.CORRECTION
+    record_phases(dataset, [fix, fix, fix, auto, fix], success=False)
+    windows = Windows(dataset, ["joints"], n_obs=1, horizon=3, select="rac", future=["joints"])
+    batch = windows.batch(np.arange(len(windows)))
+    assert batch["future.joints"][:, :, 0].tolist() == [[0, 1, 2], [1, 2, 2], [2, 2, 2], [4, 4, 4]]
+    np.testing.assert_array_equal(batch["future.joints"][:, 0], batch["joints"][:, 0])
+    assert batch["action_mask"].sum(axis=1).tolist() == [3, 2, 1, 1]
+    with pytest.raises(DatasetError, match="future field 'force' is not among the fields"):
+        Windows(dataset, ["joints"], 1, 1, future=["force"])
+
+
+def test_future_pictures_are_read_along_the_chunk(dataset: Dataset, record: Record) -> None:
+    record(3)
+    batch = Windows(dataset, ["wrist"], n_obs=1, horizon=2, future=["wrist"]).batch(np.array([1]))
+    np.testing.assert_array_equal(batch["future.wrist"][0], [picture(1), picture(2)])
