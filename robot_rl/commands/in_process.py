@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +15,6 @@ from robot_rl.commands.names import UsageError
 from robot_rl.commands.session import progress
 from robot_rl.extras import require
 from robot_rl.hardware import config
-from robot_rl.hardware.camera import Camera
-from robot_rl.hardware.robot import Robot, Simulated
 from robot_rl.hardware.teleop import Teleop
 from robot_rl.policies.execution import Executor
 from robot_rl.policies.modes import ExecutionConfig, make_executor
@@ -74,6 +72,8 @@ def run_job(job: Job) -> int:
 def episodes(job: Job) -> Iterator[EpisodeResult]:
     """Run one episode after another; what was made for them is released at the end."""
     require("sim")
+    from robot_rl.sim.camera import scene_cameras
+
     operator = config.make_operator(job.robot, job.quality) if job.quality is not None else None
     with ExitStack() as stack:
         executor = _executor(job)
@@ -81,7 +81,7 @@ def episodes(job: Job) -> Iterator[EpisodeResult]:
             stack.callback(executor.close)
         robot = config.make(job.robot)
         stack.callback(robot.close)
-        cameras = stack.enter_context(simulated_cameras(job.robot, robot, list(job.robot.select_cameras(job.cameras))))
+        cameras = stack.enter_context(scene_cameras(job.robot, robot, list(job.robot.select_cameras(job.cameras))))
         recorder = None
         if job.dataset is not None:
             recorder = stack.enter_context(_recorder(job, [job.robot.cameras[n] for n in cameras]))
@@ -101,27 +101,6 @@ def episodes(job: Job) -> Iterator[EpisodeResult]:
                 purpose=job.purpose,
                 attributes=_attributes(job),
             )
-
-
-@contextmanager
-def simulated_cameras(setup: config.RobotConfig, robot: Robot, names: list[str]) -> Iterator[Mapping[str, Camera]]:
-    """Open cameras in the robot's scene, one renderer for all of them."""
-    if not names:
-        yield {}
-        return
-    from robot_rl.sim.camera import MujocoCamera
-    from robot_rl.sim.renderer import SceneRenderer
-
-    if not isinstance(robot, Simulated):
-        raise UsageError(f"robot '{setup.name}' is not simulated: its cameras cannot be rendered")
-    renderer = SceneRenderer(robot.scene_xml())
-    try:
-        cameras = {n: MujocoCamera(setup.cameras[n], renderer, robot.scene_state) for n in names}
-        for camera in cameras.values():
-            camera.open()
-        yield cameras
-    finally:
-        renderer.close()
 
 
 @contextmanager

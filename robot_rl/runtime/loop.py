@@ -25,7 +25,7 @@ from robot_rl.hardware.teleop import Teleop
 from robot_rl.runtime.arbiter import Arbiter, Decision, Proposal
 from robot_rl.runtime.episodes import MARKS, Ending, EpisodeMachine
 from robot_rl.runtime.frames import Frames, streams
-from robot_rl.runtime.recorder import Recorder
+from robot_rl.runtime.recorder import EpisodeSink
 from robot_rl.runtime.step_log import StepLog
 from robot_rl.runtime.ticks import Pacer, TickStatistics
 
@@ -82,7 +82,7 @@ def run_episode(
     executor: Executor | None = None,
     operator: Operator | None = None,
     teleop: Teleop | None = None,
-    recorder: Recorder | None = None,
+    recorder: EpisodeSink | None = None,
     cameras: Mapping[str, Camera] | None = None,
     judge: Callable[[], Outcome] | None = None,
     seed: int | None = None,
@@ -157,7 +157,7 @@ class _Senses:
         operator: Operator | None,
         teleop: Teleop | None,
         frames: Frames,
-        recorder: Recorder | None,
+        recorder: EpisodeSink | None,
         policy_active: bool,
     ) -> None:
         self._robot, self._operator, self._teleop = robot, operator, teleop
@@ -226,7 +226,7 @@ def _send(robot: Robot, decision: Decision) -> Array:
     return sent
 
 
-def _save(recorder: Recorder | None, ending: Ending, end: int) -> int | None:
+def _save(recorder: EpisodeSink | None, ending: Ending, end: int) -> int | None:
     """Keep the episode, or drop it if the human said so. Returns its number."""
     if recorder is None:
         return None

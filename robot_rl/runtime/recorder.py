@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,6 +16,26 @@ from robot_rl.datasets.writer import EpisodeWriter
 from robot_rl.hardware.robot import Reading
 
 log = logging.getLogger(__name__)
+
+
+class EpisodeSink(Protocol):
+    """Takes episodes from a loop as they happen: `Recorder` into a data set, an online learner into its replay."""
+
+    def begin(self, **attributes: Any) -> None: ...
+
+    def sample(self, name: str, stamp: int, value: ArrayLike) -> None: ...
+
+    def reading(self, reading: Reading) -> None: ...
+
+    def step(self, step: Step) -> None: ...
+
+    def end(self, success: bool | None, **attributes: Any) -> int:
+        """Keep the episode; returns its number."""
+        ...
+
+    def discard(self) -> None:
+        """Drop the episode; does nothing when there is none."""
+        ...
 
 
 class Recorder:

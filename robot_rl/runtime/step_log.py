@@ -13,7 +13,7 @@ from robot_rl.hardware.robot import Outcome
 from robot_rl.runtime.arbiter import Decision
 from robot_rl.runtime.episodes import Ending
 from robot_rl.runtime.held_steps import HeldSteps, make_step
-from robot_rl.runtime.recorder import Recorder
+from robot_rl.runtime.recorder import EpisodeSink
 
 
 class StepLog:
@@ -24,7 +24,7 @@ class StepLog:
         latency: how far back a mark may reach [s].
     """
 
-    def __init__(self, recorder: Recorder | None, latency: float) -> None:
+    def __init__(self, recorder: EpisodeSink | None, latency: float) -> None:
         self._recorder = recorder
         self._held = HeldSteps(round(latency * 1e9))
         self.reward = 0.0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from robot_rl.hardware.camera import CameraError, Frame, Intrinsics
-from robot_rl.hardware.config import CameraConfig
-from robot_rl.hardware.robot import SceneState
+from robot_rl.hardware.camera import Camera, CameraError, Frame, Intrinsics
+from robot_rl.hardware.config import CameraConfig, ConfigError, RobotConfig
+from robot_rl.hardware.robot import Robot, SceneState, Simulated
 from robot_rl.sim.renderer import SceneRenderer
 
 _POLL = 0.002  # [s]
@@ -98,3 +99,25 @@ class MujocoCamera:
             return Frame(state.stamp, color, depth, number=number, clock="simulated")
         color = self._renderer.render(state.qpos, self._scene_camera, *size)
         return Frame(state.stamp, color, number=number, clock="simulated")
+
+
+@contextmanager
+def scene_cameras(setup: RobotConfig, robot: Robot, names: Sequence[str]) -> Iterator[Mapping[str, Camera]]:
+    """Open cameras of a configuration in its robot's scene, with one renderer for all of them.
+
+    Raises:
+        ConfigError: the robot is not simulated.
+    """
+    if not names:
+        yield {}
+        return
+    if not isinstance(robot, Simulated):
+        raise ConfigError(f"robot '{setup.name}' is not simulated: {', '.join(names)} cannot be rendered")
+    renderer = SceneRenderer(robot.scene_xml())
+    try:
+        cameras = {n: MujocoCamera(setup.cameras[n], renderer, robot.scene_state) for n in names}
+        for camera in cameras.values():
+            camera.open()
+        yield cameras
+    finally:
+        renderer.close()

@@ -1,10 +1,10 @@
-"""The learner's side of the control loop: gives actions as an executor, takes steps as a recorder."""
+"""The actor of an online session: an agent as the loop's executor, and the loop's steps as rows for a learner."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -14,68 +14,104 @@ from torch import Generator
 from robot_rl.datasets.record import Source, Step
 from robot_rl.hardware.robot import Reading
 from robot_rl.learn.config import TrainingError
-from robot_rl.learn.online.actor import StateActor
+from robot_rl.learn.online.improvers.improver import Agent, Fields, Mode
 from robot_rl.learn.online.observe import Observer, Row, Values
-from robot_rl.learn.online.replay import Replay
-from robot_rl.runtime.recorder import Recorder
 
-Mode = Literal["uniform", "sample", "mode"]
-"""How the network's output is chosen: uniformly at random (warm-up), as the policy samples, or its mean."""
+CHUNK_STEP = "chunk_step"
+"""The rows' field that counts the steps since the agent was asked, () int16: 0 where it was, -1 where it did not
+act."""
 
 
-class ActorExecutor:
-    """Plays an actor one control step at a time; implements the loop's Executor.
+def note_fields(agent: Agent) -> Fields:
+    """What an agent's acting adds to the rows of an observer."""
+    return {CHUNK_STEP: ((), "int16"), **agent.notes}
+
+
+def no_notes(agent: Agent) -> Row:
+    """The notes of a step in which the agent did not act."""
+    out: Row = {name: np.zeros(shape, dtype) for name, (shape, dtype) in agent.notes.items()}
+    return out | {CHUNK_STEP: np.array(-1, np.int16)}
+
+
+class RowSink(Protocol):
+    """Where rows go: the replay in this process, or a learner elsewhere."""
+
+    def begin(self, episode_id: str) -> bool:
+        """Begin an episode; False when it is known already."""
+        ...
+
+    def add(self, observation: Mapping[str, NDArray[Any]], step: Step, index: int, weight: float = 1.0) -> None: ...
+
+    def finish(self, observation: Mapping[str, NDArray[Any]]) -> None:
+        """The episode is over; what its last step led to."""
+        ...
+
+    def drop(self) -> None:
+        """Forget the episode begun; does nothing when there is none."""
+        ...
+
+
+class AgentExecutor:
+    """Plays an agent one control step at a time; implements the loop's Executor.
 
     Args:
         seed: of exploration.
     """
 
-    def __init__(self, actor: StateActor, observer: Observer, device: torch.device, seed: int) -> None:
-        self.actor, self.observer, self.device = actor, observer, device
+    def __init__(self, agent: Agent, observer: Observer, device: torch.device, seed: int) -> None:
+        self.agent, self.observer, self.device = agent, observer, device
         self.generator = Generator(device).manual_seed(seed)
-        self.mode: Mode = "uniform"
+        self.mode: Mode = "warmup"
         self.rows: deque[Row] = deque()
         """The rows of the steps taken since the reset, until somebody takes them out."""
+        self._plan: deque[NDArray[np.float64]] = deque()
+        self._notes: Row = {}
+        self._played = 0
 
     def reset(self, seed: int | None = None) -> None:
         """A new episode."""
         self.rows.clear()
+        self._plan.clear()
         self.observer.reset(seed)
 
     @torch.no_grad()
     def act(self, values: Values) -> NDArray[np.float64]:
         """The action (A,) in physical units."""
-        row = self._note(values)
-        observation = {n: torch.from_numpy(v).to(self.device)[None] for n, v in row.items()}
-        if self.mode == "mode":
-            unit = self.actor.mode(observation)
-        elif self.mode == "sample":
-            unit = self.actor.sample(observation, self.generator)[0]
-        else:
-            size = self.actor.scale.to_unit(torch.zeros(1, device=self.device)).shape[-1]
-            raw = 2 * torch.rand((1, size), generator=self.generator, device=self.device) - 1
-            unit = self.actor.combine(observation, raw)
-        return self.actor.scale.to_physical(unit)[0].double().cpu().numpy()
+        row = self._observe(values)
+        if not self._plan:
+            self._ask()
+        self.rows.append({**row, **self._notes, CHUNK_STEP: np.array(self._played, np.int16)})
+        self._played += 1
+        return self._plan.popleft()
 
     def observe(self, values: Values) -> None:
-        """A step in which somebody else acts. The base is asked afresh, for its action is part of the row."""
-        self._note(values)
-        self.observer.interrupt()
+        """A step in which somebody else acts. A played base is asked afresh, for its action is part of the row."""
+        self.rows.append({**self._observe(values), **no_notes(self.agent)})
+        self.interrupt()
 
     def interrupt(self) -> None:
-        """The action just given was not carried out."""
+        """The action just given was not carried out: what was planned is void."""
+        if self.rows:
+            self.rows[-1] |= no_notes(self.agent)
+        self._plan.clear()
         self.observer.interrupt()
 
-    def _note(self, values: Values) -> Row:
+    def _ask(self) -> None:
+        answer = self.agent.act(self.observer.observation(self.device), self.mode, self.generator)
+        actions = self.agent.scale.to_physical(answer.actions[0]).double().cpu().numpy()
+        self._plan.extend(actions)
+        self._notes = {name: note[0].cpu().numpy() for name, note in answer.notes.items()}
+        self._played = 0
+
+    def _observe(self, values: Values) -> Row:
         row = self.observer.row(values)
         if row is None:
             raise TrainingError("the base policy does not answer: an online session cannot go on without it")
-        self.rows.append(row)
         return row
 
 
-class ReplayRecorder(Recorder):
-    """Takes the loop's steps into the replay instead of a data set.
+class RowRecorder:
+    """Takes the loop's steps as rows to a learner; implements the loop's EpisodeSink.
 
     Args:
         executor: the one that the loop plays; its rows are the steps' observations.
@@ -85,20 +121,20 @@ class ReplayRecorder(Recorder):
 
     def __init__(
         self,
-        replay: Replay,
-        executor: ActorExecutor,
+        sink: RowSink,
+        executor: AgentExecutor,
         on_step: Callable[[Step], None],
         *,
         human_weight: float = 1.0,
     ) -> None:
-        self.replay, self._executor, self._on_step, self._human_weight = replay, executor, on_step, human_weight
+        self._sink, self._executor, self._on_step, self._human_weight = sink, executor, on_step, human_weight
         self._newest: dict[str, NDArray[Any]] = {}
         self._index = 0
 
     def begin(self, **attributes: Any) -> None:
-        """Begin an episode called `episode_id`. Raises TrainingError when the replay holds it already."""
+        """Begin an episode called `episode_id`. Raises TrainingError when the learner has it already."""
         episode_id = str(attributes["episode_id"])
-        if not self.replay.begin(episode_id):
+        if not self._sink.begin(episode_id):
             raise TrainingError(f"episode '{episode_id}' is in the replay already; give this session another seed")
         self._index = 0
 
@@ -107,7 +143,7 @@ class ReplayRecorder(Recorder):
 
     def step(self, step: Step) -> None:
         weight = self._human_weight if step.source == Source.HUMAN else 1.0
-        self.replay.add(self._executor.rows.popleft(), step, self._index, weight)
+        self._sink.add(self._executor.rows.popleft(), step, self._index, weight)
         self._index += 1
         self._on_step(step)
 
@@ -116,12 +152,12 @@ class ReplayRecorder(Recorder):
         rows = self._executor.rows
         if not rows:
             self._executor.observe(self._newest)
-        self.replay.finish(rows.popleft())
+        self._sink.finish(rows.popleft())
         return self._index
 
     def discard(self) -> None:
         """Forget the episode, as its human asked, or since something failed."""
-        self.replay.drop()
+        self._sink.drop()
 
     def reading(self, reading: Reading) -> None:
         for name, value in reading.values.items():

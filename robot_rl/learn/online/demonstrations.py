@@ -8,21 +8,26 @@ from robot_rl.control.safety import Safety
 from robot_rl.datasets.episode import Episode
 from robot_rl.datasets.record import Phase, Source, Step
 from robot_rl.learn.config import TrainingError
-from robot_rl.learn.online.observe import Observer
+from robot_rl.learn.online.observe import Observer, Row
 from robot_rl.learn.online.replay import Replay
 
 
-def add_episodes(replay: Replay, observer: Observer, episodes: Iterable[Episode], human_weight: float = 1.0) -> int:
+def add_episodes(
+    replay: Replay, observer: Observer, episodes: Iterable[Episode], notes: Row, human_weight: float = 1.0
+) -> int:
     """Add those episodes that the replay does not hold yet; returns how many.
+
+    Args:
+        notes: what rows hold in which the agent did not act; see `acting.no_notes`.
 
     Raises:
         ReplayError: a number is not finite (episode and step are named).
         TrainingError: the base policy was not available.
     """
-    return sum(_add(replay, observer, episode, human_weight) for episode in episodes)
+    return sum(_add(replay, observer, episode, notes, human_weight) for episode in episodes)
 
 
-def _add(replay: Replay, observer: Observer, episode: Episode, human_weight: float) -> bool:
+def _add(replay: Replay, observer: Observer, episode: Episode, notes: Row, human_weight: float) -> bool:
     if not replay.begin(str(episode.attributes["id"])):
         return False
     try:
@@ -33,10 +38,10 @@ def _add(replay: Replay, observer: Observer, episode: Episode, human_weight: flo
             if row is None:
                 raise TrainingError(f"episode {episode.number}, step {t}: the base policy gave no action")
             if t == len(episode):
-                replay.finish(row)
+                replay.finish(row | notes)
             else:
                 step = _step(episode, t)
-                replay.add(row, step, t, human_weight if step.source == Source.HUMAN else 1.0)
+                replay.add(row | notes, step, t, human_weight if step.source == Source.HUMAN else 1.0)
     finally:
         replay.drop()
     return True

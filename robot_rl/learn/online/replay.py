@@ -52,15 +52,23 @@ class Replay:
         capacity: rows; the oldest are overwritten. An episode takes one more than it has steps.
         fields: shape and dtype of each observation field, e.g. `{"state": ((9,), "float32")}`.
         n_step: how many steps a transition spans at most.
+        histories: further fields of observations drawn, each the newest n values (n, *shape) of a field of rows,
+            oldest first: its name and n. A field that only serves histories is not drawn by itself.
     """
 
     def __init__(
-        self, capacity: int, fields: Mapping[str, tuple[tuple[int, ...], str]], action_size: int, n_step: int
+        self,
+        capacity: int,
+        fields: Mapping[str, tuple[tuple[int, ...], str]],
+        action_size: int,
+        n_step: int,
+        histories: Mapping[str, tuple[str, int]] | None = None,
     ) -> None:
         if n_step < 1 or capacity < n_step + 2:
             raise ValueError(f"n_step is {n_step} and capacity {capacity}; at least 1 and n_step + 2 are needed")
         self.capacity, self.n_step = capacity, n_step
         self.observation = {n: np.zeros((capacity, *shape), dtype) for n, (shape, dtype) in fields.items()}
+        self._histories = dict(histories or {})
         self.columns: dict[str, NDArray[Any]] = {
             "action": np.zeros((capacity, action_size), np.float32),
             "reward": np.zeros(capacity, np.float32),
@@ -174,13 +182,32 @@ class Replay:
         returns = n_step_returns(label(seen), ended, terminated, gamma)
         after = (rows + returns.length) % self.capacity
         return Transitions(
-            observation={n: v[rows] for n, v in self.observation.items()},
+            observation=self.seen(rows),
             action=c["action"][steps],
-            next_observation={n: v[after] for n, v in self.observation.items()},
+            next_observation=self.seen(after),
             returns=returns,
             weight=c["weight"][rows],
             human=c["source"][rows] == Source.HUMAN,
         )
+
+    def seen(self, rows: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+        """The observations (B, *shape) at `rows` (B,), histories included; a history does not reach into the episode
+        before, nor past what has been overwritten: the earliest row there is stands in for those before it."""
+        out = {n: v[rows] for n, v in self.observation.items() if n not in self._histories}
+        for name, (source, n) in self._histories.items():
+            out[name] = self.observation[source][self._before(rows, n)]
+        return out
+
+    def _before(self, rows: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+        """(B, n) the rows up to and with `rows` (B,), of the same episode."""
+        episode, out = self.columns["episode"], [rows]
+        for _ in range(n - 1):
+            earlier = (out[-1] - 1) % self.capacity
+            follows = (episode[earlier] == episode[rows]) & (
+                self.columns["step"][earlier] + 1 == self.columns["step"][out[-1]]
+            )
+            out.append(np.where(follows, earlier, out[-1]))
+        return np.stack(out[::-1], axis=1)
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Everything, as arrays and a JSON-ready document. Raises ReplayError in the middle of an episode."""

@@ -8,49 +8,62 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
 from robot_rl.learn.config import TrainingError
-from robot_rl.learn.online.actor import StateActor
-from robot_rl.learn.online.config import SacConfig
+from robot_rl.learn.online.actors import Actor
+from robot_rl.learn.online.batch import Batch
 from robot_rl.learn.online.networks import Critics, follow
-from robot_rl.learn.online.replay import Transitions
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Transitions as tensors; actions in units."""
+class SacConfig:
+    """Soft actor-critic (Haarnoja et al., 2018) with the choices of RLPD (Ball et al., 2023)."""
 
-    observation: dict[str, Tensor]  # (B, *shape) by field
-    action: Tensor  # (B, A) the first action executed
-    reward: Tensor  # (B,) summed over the steps executed, discounted
-    bootstrap: Tensor  # (B,) gamma^k, 0 where the task terminated
-    next_observation: dict[str, Tensor]  # (B, *shape) k steps on
-    weight: Tensor  # (B,)
-    human: Tensor  # (B,) bool
+    critics: int = 10
+    """Members of the ensemble."""
+    subset: int = 2
+    """Members drawn for each target, of which the least counts."""
+    hidden: tuple[int, ...] = (256, 256)
+    layer_norm: bool = True
+    """In the critics."""
+    gamma: float = 0.97
+    n_step: int = 1
+    """Steps of reward before the bootstrap."""
+    tau: float = 0.005
+    """How far the targets move with each critic update."""
+    actor_lr: float = 3e-4
+    critic_lr: float = 3e-4
+    temperature_lr: float = 3e-4
+    temperature: float = 0.1
+    """At the start."""
+    target_entropy: float | None = None
+    """None: minus half the number of actions (HIL-SERL)."""
+    backup_entropy: bool = False
+    """Whether targets hold the entropy bonus."""
+    imitation: float = 0.0
+    """Weight of -log pi(a | s) of the human's steps in the actor's loss; 0 for none."""
+    batch: int = 256
+    utd: int = 2
+    """Critic updates for each robot step, followed by one of the actor."""
+    actor_delay: int = 1
+    """Robot steps between updates of actor and temperature."""
 
-
-def to_batch(transitions: Transitions, actor: StateActor, device: torch.device) -> Batch:
-    """Tensors on `device`; actions in the actor's units."""
-
-    def tensor(values: np.ndarray) -> Tensor:
-        out = torch.from_numpy(values).to(device)
-        return out.float() if out.dtype == torch.float64 else out
-
-    return Batch(
-        observation={n: tensor(v) for n, v in transitions.observation.items()},
-        action=actor.scale.to_unit(tensor(transitions.action[:, 0])),
-        reward=tensor(transitions.returns.reward),
-        bootstrap=tensor(transitions.returns.bootstrap),
-        next_observation={n: tensor(v) for n, v in transitions.next_observation.items()},
-        weight=tensor(transitions.weight),
-        human=tensor(transitions.human),
-    )
+    def __post_init__(self) -> None:
+        if not 1 <= self.subset <= self.critics:
+            raise TrainingError(f"subset is {self.subset}; it must lie in 1..{self.critics}, the number of critics")
+        for key in ("n_step", "batch", "utd", "actor_delay"):
+            if getattr(self, key) < 1:
+                raise TrainingError(f"{key} is {getattr(self, key)}; it must be at least 1")
+        if not (0 < self.gamma < 1 and 0 < self.tau <= 1 and self.temperature > 0):
+            raise TrainingError(
+                f"gamma is {self.gamma}, tau {self.tau}, temperature {self.temperature}; gamma must lie in (0, 1), "
+                "tau in (0, 1], the temperature above 0"
+            )
 
 
 class Sac:
@@ -58,17 +71,15 @@ class Sac:
 
     Args:
         actor: on `device`.
-        state_size: what the critics see of an observation.
         seed: of all noise drawn here, and of the critics' first weights.
     """
 
-    def __init__(
-        self, config: SacConfig, actor: StateActor, state_size: int, action_size: int, device: torch.device, seed: int
-    ) -> None:
+    def __init__(self, config: SacConfig, actor: Actor, device: torch.device, seed: int) -> None:
         self.config, self.actor, self.device = config, actor, device
+        inputs, action_size = actor.features.size + actor.scale.size, actor.scale.size
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            critics = Critics(config.critics, state_size + action_size, config.hidden, layer_norm=config.layer_norm)
+            critics = Critics(config.critics, inputs, config.hidden, layer_norm=config.layer_norm)
         self.critics = critics.to(device)
         self.targets = copy.deepcopy(self.critics).requires_grad_(False)
         self.log_alpha = nn.Parameter(torch.tensor(math.log(config.temperature), device=device))
@@ -83,6 +94,11 @@ class Sac:
         """Critic updates so far."""
         self.groups = 0
         """Calls of `update` so far."""
+
+    @property
+    def modules(self) -> Mapping[str, nn.Module]:
+        """Everything with weights, by name."""
+        return {"actor": self.actor, "critics": self.critics, "targets": self.targets}
 
     @property
     def alpha(self) -> float:
@@ -108,7 +124,7 @@ class Sac:
         """y = R + bootstrap min_{e in subset} Q'_e(s', a'), a' ~ pi(s'); optionally less alpha log pi; (B,)."""
         action, log_density = self.actor.sample(batch.next_observation, self.generator)
         members = torch.randperm(self.config.critics, generator=self.generator, device=self.device)
-        values = self.targets(self.actor.state(batch.next_observation), action)[members[: self.config.subset]]
+        values = self.targets(self.actor.features(batch.next_observation), action)[members[: self.config.subset]]
         value = values.min(dim=0).values
         if self.config.backup_entropy:
             value = value - self.log_alpha.exp() * log_density
@@ -117,14 +133,14 @@ class Sac:
 
     def critic_loss(self, batch: Batch, target: Tensor) -> Tensor:
         """sum_e mean_b w (Q_e(s, a) - y)^2."""
-        values = self.critics(self.actor.state(batch.observation), batch.action)
+        values = self.critics(self.actor.features(batch.observation), batch.action)
         out: Tensor = (batch.weight * (values - target) ** 2).mean(dim=1).sum()
         return out
 
     def actor_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """mean_b alpha log pi(a | s) - mean_e Q_e(s, a), a ~ pi(s), and the log-densities (B,)."""
         action, log_density = self.actor.sample(batch.observation, self.generator)
-        value = self.critics(self.actor.state(batch.observation), action).mean(dim=0)
+        value = self.critics(self.actor.features(batch.observation), action).mean(dim=0)
         loss = (self.log_alpha.exp().detach() * log_density - value).mean()
         if self.config.imitation > 0 and bool(batch.human.any()):
             imitated = self.actor.log_prob(batch.observation, batch.action)[batch.human]

@@ -9,31 +9,22 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from robot_rl.datasets.episode import Episode
 from robot_rl.datasets.record import Source, Step
 from robot_rl.learn.config import TrainingError
-from robot_rl.learn.online import checkpoint, rlpd
-from robot_rl.learn.online.acting import ActorExecutor, ReplayRecorder
-from robot_rl.learn.online.actor import STATE, StateActor
+from robot_rl.learn.online.acting import AgentExecutor, RowRecorder
 from robot_rl.learn.online.config import OnlineConfig
-from robot_rl.learn.online.demonstrations import add_episodes
-from robot_rl.learn.online.observe import Observer
-from robot_rl.learn.online.replay import Replay
-from robot_rl.learn.online.residual import ResidualActor
-from robot_rl.learn.online.sac import Sac
+from robot_rl.learn.online.learner import Learner
 from robot_rl.learn.online.workcell import Workcell
 from robot_rl.learn.statistics import wilson
 from robot_rl.policies import storage
-from robot_rl.policies.checkpoint import torch_device
-from robot_rl.policies.normalization import Statistics
 from robot_rl.policies.policy import Policy
 
 NAME = "session"
@@ -72,9 +63,10 @@ class Session:
     """An improver at work.
 
     Args:
-        demonstrations: recorded episodes; for `rlpd` at least one success among them.
-        base: the frozen policy that `residual` corrects.
+        demonstrations: recorded episodes.
+        base: the frozen policy, for improvers that want one.
         directory: where the session is kept; one that lies there is continued. None keeps nothing.
+        progress: called with the share of the offline phase that is done.
 
     Raises:
         TrainingError: the parts do not fit together, or another session lies in `directory`.
@@ -88,17 +80,11 @@ class Session:
         demonstrations: Iterable[Episode] = (),
         base: Policy | None = None,
         directory: Path | None = None,
+        progress: Callable[[float], None] = lambda share: None,
     ) -> None:
-        if (config.improver == "residual") != (base is not None):
-            raise TrainingError(f"improver '{config.improver}': a base policy is for 'residual', which needs one")
         self.config, self.cell, self.directory = config, cell, directory
-        self.device = torch_device(config.device)
-        spec = cell.robot.spec
-        self.observer = Observer(spec, config.observation, base)
-        self.replay = Replay(config.capacity, self.observer.fields, spec.action.size, config.sac.n_step)
-        self.sac = self._learner()
-        self.executor = ActorExecutor(self.sac.actor, self.observer, self.device, config.seed + 1)
-        self.sampler = np.random.default_rng(config.seed)
+        self.learner = Learner(config, cell.robot.spec, base, cell.pictures)
+        self.executor = AgentExecutor(self.learner.agent, self.learner.observer, self.learner.device, config.seed + 1)
         self.robot_steps = self.human_steps = self.episodes = self.successes = 0
         self.curve: list[Point] = []
         self.figures: dict[str, float] = {}
@@ -106,10 +92,10 @@ class Session:
         """Wall time of acting and learning, without evaluations."""
         if directory is not None and (directory / f"{NAME}.json").is_file():
             self._restore(directory)
-        added = add_episodes(self.replay, self.observer, demonstrations, config.human_weight)
-        log.info("%d demonstrations added, %d transitions in the replay", added, len(self.replay))
+        added = self.learner.add(demonstrations)
+        log.info("%d demonstrations added, %d transitions in the replay", added, len(self.learner.replay))
         if self.episodes == 0:
-            self._begin()
+            self._begin(progress)
 
     def run(self) -> list[Point]:
         """Act and learn until `config.steps`; returns the evaluations. The last point is always at the end."""
@@ -124,19 +110,21 @@ class Session:
 
     def evaluate(self) -> Point:
         """The deployed policy from each of the held-out states; draws nothing from the session's generators."""
-        before, self.executor.mode = self.executor.mode, "mode"
-        self.sac.actor.eval()
+        before, noise = self.executor.mode, self.executor.generator.get_state()
+        self.executor.mode = "mode"
+        self.learner.agent.eval()
         seeds = self.config.evaluation_seeds
         results = [self.cell.run(self.executor, seed, "evaluation") for seed in seeds]
-        self.sac.actor.train()
+        self.learner.agent.train()
         self.executor.mode = before
+        self.executor.generator.set_state(noise)
         won = [r.ending.steps for r in results if r.success]
         interval, rate = wilson(len(won), len(results)), self.cell.robot.spec.rate
         return Point(
             robot_steps=self.robot_steps,
             human_steps=self.human_steps,
             minutes=self.robot_steps / rate / 60.0,
-            updates=self.sac.updates,
+            updates=self.learner.improver.updates,
             trials=len(results),
             successes=len(won),
             low=interval.low,
@@ -149,55 +137,35 @@ class Session:
 
     def save(self, directory: Path) -> None:
         """Write everything that decides how the session goes on, and `curve.json`."""
-        tensors, learner = checkpoint.learner_state(self.sac)
-        rows, replay = checkpoint.replay_state(self.replay)
+        tensors, learner = self.learner.state()
         document = {
             "config": _plain(self.config.to_dict()),
             "learner": learner,
-            "replay": replay,
-            "sampler": self.sampler.bit_generator.state,
             **{k: getattr(self, k) for k in _COUNTS},
             "figures": self.figures,
             "curve": [asdict(p) for p in self.curve],
         }
-        storage.write(
-            directory, NAME, {**tensors, **rows, "exploration": self.executor.generator.get_state()}, document
-        )
+        storage.write(directory, NAME, {**tensors, "exploration": self.executor.generator.get_state()}, document)
         fresh = directory / "curve.json.new"
         fresh.write_text(json.dumps([{**asdict(p), "success": p.success} for p in self.curve], indent=1) + "\n")
         fresh.replace(directory / "curve.json")
 
-    def _learner(self) -> Sac:
-        config, spec, size = self.config, self.cell.robot.spec, self.observer.layout.size
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.seed)
-            actor = (
-                ResidualActor(size, spec.action, config.sac.hidden, config.scale)
-                if config.improver == "residual"
-                else StateActor(size, spec.action, config.sac.hidden)
-            )
-        return Sac(config.sac, actor.to(self.device), size, spec.action.size, self.device, config.seed)
-
-    def _begin(self) -> None:
-        """Fit the observations' scale to the demonstrations, for good, and look where the base stands."""
-        if self.config.improver == "rlpd" and self.config.demo_share > 0:
-            human = self.replay.views["demonstrations"].rows
-            if self.config.reward != "rlif" and not self.replay.columns["success"][human].any():
-                raise TrainingError(
-                    f"there is no success in {len(human)} steps of demonstrations: RLPD learns nothing from a reward "
-                    "that never comes. Record successes, or set demo_share to 0"
-                )
-        if len(self.replay):
-            rows = self.replay.observation[STATE][self.replay.views["all"].rows]
-            self.sac.actor.normalizer.fit(Statistics.of(rows), "mean_std")
-        if self.config.improver == "residual":
+    def _begin(self, progress: Callable[[float], None]) -> None:
+        """Whatever comes before the first robot step, and a look where the session starts from."""
+        improver, replay = self.learner.improver, self.learner.replay
+        improver.begin(replay)
+        share = 0.0
+        while share < 1.0:
+            share = improver.prepare(replay, self.learner.rng)
+            progress(share)
+        if self.config.improver.base != "none" or improver.updates:
             self.curve.append(self.evaluate())
 
     def _episode(self) -> None:
         """One episode, with learning after each of its steps."""
         seed = 1000 * self.config.seed + self.episodes
-        recorder = ReplayRecorder(self.replay, self.executor, self._learn, human_weight=self.config.human_weight)
-        self.executor.mode = "uniform" if self.robot_steps < self.config.warmup else "sample"
+        recorder = RowRecorder(self.learner.replay, self.executor, self._learn, human_weight=self.config.human_weight)
+        self.executor.mode = "warmup" if self.robot_steps < self.config.warmup else "sample"
         begun = time.monotonic()
         name = f"online-{self.config.seed}-{self.episodes}"
         result = self.cell.run(self.executor, seed, "deployment", recorder, episode_id=name)
@@ -209,7 +177,7 @@ class Session:
         self.robot_steps += 1
         self.human_steps += step.source == Source.HUMAN
         if self.robot_steps > self.config.warmup:
-            self.figures |= rlpd.update(self.config, self.replay, self.sac, self.sampler)
+            self.figures |= self.learner.update()
 
     def _due(self) -> bool:
         """An evaluation's time has come since the last one."""
@@ -235,10 +203,8 @@ class Session:
                     + "\nUse its configuration, or another directory."
                 )
             tensors = storage.read_tensors(directory, document)
-            checkpoint.restore_learner(self.sac, tensors, document["learner"])
-            checkpoint.restore_replay(self.replay, tensors, document["replay"])
+            self.learner.restore(tensors, document["learner"])
             self.executor.generator.set_state(tensors["exploration"])
-            self.sampler.bit_generator.state = document["sampler"]
             for key in _COUNTS:
                 setattr(self, key, document[key])
             self.figures = document["figures"]

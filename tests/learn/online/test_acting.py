@@ -14,11 +14,13 @@ from robot_rl.datasets import Dataset, Source, Step
 from robot_rl.hardware.human import DeviceInput, HumanInput
 from robot_rl.hardware.robot import Reading
 from robot_rl.learn.config import TrainingError
-from robot_rl.learn.online.acting import ActorExecutor, ReplayRecorder
+from robot_rl.learn.online.acting import CHUNK_STEP, AgentExecutor, RowRecorder, no_notes, note_fields
 from robot_rl.learn.online.demonstrations import add_episodes
+from robot_rl.learn.online.features import Features
+from robot_rl.learn.online.improvers.residual import ResidualActor
 from robot_rl.learn.online.observe import Observer
 from robot_rl.learn.online.replay import Replay
-from robot_rl.learn.online.residual import ResidualActor
+from robot_rl.learn.online.scale import ActionScale
 from robot_rl.learn.online.workcell import Workcell
 from robot_rl.spec import Field, Layout
 
@@ -51,12 +53,13 @@ def play(cell: Workcell, point: SimpleNamespace, hand: TakesOver | None = None) 
     if hand is not None:
         cell = replace(cell, operator=hand, teleop=hand)  # type: ignore[arg-type]
     base = point.base()
-    observer = Observer(point.spec, base=base)
-    replay = Replay(100, observer.fields, 2, n_step=3)
-    executor = ActorExecutor(ResidualActor(4, point.spec.action, (8,), 0.1), observer, torch.device("cpu"), seed=0)
+    observer = Observer(point.spec, played=base)
+    actor = ResidualActor(Features(4), ActionScale(point.spec.action), (8,), 0.1)
+    replay = Replay(100, {**observer.rows, **note_fields(actor)}, 2, n_step=3)
+    executor = AgentExecutor(actor, observer, torch.device("cpu"), seed=0)
     executor.mode = "mode"
     steps: list[Step] = []
-    recorder = ReplayRecorder(replay, executor, steps.append)
+    recorder = RowRecorder(replay, executor, steps.append)
     cell.run(executor, 3, "deployment", recorder, episode_id="e")
     return replay, steps, base
 
@@ -112,10 +115,12 @@ def test_demonstrations_are_taken_once_with_the_last_observation_and_the_bases_a
     point: SimpleNamespace, make_demonstrations: Callable[..., Dataset]
 ) -> None:
     episodes = make_demonstrations(2)
-    observer = Observer(point.spec, base=point.base())
-    replay = Replay(100, observer.fields, 2, n_step=1)
-    assert add_episodes(replay, observer, episodes) == 2
-    assert add_episodes(replay, observer, episodes) == 0
+    observer = Observer(point.spec, played=point.base())
+    actor = ResidualActor(Features(4), ActionScale(point.spec.action), (8,), 0.1)
+    replay = Replay(100, {**observer.rows, **note_fields(actor)}, 2, n_step=1)
+    assert add_episodes(replay, observer, episodes, no_notes(actor)) == 2
+    assert add_episodes(replay, observer, episodes, no_notes(actor)) == 0
+    assert (replay.observation[CHUNK_STEP][: len(replay)] == -1).all()
     assert len(replay) == sum(len(e) for e in episodes)
     first = episodes[0]
     np.testing.assert_allclose(replay.columns["action"][: len(first)], first.steps["executed"], rtol=1e-6)
@@ -135,7 +140,7 @@ def test_a_base_with_another_action_space_is_refused_by_the_field(point: SimpleN
     base = point.base()
     base.spec = replace(point.spec, action=Layout((Field("velocity", (3,), low=(-1,) * 3, high=(1,) * 3),)))
     with pytest.raises(TrainingError, match="action 'velocity': shape"):
-        Observer(point.spec, base=base)
+        Observer(point.spec, played=base)
 
 
 def test_an_unknown_observation_is_refused_with_the_nearest_name(point: SimpleNamespace) -> None:

@@ -223,3 +223,27 @@ def test_success_pays_once_and_only_where_it_ends_the_episode(point: SimpleNames
     replay = Replay(20, FIELDS, 2, n_step=1)
     fill(replay, "a", [point.step(0, success=True), point.step(1, success=True, terminated=True)])
     np.testing.assert_array_equal(replay.transitions(np.arange(2), 0.9, labels.success).returns.reward, [0, 1])
+
+
+def test_a_history_ends_with_its_row_and_does_not_reach_into_the_episode_before(point: SimpleNamespace) -> None:
+    replay = Replay(50, {"x": ((1,), "float32")}, 2, n_step=1, histories={"past": ("x", 3)})
+    for episode in range(2):
+        replay.begin(f"e{episode}")
+        for t in range(4):
+            replay.add({"x": np.array([10.0 * episode + t])}, point.step(t), t)
+        replay.finish({"x": np.array([10.0 * episode + 4])})
+    seen = replay.seen(np.array([3, 5, 6, 7]))
+    np.testing.assert_array_equal(seen["past"][..., 0], [[1, 2, 3], [10, 10, 10], [10, 10, 11], [10, 11, 12]])
+    np.testing.assert_array_equal(seen["x"][:, 0], [3, 10, 11, 12])
+
+
+def test_a_history_stops_at_what_has_been_overwritten(point: SimpleNamespace) -> None:
+    replay = Replay(6, {"x": ((1,), "float32")}, 2, n_step=1, histories={"past": ("x", 3)})
+    for episode in range(2):
+        replay.begin(f"e{episode}")
+        for t in range(3):
+            replay.add({"x": np.array([10.0 * episode + t])}, point.step(t), t)
+        replay.finish({"x": np.array([10.0 * episode + 3])})
+    # rows 0 and 1 hold steps 2 and 3 of the second episode, rows 2 and 3 the rest of the first
+    np.testing.assert_array_equal(replay.seen(np.array([3]))["past"][0, :, 0], [2, 2, 3])
+    np.testing.assert_array_equal(replay.seen(np.array([0]))["past"][0, :, 0], [10, 11, 12])

@@ -12,11 +12,13 @@ import pytest
 import torch
 
 from robot_rl.learn.config import TrainingError
-from robot_rl.learn.online.actor import StateActor
-from robot_rl.learn.online.config import SacConfig
+from robot_rl.learn.online.actors import Actor
+from robot_rl.learn.online.batch import Batch
+from robot_rl.learn.online.features import Features
+from robot_rl.learn.online.improvers.residual import ResidualActor
 from robot_rl.learn.online.networks import EDGE, Critics, TanhGaussian, follow
-from robot_rl.learn.online.residual import ResidualActor
-from robot_rl.learn.online.sac import Batch, Sac
+from robot_rl.learn.online.sac import Sac, SacConfig
+from robot_rl.learn.online.scale import ActionScale
 from robot_rl.spec import Field, Layout
 
 CONFIG = SacConfig(critics=4, subset=2, hidden=(8,), batch=6)
@@ -27,7 +29,7 @@ CPU = torch.device("cpu")
 def sac(point: SimpleNamespace) -> Callable[..., Sac]:
     def make(**changes: object) -> Sac:
         torch.manual_seed(1)
-        return Sac(replace(CONFIG, **changes), StateActor(3, point.spec.action, (8,)), 3, 2, CPU, seed=0)
+        return Sac(replace(CONFIG, **changes), Actor(Features(3), ActionScale(point.spec.action), (8,)), CPU, seed=0)
 
     return make
 
@@ -38,7 +40,8 @@ def batch(bootstrap: float = 0.9) -> Batch:
     action, reward = torch.rand(6, 2, generator=g) * 2 - 1, torch.randn(6, generator=g)
     return Batch(
         {"state": state},
-        action,
+        action[:, None],
+        torch.ones(6, 1, dtype=torch.bool),
         reward,
         torch.full((6,), bootstrap),
         {"state": after},
@@ -191,7 +194,7 @@ def test_imitation_pulls_the_actor_to_the_humans_actions(sac: Callable[..., Sac]
 
 
 def test_a_new_residual_is_its_base_and_then_adds_a_scaled_part(point: SimpleNamespace) -> None:
-    actor = ResidualActor(3, point.spec.action, (8,), residual_scale=0.5)
+    actor = ResidualActor(Features(3), ActionScale(point.spec.action), (8,), residual_scale=0.5)
     seen = {"state": torch.randn(2, 3), "base_action": torch.tensor([[1.0, 0.5], [-2.0, 0.9]])}
     torch.testing.assert_close(actor.mode(seen), torch.tensor([[0.5, 0.5], [-1.0, 0.9]]))
     combined = actor.combine(seen, torch.tensor([[0.4, -1.0], [-1.0, 1.0]]))
@@ -199,7 +202,7 @@ def test_a_new_residual_is_its_base_and_then_adds_a_scaled_part(point: SimpleNam
 
 
 def test_a_residual_looks_at_its_bases_action(point: SimpleNamespace) -> None:
-    actor = ResidualActor(3, point.spec.action, (8,), residual_scale=0.5)
+    actor = ResidualActor(Features(3), ActionScale(point.spec.action), (8,), residual_scale=0.5)
     torch.nn.init.normal_(actor.network.output.weight)
     state = torch.zeros(1, 3)
     raw = [actor.network(actor._input({"state": state, "base_action": torch.full((1, 2), b)}))[0] for b in (0.0, 0.5)]
@@ -207,18 +210,18 @@ def test_a_residual_looks_at_its_bases_action(point: SimpleNamespace) -> None:
 
 
 def test_the_recorded_sum_gives_back_the_residual(point: SimpleNamespace) -> None:
-    actor = ResidualActor(3, point.spec.action, (8,), residual_scale=0.5)
+    actor = ResidualActor(Features(3), ActionScale(point.spec.action), (8,), residual_scale=0.5)
     seen = {"state": torch.zeros(1, 3), "base_action": torch.tensor([[0.4, -0.2]])}
     raw = torch.tensor([[0.3, -0.6]])
     torch.testing.assert_close(actor._separate(seen, actor.combine(seen, raw)), raw)
 
 
 def test_actions_in_units_and_back_are_the_same_and_need_bounds(point: SimpleNamespace) -> None:
-    scale = StateActor(3, point.spec.action, (8,)).scale
+    scale = ActionScale(point.spec.action)
     torch.testing.assert_close(scale.to_unit(torch.tensor([2.0, -0.5])), torch.tensor([1.0, -0.5]))
     torch.testing.assert_close(scale.to_physical(torch.tensor([1.0, -0.5])), torch.tensor([2.0, -0.5]))
     with pytest.raises(TrainingError, match="bounds"):
-        StateActor(3, Layout((Field("free", (1,)),)), (8,))
+        ActionScale(Layout((Field("free", (1,)),)))
 
 
 def test_equal_seeds_give_equal_learners(sac: Callable[..., Sac]) -> None:

@@ -12,7 +12,10 @@ import torch
 
 from robot_rl.datasets import Dataset
 from robot_rl.learn.config import TrainingError
-from robot_rl.learn.online.config import SacConfig, residual, rlpd
+from robot_rl.learn.online.config import OnlineConfig
+from robot_rl.learn.online.improvers.residual import ResidualConfig
+from robot_rl.learn.online.improvers.rlpd import RlpdConfig
+from robot_rl.learn.online.sac import SacConfig
 from robot_rl.learn.online.session import NAME, Session
 from robot_rl.learn.online.workcell import Workcell
 from robot_rl.policies import storage
@@ -25,7 +28,7 @@ SEEDS = tuple(range(9000, 9030))
 
 def test_rlpd_reaches_the_goal_from_demonstrations(cell: Workcell, make_demonstrations: Callable[..., Dataset]) -> None:
     demonstrations = make_demonstrations(20)
-    config = rlpd(SMALL, steps=1000, warmup=50, evaluate_every=1000, evaluation_seeds=SEEDS)
+    config = OnlineConfig(RlpdConfig(SMALL), steps=1000, warmup=50, evaluate_every=1000, evaluation_seeds=SEEDS)
     session = Session(config, cell, demonstrations)
     before = session.evaluate()
     after = session.run()[-1]
@@ -35,8 +38,12 @@ def test_rlpd_reaches_the_goal_from_demonstrations(cell: Workcell, make_demonstr
 
 
 def test_a_residual_reaches_the_goal_that_its_base_misses(cell: Workcell, point: SimpleNamespace) -> None:
-    config = residual(
-        replace(SMALL, n_step=3), scale=0.5, steps=900, warmup=150, evaluate_every=1000, evaluation_seeds=SEEDS
+    config = OnlineConfig(
+        ResidualConfig(replace(SMALL, n_step=3), scale=0.5),
+        steps=900,
+        warmup=150,
+        evaluate_every=1000,
+        evaluation_seeds=SEEDS,
     )
     base, after = Session(config, cell, base=point.base()).run()
     assert base.success <= 0.2 and base.robot_steps == 0
@@ -47,8 +54,13 @@ def test_a_resumed_session_ends_as_the_uninterrupted_one(
     cell: Workcell, point: SimpleNamespace, make_demonstrations: Callable[..., Dataset], tmp_path: Path
 ) -> None:
     demonstrations = make_demonstrations(3)
-    config = residual(
-        replace(SMALL, hidden=(16,)), steps=60, warmup=20, evaluate_every=30, evaluation_seeds=SEEDS[:2], capacity=200
+    config = OnlineConfig(
+        ResidualConfig(replace(SMALL, hidden=(16,))),
+        steps=60,
+        warmup=20,
+        evaluate_every=30,
+        evaluation_seeds=SEEDS[:2],
+        capacity=200,
     )
 
     def session(steps: int, name: str) -> Session:
@@ -64,7 +76,7 @@ def test_a_resumed_session_ends_as_the_uninterrupted_one(
     for name, tensor in ours[0].items():
         assert torch.equal(tensor, theirs[0][name]), name
     assert ours[1] == theirs[1]
-    assert whole.sac.updates > 30
+    assert whole.learner.improver.updates > 30
 
 
 def storage_of(session: Session, directory: Path) -> tuple[dict[str, torch.Tensor], dict[str, object]]:
@@ -79,7 +91,7 @@ def storage_of(session: Session, directory: Path) -> tuple[dict[str, torch.Tenso
 def test_a_session_with_another_configuration_is_refused_by_its_differences(
     cell: Workcell, make_demonstrations: Callable[..., Dataset], tmp_path: Path
 ) -> None:
-    config = rlpd(SMALL, steps=10, warmup=20, evaluation_seeds=SEEDS[:1])
+    config = OnlineConfig(RlpdConfig(SMALL), steps=10, warmup=20, evaluation_seeds=SEEDS[:1])
     demonstrations = make_demonstrations(2)
     Session(config, cell, demonstrations, directory=tmp_path / "s").run()
     with pytest.raises(TrainingError, match=r"demo_share was 0\.5, now 0\.25"):
@@ -90,21 +102,21 @@ def test_demonstrations_without_a_success_are_refused(
     cell: Workcell, make_demonstrations: Callable[..., Dataset]
 ) -> None:
     with pytest.raises(TrainingError, match="no success"):
-        Session(rlpd(SMALL), cell, make_demonstrations(2, success=False))
+        Session(OnlineConfig(RlpdConfig(SMALL)), cell, make_demonstrations(2, success=False))
 
 
 def test_an_evaluation_draws_nothing_from_the_session(
     cell: Workcell, make_demonstrations: Callable[..., Dataset]
 ) -> None:
-    session = Session(rlpd(SMALL, evaluation_seeds=SEEDS[:3]), cell, make_demonstrations(2))
-    before = (session.executor.generator.get_state(), session.sampler.bit_generator.state)
-    count = len(session.replay)
+    session = Session(OnlineConfig(RlpdConfig(SMALL), evaluation_seeds=SEEDS[:3]), cell, make_demonstrations(2))
+    before = (session.executor.generator.get_state(), session.learner.rng.bit_generator.state)
+    count = len(session.learner.replay)
     session.evaluate()
     assert torch.equal(session.executor.generator.get_state(), before[0])
-    assert session.sampler.bit_generator.state == before[1]
-    assert len(session.replay) == count
+    assert session.learner.rng.bit_generator.state == before[1]
+    assert len(session.learner.replay) == count
 
 
 def test_a_residual_without_a_base_is_refused(cell: Workcell) -> None:
     with pytest.raises(TrainingError, match="base policy"):
-        Session(residual(SMALL), cell)
+        Session(OnlineConfig(ResidualConfig(SMALL)), cell)

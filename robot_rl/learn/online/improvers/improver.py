@@ -1,0 +1,166 @@
+"""What every improver is: an agent that acts, and an update that follows each robot step.
+
+Data flows one way. The observer makes a row of each control step; the agent answers a row with an action, or a
+chunk of them; the replay keeps rows with what was executed; the improver draws from it and changes the agent. Only
+the agent's weights go back to where the robot is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, Protocol
+
+import numpy as np
+import torch
+from torch import Generator, Tensor, nn
+
+from robot_rl.learn.config import TrainingError
+from robot_rl.learn.online.replay import Replay
+from robot_rl.learn.online.sampling import Sampling
+from robot_rl.learn.online.scale import ActionScale
+from robot_rl.policies.chunk_policy import ChunkPolicy
+from robot_rl.spec import Spec
+from robot_rl.workspace import did_you_mean
+
+Mode = Literal["warmup", "sample", "mode"]
+"""How an agent acts: before the first update, as it explores, or as it is deployed."""
+
+Fields = Mapping[str, tuple[tuple[int, ...], str]]
+"""Shape and dtype of each field of a row."""
+
+Observation = Mapping[str, Tensor]
+"""Rows as the observer and the replay give them, (B, *shape) by field."""
+
+UseOfBase = Literal["none", "played", "sampled"]
+"""What an improver wants of a base policy: nothing; its action in every step, chunks played as deployed
+(`base_action`); or its sampler, with the history that it looks at in every row (`base/<field>`)."""
+
+IMPROVERS: dict[str, str] = {
+    "rlpd": "robot_rl.learn.online.improvers.rlpd:RlpdConfig",
+    "residual": "robot_rl.learn.online.improvers.residual:ResidualConfig",
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an agent wants done from B rows on."""
+
+    actions: Tensor
+    """(B, k, A) in units; the k steps are carried out before the agent is asked again, unless somebody steps in."""
+    notes: Mapping[str, Tensor] = field(default_factory=dict)
+    """(B, *shape) of each of the agent's `notes`, kept with each of these steps."""
+
+
+class Agent(nn.Module):
+    """Chooses actions. Its state_dict is all that travels from the learner to the robot.
+
+    Args:
+        scale: physical actions to units and back.
+    """
+
+    notes: Fields = MappingProxyType({})
+    """What it wants remembered of its answers, as fields of the replay."""
+
+    def __init__(self, scale: ActionScale) -> None:
+        super().__init__()
+        self.scale = scale
+
+    def act(self, observation: Observation, mode: Mode, generator: Generator) -> Answer:
+        """Answer B rows; called without gradients."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What an improver is built from."""
+
+    spec: Spec
+    fields: Fields
+    """Of an observation as the agent gets it."""
+    sampling: Sampling
+    """Which transitions, with which rewards."""
+    device: torch.device
+    seed: int
+    base: ChunkPolicy | None = None
+    """Frozen; for improvers that sample it."""
+
+
+class Improver(Protocol):
+    """Learns while the robot acts."""
+
+    agent: Agent
+    span: int
+    """Steps that a transition of the replay spans at most."""
+    updates: int
+    """Critic updates so far (policy updates, where there is no critic)."""
+
+    def begin(self, replay: Replay) -> None:
+        """The demonstrations are in, nothing has been learnt: fit scales, refuse what cannot work. Raises
+        TrainingError."""
+        ...
+
+    def prepare(self, replay: Replay, rng: np.random.Generator) -> float:
+        """A slice of the work before the first robot step (offline learning); returns the share done, 1 when
+        nothing is left. Improvers without an offline phase return 1 at once."""
+        ...
+
+    def update(self, replay: Replay, rng: np.random.Generator) -> dict[str, float]:
+        """One robot step's worth of learning; returns figures for the curves. Raises TrainingError when a loss is
+        not finite; nothing has been changed by that step."""
+        ...
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Everything that decides how it goes on: weights, targets, optimisers, generators, counters."""
+        ...
+
+    def restore(self, tensors: Mapping[str, Tensor], document: Mapping[str, Any]) -> None:
+        """Take up what `state` gave. Raises KeyError or RuntimeError when it is of another improver."""
+        ...
+
+
+class ImproverConfig(Protocol):
+    """The configuration of one kind of improver: a frozen dataclass."""
+
+    name: ClassVar[str]
+    base: ClassVar[UseOfBase]
+
+    def build(self, parts: Parts) -> Any:
+        """A new Improver with fresh weights."""
+        ...
+
+
+def improver_config(data: Mapping[str, Any]) -> Any:
+    """The configuration that `{"name": ..., option: value}` describes; options that are mappings fill dataclasses.
+
+    Raises:
+        TrainingError: unknown improver or option; the message names the nearest.
+    """
+    options = dict(data)
+    name = options.pop("name", None)
+    if name not in IMPROVERS:
+        raise TrainingError(f"no improver '{name}'.{did_you_mean(str(name), IMPROVERS)}")
+    module, _, attribute = IMPROVERS[name].partition(":")
+    return _fill(getattr(importlib.import_module(module), attribute)(), options, f"improver '{name}'")
+
+
+def improver_dict(config: ImproverConfig) -> dict[str, Any]:
+    """The JSON-ready form that `improver_config` reads."""
+    return {"name": config.name, **dataclasses.asdict(config)}  # type: ignore[call-overload]
+
+
+def _fill(default: Any, options: Mapping[str, Any], where: str) -> Any:
+    """`default` with `options` in place of its values, nested dataclasses included."""
+    known = {f.name for f in dataclasses.fields(default)}
+    values = {}
+    for key, value in options.items():
+        if key not in known:
+            raise TrainingError(f"{where}: unknown option '{key}'.{did_you_mean(key, known)}")
+        present = getattr(default, key)
+        if dataclasses.is_dataclass(present) and isinstance(value, Mapping):
+            value = _fill(present, value, f"{where}, {key}")
+        values[key] = tuple(value) if isinstance(value, list) else value
+    return dataclasses.replace(default, **values)

@@ -1,0 +1,73 @@
+"""A residual on a frozen base policy, learnt off-policy (ResFiT, arXiv 2509.19301)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from robot_rl.learn.config import TrainingError
+from robot_rl.learn.online.actors import Actor
+from robot_rl.learn.online.features import Features
+from robot_rl.learn.online.improvers.actor_critic import ActorCritic
+from robot_rl.learn.online.improvers.improver import Observation, Parts, UseOfBase
+from robot_rl.learn.online.networks import TanhGaussian
+from robot_rl.learn.online.observe import BASE_ACTION
+from robot_rl.learn.online.sac import SacConfig
+from robot_rl.learn.online.scale import ActionScale
+
+
+@dataclass(frozen=True)
+class ResidualConfig:
+    """The paper's settings: n-step 3, UTD 4, the actor delayed."""
+
+    name: ClassVar[str] = "residual"
+    base: ClassVar[UseOfBase] = "played"
+
+    sac: SacConfig = field(default_factory=lambda: SacConfig(n_step=3, utd=4, actor_delay=2))
+    scale: float = 0.5
+    """The largest correction, in halves of each action's range; it must cover the base's error."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.scale < np.inf:
+            raise TrainingError(f"residual: scale is {self.scale}; it must be above 0")
+
+    def build(self, parts: Parts) -> ActorCritic:
+        return ActorCritic(
+            self.sac,
+            parts,
+            lambda features: ResidualActor(features, ActionScale(parts.spec.action), self.sac.hidden, self.scale),
+        )
+
+
+class ResidualActor(Actor):
+    """a = clip(a_base + scale pi(s, a_base), -1, 1); pi begins at 0, so a at a_base.
+
+    The sum is clipped, not its parts, and the critics see the sum.
+
+    Args:
+        residual_scale: the largest correction, in units.
+    """
+
+    def __init__(self, features: Features, scale: ActionScale, hidden: Sequence[int], residual_scale: float) -> None:
+        super().__init__(features, scale, hidden)
+        self.residual_scale = residual_scale
+
+    def combine(self, observation: Observation, raw: Tensor) -> Tensor:
+        return (self._base(observation) + self.residual_scale * raw).clamp(-1.0, 1.0)
+
+    def _network(self, features: int, action_size: int, hidden: Sequence[int]) -> TanhGaussian:
+        return TanhGaussian(features + action_size, action_size, hidden, zero_output=True)
+
+    def _input(self, observation: Observation) -> Tensor:
+        return torch.cat([self.features(observation), self._base(observation)], dim=1)
+
+    def _separate(self, observation: Observation, action: Tensor) -> Tensor:
+        return ((action - self._base(observation)) / self.residual_scale).clamp(-1.0, 1.0)
+
+    def _base(self, observation: Observation) -> Tensor:
+        return self.scale.to_unit(observation[BASE_ACTION])

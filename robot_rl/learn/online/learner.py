@@ -1,0 +1,89 @@
+"""What learns: the replay and an improver. No robot; rows come in, the agent's weights go out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from robot_rl.datasets.episode import Episode
+from robot_rl.learn.config import TrainingError
+from robot_rl.learn.online import checkpoint
+from robot_rl.learn.online.acting import no_notes, note_fields
+from robot_rl.learn.online.config import OnlineConfig
+from robot_rl.learn.online.demonstrations import add_episodes
+from robot_rl.learn.online.improvers.improver import Agent, Improver, Parts
+from robot_rl.learn.online.observe import Observer, Pictures
+from robot_rl.learn.online.replay import Replay
+from robot_rl.learn.online.sampling import Sampling
+from robot_rl.policies.checkpoint import torch_device
+from robot_rl.policies.chunk_policy import ChunkPolicy
+from robot_rl.policies.policy import Policy
+from robot_rl.spec import Spec
+
+
+class Learner:
+    """An improver over the replay that feeds it.
+
+    Args:
+        base: the frozen policy, if the improver wants one.
+        cameras: height and width of the robot's pictures, for configurations that look at them.
+
+    Raises:
+        TrainingError: the parts do not fit together.
+    """
+
+    def __init__(
+        self, config: OnlineConfig, spec: Spec, base: Policy | None = None, cameras: Pictures | None = None
+    ) -> None:
+        self.config, self.device = config, torch_device(config.device)
+        self.observer = make_observer(config, spec, base, cameras)
+        sampled = base if isinstance(base, ChunkPolicy) and config.improver.base == "sampled" else None
+        sampling = Sampling(config.demo_share, config.reward)
+        self.improver: Improver = config.improver.build(
+            Parts(spec, self.observer.fields, sampling, self.device, config.seed, sampled)
+        )
+        rows = {**self.observer.rows, **note_fields(self.agent)}
+        self.replay = Replay(config.capacity, rows, spec.action.size, self.improver.span, self.observer.histories)
+        self.rng = np.random.default_rng(config.seed)
+
+    @property
+    def agent(self) -> Agent:
+        return self.improver.agent
+
+    def add(self, demonstrations: Iterable[Episode]) -> int:
+        """Take those recorded episodes that the replay does not hold yet; returns how many. Raises ReplayError."""
+        return add_episodes(self.replay, self.observer, demonstrations, no_notes(self.agent), self.config.human_weight)
+
+    def update(self) -> dict[str, float]:
+        """One robot step's worth of learning; returns figures. Raises TrainingError."""
+        return self.improver.update(self.replay, self.rng)
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Everything that decides how learning goes on. Raises ReplayError in the middle of an episode."""
+        tensors, improver = self.improver.state()
+        rows, replay = checkpoint.replay_state(self.replay)
+        document = {"improver": improver, "replay": replay, "rng": self.rng.bit_generator.state}
+        return {f"improver.{k}": v for k, v in tensors.items()} | rows, document
+
+    def restore(self, tensors: Mapping[str, Tensor], document: Mapping[str, Any]) -> None:
+        """Take up what `state` gave. Raises KeyError, RuntimeError or ReplayError when it is of another learner."""
+        self.improver.restore(checkpoint.under(tensors, "improver."), document["improver"])
+        checkpoint.restore_replay(self.replay, tensors, document["replay"])
+        self.rng.bit_generator.state = document["rng"]
+
+
+def make_observer(
+    config: OnlineConfig, spec: Spec, base: Policy | None = None, cameras: Pictures | None = None
+) -> Observer:
+    """The observer of a session: the learner has one for demonstrations, the actor one for the robot."""
+    use, kind = config.improver.base, config.improver.name
+    if (use == "none") != (base is None):
+        wanted = "takes no" if use == "none" else "needs a"
+        raise TrainingError(f"improver '{kind}' {wanted} base policy")
+    if use == "sampled" and not isinstance(base, ChunkPolicy):
+        raise TrainingError(f"improver '{kind}' samples its base: it must be a checkpoint, not a policy server")
+    played = base if use == "played" else None
+    return Observer(spec, config.observation, played, base if use == "sampled" else None, cameras)
