@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 from tyro.conf import AvoidSubcommands
 
 from robot_rl.policies.act import ActConfig
+from robot_rl.policies.carp import CarpConfig
 from robot_rl.policies.diffusion import DiffusionConfig
 from robot_rl.policies.edm import EdmConfig
 from robot_rl.policies.encoders import EncoderConfig
@@ -23,7 +24,9 @@ from robot_rl.workspace import did_you_mean
 
 T = TypeVar("T")
 
-AnyHead = FlowConfig | DiffusionConfig | MeanFlowConfig | EdmConfig | ActConfig | GaussianConfig | GmmRnnConfig
+AnyHead = (
+    FlowConfig | DiffusionConfig | MeanFlowConfig | EdmConfig | ActConfig | GaussianConfig | GmmRnnConfig | CarpConfig
+)
 """Heads that a recipe and the command line know. A recipe's `head: {name: ...}` chooses one; the command line
 changes that one's options (--policy.head.width)."""
 

@@ -23,6 +23,7 @@ HEADS: dict[str, str] = {
     "act": "robot_rl.policies.act:ActConfig",
     "gaussian": "robot_rl.policies.gaussian:GaussianConfig",
     "gmm_rnn": "robot_rl.policies.gmm_rnn:GmmRnnConfig",
+    "carp": "robot_rl.policies.carp:CarpConfig",
 }
 
 

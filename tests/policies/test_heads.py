@@ -17,6 +17,7 @@ from robot_rl.policies.heads import HEADS, head_config, head_dict
 SMALL = {
     "act": {"width": 16, "feed_forward": 32, "encoder_depth": 1, "decoder_depth": 1, "kl": 0.1},
     "gmm_rnn": {"width": 16, "depth": 1},
+    "carp": {"width": 16, "depth": 1, "codes": 16, "channels": 16},
 }
 VARIANTS = [
     *[{"name": name, **SMALL.get(name, {"width": 16})} for name in HEADS],
@@ -88,11 +89,11 @@ def test_the_goal_counts(head_policy):
     torch.manual_seed(1)
     with torch.no_grad():
         for p in head_policy.parameters():
-            p.add_(0.1 * torch.randn_like(p))
-        observation = {"ee": torch.randn(1, 2, 7), "q": torch.zeros(1, 2, 2)}
-        first = head_policy.sample(observation, torch.ones(1, 4, 7), torch.Generator().manual_seed(0))
+            p.add_(0.3 * torch.randn_like(p))
+        observation = {"ee": torch.randn(32, 2, 7), "q": torch.zeros(32, 2, 2)}
+        first = head_policy.sample(observation, torch.ones(32, 4, 7), torch.Generator().manual_seed(0))
         other = head_policy.sample(
-            dict(observation, q=torch.ones(1, 2, 2)), torch.ones(1, 4, 7), torch.Generator().manual_seed(0)
+            dict(observation, q=torch.ones(32, 2, 2)), torch.ones(32, 4, 7), torch.Generator().manual_seed(0)
         )
     assert (first - other).abs().max() > 1e-5
 

@@ -22,9 +22,11 @@ class SelfAttention(nn.Module):
         self.project = nn.Linear(width, 3 * width)
         self.output = nn.Linear(width, width)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, allowed: Tensor | None = None) -> Tensor:
+        """`allowed` (T, T) bool says which tokens (columns) each token (row) looks at; by default all."""
         q, k, v = self.project(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        weight = (q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5).softmax(-1)
+        score = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
+        weight = (score if allowed is None else score.masked_fill(~allowed, -torch.inf)).softmax(-1)
         out: Tensor = self.output((weight @ v).transpose(1, 2).flatten(2))
         return out
 
@@ -41,9 +43,9 @@ class ModulatedBlock(nn.Module):
         nn.init.zeros_(self.modulation.weight)
         nn.init.zeros_(self.modulation.bias)
 
-    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+    def forward(self, x: Tensor, condition: Tensor, allowed: Tensor | None = None) -> Tensor:
         m = self.modulation(condition)[:, None].chunk(6, dim=-1)
-        x = x + m[2] * self.attention(torch.addcmul(m[1], self.norm(x), 1 + m[0]))
+        x = x + m[2] * self.attention(torch.addcmul(m[1], self.norm(x), 1 + m[0]), allowed)
         return x + m[5] * self.feed_forward(torch.addcmul(m[4], self.norm(x), 1 + m[3]))
 
 
