@@ -16,21 +16,26 @@ from robot_rl.hardware.robot import Reading
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.improvers.improver import Agent, Fields, Mode
 from robot_rl.learn.online.observe import Observer, Row, Values
-
-CHUNK_STEP = "chunk_step"
-"""The rows' field that counts the steps since the agent was asked, () int16: 0 where it was, -1 where it did not
-act."""
+from robot_rl.learn.online.replay import CHUNK_STEP
 
 
 def note_fields(agent: Agent) -> Fields:
-    """What an agent's acting adds to the rows of an observer."""
-    return {CHUNK_STEP: ((), "int16"), **agent.notes}
+    """What an agent adds to the rows of an observer."""
+    return {CHUNK_STEP: ((), "int16"), **agent.considered, **agent.notes}
 
 
 def no_notes(agent: Agent) -> Row:
     """The notes of a step in which the agent did not act."""
     out: Row = {name: np.zeros(shape, dtype) for name, (shape, dtype) in agent.notes.items()}
     return out | {CHUNK_STEP: np.array(-1, np.int16)}
+
+
+def consider(agent: Agent, observer: Observer, device: torch.device, generator: Generator) -> Row:
+    """What the agent considers at the observer's newest row."""
+    if not agent.considered:
+        return {}
+    found = agent.consider(observer.observation(device), generator)
+    return {name: value[0].cpu().numpy() for name, value in found.items()}
 
 
 class RowSink(Protocol):
@@ -79,11 +84,12 @@ class AgentExecutor:
         """The action (A,) in physical units."""
         row = self._observe(values)
         if not self._plan:
-            self._ask()
+            self._ask({name: row[name] for name in self.agent.considered})
         self.rows.append({**row, **self._notes, CHUNK_STEP: np.array(self._played, np.int16)})
         self._played += 1
         return self._plan.popleft()
 
+    @torch.no_grad()
     def observe(self, values: Values) -> None:
         """A step in which somebody else acts. A played base is asked afresh, for its action is part of the row."""
         self.rows.append({**self._observe(values), **no_notes(self.agent)})
@@ -96,8 +102,11 @@ class AgentExecutor:
         self._plan.clear()
         self.observer.interrupt()
 
-    def _ask(self) -> None:
-        answer = self.agent.act(self.observer.observation(self.device), self.mode, self.generator)
+    def _ask(self, considered: Row) -> None:
+        observation = self.observer.observation(self.device)
+        for name, value in considered.items():
+            observation[name] = torch.from_numpy(value).to(self.device)[None]
+        answer = self.agent.act(observation, self.mode, self.generator)
         actions = self.agent.scale.to_physical(answer.actions[0]).double().cpu().numpy()
         self._plan.extend(actions)
         self._notes = {name: note[0].cpu().numpy() for name, note in answer.notes.items()}
@@ -107,7 +116,7 @@ class AgentExecutor:
         row = self.observer.row(values)
         if row is None:
             raise TrainingError("the base policy does not answer: an online session cannot go on without it")
-        return row
+        return row | consider(self.agent, self.observer, self.device, self.generator)
 
 
 class RowRecorder:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from robot_rl.control.safety import Safety
 from robot_rl.datasets.episode import Episode
@@ -13,12 +13,16 @@ from robot_rl.learn.online.replay import Replay
 
 
 def add_episodes(
-    replay: Replay, observer: Observer, episodes: Iterable[Episode], notes: Row, human_weight: float = 1.0
+    replay: Replay,
+    observer: Observer,
+    episodes: Iterable[Episode],
+    notes: Callable[[], Row],
+    human_weight: float = 1.0,
 ) -> int:
     """Add those episodes that the replay does not hold yet; returns how many.
 
     Args:
-        notes: what rows hold in which the agent did not act; see `acting.no_notes`.
+        notes: what the agent adds to the observer's newest row, in which it did not act.
 
     Raises:
         ReplayError: a number is not finite (episode and step are named).
@@ -27,7 +31,7 @@ def add_episodes(
     return sum(_add(replay, observer, episode, notes, human_weight) for episode in episodes)
 
 
-def _add(replay: Replay, observer: Observer, episode: Episode, notes: Row, human_weight: float) -> bool:
+def _add(replay: Replay, observer: Observer, episode: Episode, notes: Callable[[], Row], human_weight: float) -> bool:
     if not replay.begin(str(episode.attributes["id"])):
         return False
     try:
@@ -38,10 +42,10 @@ def _add(replay: Replay, observer: Observer, episode: Episode, notes: Row, human
             if row is None:
                 raise TrainingError(f"episode {episode.number}, step {t}: the base policy gave no action")
             if t == len(episode):
-                replay.finish(row | notes)
+                replay.finish(row | notes())
             else:
                 step = _step(episode, t)
-                replay.add(row | notes, step, t, human_weight if step.source == Source.HUMAN else 1.0)
+                replay.add(row | notes(), step, t, human_weight if step.source == Source.HUMAN else 1.0)
     finally:
         replay.drop()
     return True

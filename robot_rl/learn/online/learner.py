@@ -6,16 +6,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from torch import Tensor
+import torch
+from torch import Generator, Tensor
 
 from robot_rl.datasets.episode import Episode
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online import checkpoint
-from robot_rl.learn.online.acting import no_notes, note_fields
+from robot_rl.learn.online.acting import consider, no_notes, note_fields
 from robot_rl.learn.online.config import OnlineConfig
 from robot_rl.learn.online.demonstrations import add_episodes
 from robot_rl.learn.online.improvers.improver import Agent, Improver, Parts
-from robot_rl.learn.online.observe import Observer, Pictures
+from robot_rl.learn.online.observe import Observer, Pictures, Row
 from robot_rl.learn.online.replay import Replay
 from robot_rl.learn.online.sampling import Sampling
 from robot_rl.policies.checkpoint import torch_device
@@ -53,9 +54,15 @@ class Learner:
     def agent(self) -> Agent:
         return self.improver.agent
 
+    @torch.no_grad()
     def add(self, demonstrations: Iterable[Episode]) -> int:
         """Take those recorded episodes that the replay does not hold yet; returns how many. Raises ReplayError."""
-        return add_episodes(self.replay, self.observer, demonstrations, no_notes(self.agent), self.config.human_weight)
+        generator = Generator(self.device).manual_seed(self.config.seed)
+
+        def notes() -> Row:
+            return consider(self.agent, self.observer, self.device, generator) | no_notes(self.agent)
+
+        return add_episodes(self.replay, self.observer, demonstrations, notes, self.config.human_weight)
 
     def update(self) -> dict[str, float]:
         """One robot step's worth of learning; returns figures. Raises TrainingError."""

@@ -24,9 +24,13 @@ ONGOING, TERMINATED, TRUNCATED, FINAL = range(4)
 """Kinds of rows: a step the episode goes on after, one it ends for good with, one it is cut off after, and an
 observation that no step of this table begins at."""
 
-VIEWS = ("all", "demonstrations", "online")
+VIEWS = ("all", "demonstrations", "online", "decisions")
 """What can be drawn from. `demonstrations`: what a human did, interventions included; `online`: every step of
-deployments, interventions included (HIL-SERL stores these in both buffers)."""
+deployments, interventions included (HIL-SERL stores these in both buffers); `decisions`: steps in which the agent
+was asked, and carried out what it answered."""
+
+CHUNK_STEP = "chunk_step"
+"""The field that counts the steps since the agent was asked, () int16: 0 where it was, -1 where it did not act."""
 
 
 class ReplayError(ValueError):
@@ -168,18 +172,22 @@ class Replay:
         counts = np.diff(cuts, prepend=0)
         return np.concatenate([self.views[n].draw(rng, int(c)) for n, c in zip(present, counts, strict=True)])
 
-    def transitions(self, rows: NDArray[np.int64], gamma: float, label: Label = task) -> Transitions:
+    def transitions(
+        self, rows: NDArray[np.int64], gamma: float, label: Label = task, *, answers: bool = False
+    ) -> Transitions:
         """What begins at `rows` (B,), each drawn from a view.
 
         Args:
             label: gives the rewards; see `labels`.
+            answers: transitions of the agent's answers, drawn from `decisions`: each ends with its chunk, also where
+                somebody stepped in before the chunk was over; the bootstrap is kept there.
         """
         window = (rows[:, None] + np.arange(self.n_step + 1)) % self.capacity
         steps, c = window[:, :-1], self.columns
         kind = c["kind"][steps]
         ended, terminated = kind != ONGOING, kind == TERMINATED
         seen = StepWindow(c["reward"][steps], c["success"][steps], ended, terminated, c["source"][window])
-        returns = n_step_returns(label(seen), ended, terminated, gamma)
+        returns = n_step_returns(label(seen), ended | self._left(window) if answers else ended, terminated, gamma)
         after = (rows + returns.length) % self.capacity
         return Transitions(
             observation=self.seen(rows),
@@ -197,6 +205,10 @@ class Replay:
         for name, (source, n) in self._histories.items():
             out[name] = self.observation[source][self._before(rows, n)]
         return out
+
+    def _left(self, window: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """(B, n) whether the row after each step of a window (B, n + 1) is no part of the same answer."""
+        return self.observation[CHUNK_STEP][window][:, 1:] != np.arange(1, window.shape[1])
 
     def _before(self, rows: NDArray[np.int64], n: int) -> NDArray[np.int64]:
         """(B, n) the rows up to and with `rows` (B,), of the same episode."""
@@ -288,6 +300,8 @@ class Replay:
                 self.views["demonstrations"].add(row)
             if phase != Phase.DEMONSTRATION:
                 self.views["online"].add(row)
+            if CHUNK_STEP in self.observation and self.observation[CHUNK_STEP][row] == 0:
+                self.views["decisions"].add(row)
 
     def _forget(self, row: int) -> None:
         for view in self.views.values():

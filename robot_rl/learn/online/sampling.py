@@ -42,14 +42,17 @@ class Sampling:
         scale: ActionScale,
         device: torch.device,
         shares: Mapping[str, float] | None = None,
+        *,
+        answers: bool = False,
     ) -> Batch:
         """A batch of `size` transitions.
 
         Args:
             shares: of the replay's views; by default demonstrations and the robot's own steps.
+            answers: see `Replay.transitions`.
 
         Raises:
             ReplayError: there is nothing to draw.
         """
         rows = replay.draw(rng, size, self.shares if shares is None else shares)
-        return to_batch(replay.transitions(rows, gamma, LABELS[self.reward]), scale, device)
+        return to_batch(replay.transitions(rows, gamma, LABELS[self.reward], answers=answers), scale, device)

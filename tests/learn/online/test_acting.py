@@ -14,12 +14,12 @@ from robot_rl.datasets import Dataset, Source, Step
 from robot_rl.hardware.human import DeviceInput, HumanInput
 from robot_rl.hardware.robot import Reading
 from robot_rl.learn.config import TrainingError
-from robot_rl.learn.online.acting import CHUNK_STEP, AgentExecutor, RowRecorder, no_notes, note_fields
+from robot_rl.learn.online.acting import AgentExecutor, RowRecorder, no_notes, note_fields
 from robot_rl.learn.online.demonstrations import add_episodes
 from robot_rl.learn.online.features import Features
 from robot_rl.learn.online.improvers.residual import ResidualActor
 from robot_rl.learn.online.observe import Observer
-from robot_rl.learn.online.replay import Replay
+from robot_rl.learn.online.replay import CHUNK_STEP, Replay
 from robot_rl.learn.online.scale import ActionScale
 from robot_rl.learn.online.workcell import Workcell
 from robot_rl.spec import Field, Layout
@@ -118,8 +118,8 @@ def test_demonstrations_are_taken_once_with_the_last_observation_and_the_bases_a
     observer = Observer(point.spec, played=point.base())
     actor = ResidualActor(Features(4), ActionScale(point.spec.action), (8,), 0.1)
     replay = Replay(100, {**observer.rows, **note_fields(actor)}, 2, n_step=1)
-    assert add_episodes(replay, observer, episodes, no_notes(actor)) == 2
-    assert add_episodes(replay, observer, episodes, no_notes(actor)) == 0
+    assert add_episodes(replay, observer, episodes, lambda: no_notes(actor)) == 2
+    assert add_episodes(replay, observer, episodes, lambda: no_notes(actor)) == 0
     assert (replay.observation[CHUNK_STEP][: len(replay)] == -1).all()
     assert len(replay) == sum(len(e) for e in episodes)
     first = episodes[0]

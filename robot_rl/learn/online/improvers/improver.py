@@ -62,12 +62,19 @@ class Agent(nn.Module):
         scale: physical actions to units and back.
     """
 
+    considered: Fields = MappingProxyType({})
+    """What it wants at hand for every row, as fields of the replay; see `consider`."""
     notes: Fields = MappingProxyType({})
     """What it wants remembered of its answers, as fields of the replay."""
 
     def __init__(self, scale: ActionScale) -> None:
         super().__init__()
         self.scale = scale
+
+    def consider(self, observation: Observation, generator: Generator) -> dict[str, Tensor]:
+        """(B, *shape) of each of `considered`, for every row whoever acts, those of demonstrations included: what a
+        frozen base would do, for one. It becomes part of the observation that `act` and the improver get."""
+        return {}
 
     def act(self, observation: Observation, mode: Mode, generator: Generator) -> Answer:
         """Answer B rows; called without gradients."""
