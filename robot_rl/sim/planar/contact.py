@@ -124,15 +124,21 @@ def limit_lead(reference: Vector, pose: Vector, lead: Vector) -> Vector:
 def step(
     pose: Vector, velocity: Vector, reference: Vector, slot: float, shape: Geometry, hand: Impedance, dt: float
 ) -> tuple[Vector, Vector, Vector]:
-    """Move for `dt` [s] towards `reference`.
+    """Move the peg for `dt` [s] towards `reference`; see `advance`."""
+    return advance(pose, velocity, reference, contacts(pose, slot, shape), hand, dt)
+
+
+def advance(
+    pose: Vector, velocity: Vector, reference: Vector, touching: Sequence[Contact], hand: Impedance, dt: float
+) -> tuple[Vector, Vector, Vector]:
+    """Move for `dt` [s] towards `reference`, against these contacts.
 
     Args:
         velocity: of the step before, which gives the direction of friction.
 
     Returns:
-        The pose and velocity reached, and the wrench of all contacts on the peg [N, N, N m] during the step.
+        The pose and velocity reached, and the wrench of all contacts on what is held [N, N, N m] during the step.
     """
-    touching = contacts(pose, slot, shape)
     force = [k * (r - p) for k, r, p in zip(hand.stiffness, reference, pose)]
     matrix = [[0.0] * 3 for _ in range(3)]
     for i in range(3):
