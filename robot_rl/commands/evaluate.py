@@ -1,12 +1,14 @@
 """Measure a policy on held-out initial states: its success rate with a 95 % interval (Wilson).
 
 Nobody intervenes, and the safety envelope is on. Two or more checkpoints are tried on the same states and compared
-with the first (exact McNemar test). Simulated robots only; a real one is measured with `robot-rl deploy`.
+with the first (exact McNemar test). Simulated robots only; a real one is measured with `robot-rl deploy`. The result is
+kept with the training run, in evaluations/, and its model card (README.md) written anew.
 
 Examples:
   robot-rl evaluate --checkpoint flow_lift
   robot-rl evaluate --checkpoint runs/a/checkpoint runs/b/checkpoint --episodes 50 --processes 2
   robot-rl evaluate --checkpoint flow_lift --save evaluation.json
+  robot-rl evaluate --checkpoint ws://gpu-box:8000 --robot sim_lift
 """
 
 from __future__ import annotations
@@ -24,9 +26,11 @@ from robot_rl import workspace
 from robot_rl.commands.names import UsageError, datasets
 from robot_rl.commands.session import progress
 from robot_rl.datasets.dataset import Dataset
+from robot_rl.learn.card import add_evaluation, run_of
 from robot_rl.learn.evaluate import EvaluationResult, Trial, evaluate
 from robot_rl.policies import checkpoint
 from robot_rl.policies.modes import ExecutionConfig, Mode
+from robot_rl.serving.protocol import is_address
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Options:
     """Which policies, on which states."""
 
     checkpoint: tuple[str, ...]
-    """Each a checkpoint's folder, a training run's folder, or a recipe (its newest run)."""
+    """Each a checkpoint's folder, a training run's folder, a recipe (its newest run), or ws://host:port of a server."""
     robot: str = ""
     """The simulated robot; by default the one that the first policy was trained for."""
     episodes: int = 50
@@ -56,6 +60,10 @@ class Options:
     """How many steps a chunk takes in `async` and `rtc`."""
     allow_slow: bool = False
     """Simulated time waits for the policy: let also one pass that could not keep up with the robot on this machine."""
+    fields: str = ""
+    """For servers other than robot_rl's: what they call the robot's fields, key=field or key=field+field, by commas."""
+    prompt: str = ""
+    """For servers other than robot_rl's: the task in words; empty takes the robot's."""
     save: Path | None = None
     """Write every trial to this JSON file; with several checkpoints, one file each: <name>-1.json, <name>-2.json."""
 
@@ -65,17 +73,38 @@ def run(options: Options) -> int:
         raise UsageError("no policy to evaluate: add --checkpoint NAME")
     if options.episodes < 1:
         raise UsageError(f"--episodes {options.episodes}: at least one is needed")
-    cards = [checkpoint.read_card(c) for c in options.checkpoint]
+    cards = {c: checkpoint.read_card(c) for c in options.checkpoint if not is_address(c)}
     seeds = range(options.seed, options.seed + options.episodes)
-    for name, card in zip(options.checkpoint, cards, strict=True):
-        if seen := sorted(set(seeds) & recorded_seeds(card.dataset)):
-            print(f"warning: {name} was trained on {len(seen)} of these states, e.g. seed {seen[0]}", file=sys.stderr)
-    robot = options.robot or cards[0].spec.robot
+    for name, card in cards.items():
+        _warn(name, card, set(seeds))
+    robot = options.robot or next((card.spec.robot for card in cards.values()), "")
+    if not robot:
+        raise UsageError("a policy server does not say which simulated robot it is for: add --robot NAME")
     results = [_evaluate(options, name, robot, seeds) for name in options.checkpoint]
     _report(results)
+    _keep(results)
     if options.save is not None:
         _save(results, options.save)
     return 0
+
+
+def _warn(name: str, card: checkpoint.Card, seeds: set[int]) -> None:
+    """Say so where states are not new to a policy."""
+    for what, known in (
+        ("was trained on", recorded_seeds(card.dataset)),
+        ("was chosen among its run's checkpoints by", set(card.training.get("selection_seeds", ()))),
+    ):
+        if seen := sorted(seeds & known):
+            print(f"warning: {name} {what} {len(seen)} of these states, e.g. seed {seen[0]}", file=sys.stderr)
+
+
+def _keep(results: list[EvaluationResult]) -> None:
+    """Put each result into the run that its checkpoint comes from."""
+    for result in results:
+        run = None if is_address(result.checkpoint) else run_of(Path(result.checkpoint))
+        if run is not None:
+            add_evaluation(run, result)
+            print(f"model card: {run / 'README.md'}")
 
 
 def recorded_seeds(identity: Mapping[str, Any]) -> set[int]:
@@ -102,6 +131,8 @@ def _evaluate(options: Options, name: str, robot: str, seeds: range) -> Evaluati
             name,
             robot,
             seeds,
+            fields=options.fields,
+            prompt=options.prompt,
             execution=ExecutionConfig(options.execution, options.action_steps, options.latency_steps),
             allow_slow=options.allow_slow,
             max_steps=options.max_steps,

@@ -1,11 +1,14 @@
 """Train a policy from one or more data sets, as a recipe says; any value of the recipe can be changed here.
 
-The run lands in policies/<recipe>/checkpoints/<time>: checkpoint, curves, the resolved configuration. Ctrl-C stops
-it; the same command with --output of that folder goes on where it stopped.
+The run lands in policies/<recipe>/checkpoints/<time>: checkpoint, curves, configuration, model card. Ctrl-C stops it;
+the same command with --output of that folder goes on where it stopped. Started by torchrun, several processes share
+each batch, one CUDA device each where there are some.
 
 Examples:
   robot-rl train --recipe flow_lift --dataset lift
   robot-rl train --recipe flow_lift --dataset lift deployed --select rac
+  robot-rl train --recipe flow_lift --dataset lift --select-checkpoint success --evaluate-every 1000
+  torchrun --nproc-per-node 2 -m robot_rl.cli train --recipe flow_lift --dataset lift
   robot-rl train --recipe flow_lift --dataset lift --steps 2000 --policy.n-action-steps 4 --output runs/short
 """
 
@@ -39,14 +42,18 @@ def defaults(arguments: list[str]) -> Options:
 
 
 def run(options: Options) -> int:
-    from robot_rl.learn.train import train
+    from robot_rl.learn.train import is_first_process, train
 
     if not options.config.dataset:
         raise UsageError("no data set to learn from: add --dataset NAME; `robot-rl info` lists those there are")
     paths = tuple(existing_dataset(str(d)) for d in options.config.dataset)
     result = train(replace(options.config, dataset=paths))
+    if not is_first_process():
+        return 0
     held_out = "" if result.holdout_loss is None else f", held-out {result.holdout_loss:.3f}"
     work = f"{result.steps} steps on {result.episodes} episodes in {result.seconds:.0f} s"
     print(f"{work}: loss {result.loss:.3f}{held_out}")
-    print(f"checkpoint: {result.checkpoint}")
+    print(f"waiting for data: {result.waiting:.1%} of the time")
+    print(f"checkpoint: {result.checkpoint} ({result.chosen})")
+    print(f"card: {result.directory / 'README.md'}")
     return 0

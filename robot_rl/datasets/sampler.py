@@ -30,7 +30,8 @@ class Sampler:
         weights: (windows,) not negative, for `weighted`.
         rank, world: this process's number and how many there are (torchrun's RANK and WORLD_SIZE). Ranks take
             turns; an epoch's windows are split without overlap. Every rank gets equally many batches: what does
-            not divide is left out (with `drop_last`) or filled up from the start of the epoch.
+            not divide is left out (with `drop_last`) or filled up from the start of the epoch. Row i of
+            rank r is row i world + r of the batch that one process alone would get, `batch` world large.
         drop_last: leave out the last batch when it is not full.
         block: for `shuffled` data larger than memory. Neighbouring windows, so many at a time, stay near each
             other: blocks are shuffled, and the windows of 16 blocks among themselves, so that most of what a
@@ -79,8 +80,9 @@ class Sampler:
         start = batch * self.batch_size
         own = np.arange(start, min(start + self.batch_size, self._share))
         if self._cumulative is not None:
-            rng = np.random.default_rng([self.seed, epoch, batch, self.rank])
-            return np.searchsorted(self._cumulative, rng.random(len(own)), side="right")
+            draws = np.random.default_rng([self.seed, epoch, batch]).random(self.batch_size * self.world)
+            own_draws = draws[self.rank :: self.world][: len(own)]
+            return np.searchsorted(self._cumulative, own_draws, side="right")
         places = (own * self.world + self.rank) % self.windows
         return places if self.order == "sequential" else self._permutation(epoch)[places].astype(np.int64)
 

@@ -39,6 +39,10 @@ class TrainConfig:
     steps: int = 8000
     """Optimiser steps."""
     batch: int = 256
+    """Windows in a step, of all processes together."""
+    parts: int = 0
+    """Into how many parts a batch is divided, whose gradients are added: one after the other to save memory, or by as
+    many processes (torchrun). The course of a run depends on the parts, not on who computes them. 0: one a process."""
     lr: float = 1e-3
     """Peak learning rate of AdamW, after the warm-up and before the cosine decay to zero."""
     warmup: int = 300
@@ -54,12 +58,32 @@ class TrainConfig:
     seed: int = 0
     device: str = "auto"
     """`auto`, `cpu`, `cuda` or `cuda:<n>`."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Of activations in the forward pass (autocast); weights, their averages and the optimiser stay fp32. `auto` is
+    bf16 on a CUDA device that has it."""
+    compile: bool = False
+    """Compile the loss with torch.compile: a minute at the start, then faster steps on a CUDA device."""
+    workers: int = 1
+    """Processes that read pictures ahead, where the data have any; 0 reads them between two steps."""
     threads: int = 1
     """CPU threads; more than one slows down networks of this size."""
     log_every: int = 50
     """Steps between points of the curves."""
     save_every: int = 1000
     """Steps between checkpoints, each with a held-out loss."""
+    select_checkpoint: Literal["last", "loss", "success"] = "last"
+    """Which checkpoint is the run's result: the `last`, that of least held-out `loss`, or that of most `success` in
+    simulation. With the latter two the last one is kept too, in `last/`."""
+    evaluate_robot: str = ""
+    """The simulated robot that success is measured on; by default the one that the data were recorded with."""
+    evaluate_every: int = 0
+    """Steps between evaluations by simulated success; 0 evaluates whenever a checkpoint is saved."""
+    evaluate_states: int = 20
+    """Initial states of such an evaluation, the same each time; no state that was recorded is among them."""
+    evaluate_seed: int = 2_000_000
+    """Seed of the first of these states; `robot-rl evaluate` takes others (from 1000000 on)."""
+    evaluate_processes: int = 2
+    """Processes that share them."""
     divergence: float = 10.0
     """Stop when the smoothed loss exceeds its best by this factor."""
 
@@ -69,9 +93,14 @@ class TrainConfig:
         object.__setattr__(self, "dataset", tuple(Path(d) for d in several))
         if self.output is not None:
             object.__setattr__(self, "output", Path(self.output))
-        for key in ("steps", "batch", "log_every", "save_every", "threads"):
+        for key in ("steps", "batch", "log_every", "save_every", "threads", "evaluate_states", "evaluate_processes"):
             if getattr(self, key) < 1:
                 raise TrainingError(f"{key} is {getattr(self, key)}; it must be at least 1")
+        for key in ("parts", "workers", "evaluate_every"):
+            if getattr(self, key) < 0:
+                raise TrainingError(f"{key} is {getattr(self, key)}; it must be at least 0")
+        if self.select_checkpoint == "loss" and not self.holdout:
+            raise TrainingError("select_checkpoint is 'loss' and holdout 0: there is no held-out loss to select by")
         if not 0 <= self.holdout < 1:
             raise TrainingError(f"holdout is {self.holdout}; it must lie in [0, 1)")
         if self.lr <= 0 or self.clip <= 0:

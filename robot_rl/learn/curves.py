@@ -25,9 +25,12 @@ class Curves:
         self._writer = SummaryWriter(str(directory / "tensorboard"), purge_step=None if last is None else last + 1)
 
     def add(self, step: int, **values: float) -> None:
-        """Log values at a step."""
+        """Log values at a step; one that a series has already is replaced."""
         for name, value in values.items():
-            self.series.setdefault(name, []).append((step, value))
+            points = self.series.setdefault(name, [])
+            if points and points[-1][0] == step:
+                points.pop()
+            points.append((step, value))
             self._writer.add_scalar(name, value, step)
 
     def save(self) -> None:

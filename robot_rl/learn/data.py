@@ -1,9 +1,10 @@
-"""Recorded episodes as tensors to train from: split by episode, normaliser statistics, batches from memory."""
+"""Recorded episodes as tensors to train from: split by episode, normaliser statistics, batches read ahead."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,57 +15,65 @@ from torch import Tensor
 from robot_rl.datasets import statistics as dataset_statistics
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.episode import Episode
-from robot_rl.datasets.frame_table import FrameTable
+from robot_rl.datasets.loader import Loader
+from robot_rl.datasets.sampler import Sampler
 from robot_rl.datasets.selection import rule
 from robot_rl.datasets.weights import weights_by_name
-from robot_rl.datasets.windows import ACTION, ACTION_MASK, Windows, future_key
+from robot_rl.datasets.windows import Windows
 from robot_rl.learn.config import TrainConfig, TrainingError
+from robot_rl.learn.parallel import World
 from robot_rl.policies.config import PolicyConfig
 from robot_rl.policies.normalization import Statistics
 from robot_rl.spec import Field, Layout, Spec
 from robot_rl.workspace import did_you_mean
 
+log = logging.getLogger(__name__)
 
-class TensorWindows:
-    """Training windows as tensors on one device; a batch is a gather a field, pictures are read from disk."""
 
-    def __init__(self, windows: Windows, device: torch.device, weights: np.ndarray[Any, Any] | None = None) -> None:
+class Batches:
+    """Batches of training windows as tensors on one device.
+
+    Which windows the batch of a step holds is a function of seed and step alone, so a resumed run goes on with the very
+    same ones. Close it to end the processes that read ahead.
+    """
+
+    def __init__(self, windows: Windows, device: torch.device, sampler: Sampler, workers: int = 0) -> None:
         """
         Args:
-            weights: (W,) how often each window is drawn; by default all alike.
+            sampler: this process's share of each batch.
+            workers: processes that read pictures ahead; 0 reads them when they are wanted.
         """
-        self._windows, self._device = windows, device
-        self._cumulative = None if weights is None else np.cumsum(weights)
-        self._fields = {n: self._tensor(v) for n, v in windows.fields.items()}
-        self._actions = self._tensor(windows.actions)
+        self._loader, self._device = Loader(windows, sampler, workers=workers), device
 
     def __len__(self) -> int:
-        return len(self._windows)
+        """How many windows there are."""
+        return len(self._loader.windows)
 
-    def batch(self, indices: np.ndarray[Any, np.dtype[np.int64]]) -> dict[str, Tensor]:
-        """The windows at these indices (B,), as `ChunkPolicy.loss` takes them."""
-        observations, actions, mask = (torch.from_numpy(r) for r in self._windows.rows(indices))
-        out = {n: self._gather(v, observations) for n, v in self._fields.items()}
-        out |= {future_key(n): self._gather(self._fields[n], actions) for n in self._windows.future}
-        return out | {ACTION: self._gather(self._actions, actions), ACTION_MASK: mask.to(self._device)}
+    def next(self) -> dict[str, Tensor]:
+        """The next batch, as `ChunkPolicy.loss` takes it."""
+        return tensors(self._loader.next_batch(), self._device)
 
-    def sample(self, rng: np.random.Generator, batch: int) -> dict[str, Tensor]:
-        """`batch` windows drawn with replacement."""
-        if self._cumulative is None:
-            return self.batch(rng.integers(len(self), size=batch))
-        draws = rng.random(batch) * self._cumulative[-1]
-        return self.batch(np.searchsorted(self._cumulative, draws, side="right"))
+    def seek(self, step: int) -> None:
+        """Go on with the batch of that optimiser step, counted from 0."""
+        sampler = self._loader.sampler
+        epoch, batch = divmod(step, sampler.batches)
+        self._loader.load_state_dict(sampler.state_dict() | {"epoch": epoch, "batch": batch})
 
-    def _tensor(self, values: np.ndarray[Any, Any] | FrameTable) -> Tensor | FrameTable:
-        """Pictures stay bytes on disk; numbers become float32 on the device."""
-        if isinstance(values, FrameTable):
-            return values
-        return torch.from_numpy(values.astype(np.float32)).to(self._device)
+    def close(self) -> None:
+        self._loader.close()
 
-    def _gather(self, values: Tensor | FrameTable, rows: Tensor) -> Tensor:
-        if isinstance(values, FrameTable):
-            return torch.from_numpy(values[rows.numpy()]).to(self._device)
-        return values[rows.to(values.device)].to(self._device)
+
+def tensors(batch: Mapping[str, np.ndarray[Any, Any]], device: torch.device) -> dict[str, Tensor]:
+    """A batch of `Windows` on a device: numbers as float32, pictures and masks as they are."""
+    out = {}
+    for name, values in batch.items():
+        tensor = torch.from_numpy(values)
+        if tensor.dtype == torch.float64:
+            tensor = tensor.float()
+        if device.type == "cuda":
+            tensor = tensor.pin_memory().to(device, non_blocking=True)
+        out[name] = tensor
+    return out
 
 
 @dataclass(frozen=True)
@@ -76,14 +85,19 @@ class TrainingData:
     """The fields and cameras the policy looks at."""
     statistics: dict[str, Statistics]
     """Of each vector input and of "action", over the training steps alone."""
-    train: TensorWindows
-    holdout: TensorWindows | None
+    train: Batches
+    holdout: Windows | None
     identity: dict[str, Any]
     """Which data sets, how many episodes and steps, and a digest of the episodes' ids."""
+    recorded_seeds: frozenset[int] = frozenset()
+    """Of the initial states of all simulated episodes in the data sets, whether learned from or not."""
 
 
-def load_data(config: TrainConfig, device: torch.device) -> TrainingData:
-    """Open the data sets, choose steps, split, and bring all into memory.
+def load_data(config: TrainConfig, device: torch.device, world: World | None = None) -> TrainingData:
+    """Open the data sets, choose steps, split, and bring all numbers into memory.
+
+    Args:
+        world: the processes that train together, each of which takes its share of every batch.
 
     Raises:
         TrainingError: no data set is named, their specs differ, or the policy wants a field they lack.
@@ -113,10 +127,8 @@ def load_data(config: TrainConfig, device: torch.device) -> TrainingData:
         spec=spec,
         inputs=inputs,
         statistics={n: _converted(s) for n, s in train_windows.statistics().items()},
-        train=TensorWindows(
-            train_windows, device, weights_by_name(config.weights, train_windows) if config.weights else None
-        ),
-        holdout=TensorWindows(windows(held), device) if held else None,
+        train=Batches(train_windows, device, _sampler(config, train_windows, world or World()), config.workers),
+        holdout=windows(held) if held else None,
         identity={
             "datasets": [{"name": d.path.name, "identity": d.identity, "episodes": len(d)} for d in datasets],
             "select": config.select,
@@ -125,6 +137,43 @@ def load_data(config: TrainConfig, device: torch.device) -> TrainingData:
             "held_out_episodes": len(held),
             "digest": hashlib.sha256("\n".join(str(e.attributes["id"]) for e in episodes).encode()).hexdigest(),
         },
+        recorded_seeds=frozenset(
+            int(e.attributes["seed"]) for d in datasets for e in d.episodes() if e.attributes.get("seed") is not None
+        ),
+    )
+
+
+def parts_per_process(config: TrainConfig, world: World) -> int:
+    """Into how many parts a process divides its share of a batch.
+
+    Raises:
+        TrainingError: the parts do not divide among the processes, or the batch into parts.
+    """
+    parts = config.parts or world.size
+    if parts % world.size:
+        raise TrainingError(f"parts is {parts}, which {world.size} processes cannot share equally; take a multiple")
+    if config.batch % parts:
+        raise TrainingError(f"a batch of {config.batch} does not divide into {parts} equal parts")
+    return parts // world.size
+
+
+def _sampler(config: TrainConfig, windows: Windows, world: World) -> Sampler:
+    """Every window once an epoch, or drawn by weight. A batch is at most all windows."""
+    parts = parts_per_process(config, world) * world.size
+    batch = min(config.batch, len(windows) // parts * parts)
+    if not batch:
+        raise TrainingError(f"{len(windows)} windows are too few for a batch in {parts} parts: record more data")
+    if batch < config.batch:
+        log.warning("a batch holds %d windows instead of %d: there are no more", batch, config.batch)
+    weights = weights_by_name(config.weights, windows) if config.weights else None
+    return Sampler(
+        len(windows),
+        batch // world.size,
+        order="shuffled" if weights is None else "weighted",
+        weights=weights,
+        seed=config.seed,
+        rank=world.rank,
+        world=world.size,
     )
 
 
@@ -161,9 +210,11 @@ def _check_histories(windows: Windows) -> None:
             bad = ~np.isfinite(values[rows]).reshape(len(rows), -1).all(axis=1)
             if bad.any():
                 window = int(np.flatnonzero(bad)[0])
+                row = int(rows[window][~np.isfinite(values[rows[window]].reshape(rows.shape[1], -1)).all(axis=1)][0])
+                step = row - int(windows.first_rows[windows.episode_of[window]])
                 raise TrainingError(
-                    f"episode {windows.episode_numbers[window]}: '{name}' is not finite in a step just before one "
-                    f"that is learned from: {values[rows[window]].tolist()}"
+                    f"episode {windows.episode_numbers[window]}, step {step}: '{name}' is not finite: "
+                    f"{values[row].tolist()}. The step is not learned from, but the one after it sees it"
                 )
 
 

@@ -1,7 +1,8 @@
 """Success of a policy on listed initial states of a simulated robot: in-process, through the loop robots run.
 
-The policy samples its chunks (no averaging, no temperature), seeded by the episode's seed; nobody intervenes; the
-safety envelope is on. Success is the task's own, held for the task's `success_hold` steps.
+The policy is a checkpoint, or one that a server offers. It samples its chunks (no averaging, no temperature), seeded by
+the episode's seed; nobody intervenes; the safety envelope is on. Success is the task's own, held for the task's
+`success_hold` steps.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -25,11 +26,12 @@ from robot_rl.hardware.robot import Robot, Simulated
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.statistics import PairedComparison, Proportion, compare, wilson
 from robot_rl.policies import checkpoint
-from robot_rl.policies.chunk_policy import ChunkPolicy
 from robot_rl.policies.modes import ExecutionConfig, check_speed, make_executor
 from robot_rl.runtime.arbiter import Arbiter
 from robot_rl.runtime.episodes import EpisodeMachine, EpisodeRules
 from robot_rl.runtime.loop import run_episode
+from robot_rl.serving.loading import load_policy
+from robot_rl.serving.protocol import ServablePolicy, is_address
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class EvaluationResult:
     trials: tuple[Trial, ...]
     seconds: float
     """Wall time."""
+    execution: str = "receding"
+    """How chunks became actions."""
 
     @property
     def successes(self) -> tuple[bool, ...]:
@@ -84,7 +88,7 @@ class EvaluationResult:
         """Read what `save` wrote."""
         data = json.loads(path.read_text())
         trials = tuple(Trial(**t) for t in data["trials"])
-        return cls(data["checkpoint"], data["robot"], trials, data["seconds"])
+        return cls(data["checkpoint"], data["robot"], trials, data["seconds"], data.get("execution", "receding"))
 
 
 def evaluate(
@@ -98,21 +102,25 @@ def evaluate(
     max_steps: int = 0,
     device: str = "cpu",
     processes: int = 1,
+    fields: str = "",
+    prompt: str = "",
     progress: Callable[[Trial], None] | None = None,
 ) -> EvaluationResult:
     """Run one episode from the initial state of each seed.
 
     Args:
-        path: of the checkpoint, as `checkpoint.load` takes it.
+        path: of the checkpoint, as `checkpoint.load` takes it, or `ws://host:port` of a policy server.
         robot: the name of a simulated robot.
         execution: how chunks become actions; receding horizon by default.
         allow_slow: simulated time waits for any policy; let also one pass that could not keep up with the robot.
         max_steps: time limit of an episode; 0 takes the task's horizon.
         processes: how many share the seeds.
+        fields, prompt: for servers other than robot_rl's, as `load_policy` takes them.
         progress: called with each trial as it ends (with several processes: as its process ends).
 
     Raises:
-        CheckpointError: the checkpoint cannot be read or does not fit the robot.
+        CheckpointError, RemoteError, MappingError: there is no such policy, or it does not fit the robot.
+        PolicyUnavailableError: the server does not answer.
         TooSlowError: the policy could not keep up with the robot on this machine.
         TrainingError: no seeds, repeated seeds, or the robot is not simulated.
         ConfigError: no such robot.
@@ -122,14 +130,13 @@ def evaluate(
     setup = hardware_config.load(robot, control_mode)
     if not setup.simulated:
         raise TrainingError(f"robot '{robot}' is not simulated: evaluate it through `robot-rl deploy`")
-    directory = checkpoint.resolve(path)
     execution = execution or ExecutionConfig()
-    policy = checkpoint.load(directory, device)
-    checkpoint.require_fits(policy, setup.spec, setup.cameras)
-    if not allow_slow:
-        check_speed(policy, execution)
+    name = str(path) if is_address(str(path)) else str(checkpoint.resolve(path))
+    job = _Job(name, robot, control_mode, execution, max_steps, device, fields, prompt)
+    with job.policy(setup) as policy:
+        if not allow_slow:
+            check_speed(policy, execution)
     begun = time.monotonic()
-    job = _Job(str(directory), robot, control_mode, execution, max_steps, device)
     trials: list[Trial] = []
     for trial in job.run(seeds) if processes == 1 else _run_apart(job, seeds, processes):
         trials.append(trial)
@@ -137,46 +144,72 @@ def evaluate(
             progress(trial)
     order = {seed: i for i, seed in enumerate(seeds)}
     trials.sort(key=lambda t: order[t.seed])
-    return EvaluationResult(str(directory), setup.name, tuple(trials), time.monotonic() - begun)
+    return EvaluationResult(name, setup.name, tuple(trials), time.monotonic() - begun, execution.mode)
 
 
 @dataclass(frozen=True)
 class _Job:
     """What a worker process needs to know."""
 
-    checkpoint: str
+    name: str
     robot: str
     control_mode: str | None
     execution: ExecutionConfig
     max_steps: int
     device: str
+    fields: str
+    prompt: str
+
+    @contextmanager
+    def policy(self, setup: RobotConfig) -> Iterator[ServablePolicy]:
+        """The policy, connected to for as long as the context lasts where it is a server's."""
+        policy = load_policy(
+            self.name,
+            setup.spec,
+            setup.cameras,
+            device=self.device,
+            fields=self.fields,
+            prompt=self.prompt or str(setup.task.get("instruction", "")),
+        )
+        try:
+            yield policy
+        finally:
+            if is_address(self.name):
+                cast(Any, policy).close()
 
     def run(self, seeds: Sequence[int]) -> Iterator[Trial]:
         """One trial after another in this process."""
-        torch.set_num_threads(1)
         setup = hardware_config.load(self.robot, self.control_mode)
-        policy = checkpoint.load(self.checkpoint, self.device)
+        with ExitStack() as stack:
+            stack.callback(torch.set_num_threads, torch.get_num_threads())
+            torch.set_num_threads(1)
+            policy = stack.enter_context(self.policy(setup))
+            yield from self._trials(setup, policy, seeds, stack)
+
+    def _trials(
+        self, setup: RobotConfig, policy: ServablePolicy, seeds: Sequence[int], stack: ExitStack
+    ) -> Iterator[Trial]:
         executor = make_executor(policy, self.execution, simulated=True)
         limit = self.max_steps or int(setup.task.get("horizon", 0)) or None
         rules = EpisodeRules(max_steps=limit, success_hold=int(setup.task.get("success_hold", 1)))
-        with ExitStack() as stack:
-            robot = hardware_config.make(setup)
-            stack.callback(robot.close)
-            cameras = stack.enter_context(_cameras(setup, robot, policy))
-            arbiter = Arbiter.from_config(setup)
-            for seed in seeds:
-                result = run_episode(
-                    robot,
-                    arbiter,
-                    EpisodeMachine(rules),
-                    executor=executor,
-                    cameras=cameras,
-                    seed=seed,
-                    purpose="evaluation",
-                )
-                safety = {flag.name or str(int(flag)): n for flag, n in result.safety.items()}
-                compute = result.timing.compute_p99
-                yield Trial(seed, result.success, result.ending.steps, result.reward, safety, compute)
+        stack.callback(executor.close)
+        robot = hardware_config.make(setup)
+        stack.callback(robot.close)
+        cameras = stack.enter_context(_cameras(setup, robot, policy))
+        arbiter = Arbiter.from_config(setup)
+        for seed in seeds:
+            result = run_episode(
+                robot,
+                arbiter,
+                EpisodeMachine(rules),
+                executor=executor,
+                cameras=cameras,
+                seed=seed,
+                purpose="evaluation",
+            )
+            safety = {flag.name or str(int(flag)): n for flag, n in result.safety.items()}
+            compute = result.timing.compute_p99
+            yield Trial(seed, result.success, result.ending.steps, result.reward, safety, compute)
 
     def run_all(self, seeds: Sequence[int]) -> list[Trial]:
         return list(self.run(seeds))
@@ -191,7 +224,7 @@ def _run_apart(job: _Job, seeds: Sequence[int], processes: int) -> Iterator[Tria
 
 
 @contextmanager
-def _cameras(setup: RobotConfig, robot: Robot, policy: ChunkPolicy) -> Iterator[dict[str, Camera]]:
+def _cameras(setup: RobotConfig, robot: Robot, policy: ServablePolicy) -> Iterator[dict[str, Camera]]:
     """The cameras that the policy looks through, open, in the robot's scene."""
     names = [f.name for f in policy.inputs.images if f.name not in setup.spec.observation]
     if not names:

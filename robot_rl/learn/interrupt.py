@@ -1,4 +1,4 @@
-"""Ctrl-C between two steps instead of in the middle of one."""
+"""Ctrl-C, or a cluster's order to end, between two steps instead of in the middle of one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from types import FrameType
 
 @contextmanager
 def deferred_interrupt() -> Iterator[threading.Event]:
-    """Within the context SIGINT sets the event instead of raising; a second SIGINT raises KeyboardInterrupt.
+    """Within the context SIGINT and SIGTERM set the event instead of taking effect; a second one raises
+    KeyboardInterrupt.
 
     In a thread other than the main one signals cannot be caught and the event stays unset.
     """
@@ -25,8 +26,9 @@ def deferred_interrupt() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         event.set()
 
-    previous = signal.signal(signal.SIGINT, handle)
+    previous = {s: signal.signal(s, handle) for s in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield event
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)

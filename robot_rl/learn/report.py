@@ -152,18 +152,17 @@ def _curves(report: RunReport) -> str:
     for stage, series in report.curves.items():
         losses |= {stage: series.get("loss", ()), f"{stage} (held out)": series.get("holdout_loss", ())}
     losses = {name: points for name, points in losses.items() if points}
-    if not losses:
-        return ""
-    chart = charts.lines(
-        losses,
-        x_label="optimiser step",
-        y_label="loss (log scale)",
-        log_y=True,
-        colours={stage.name: i for i, (stage, _) in enumerate(proportions(report.stages))},
-        width=720,
-        height=300,
-    )
-    return f'<div class="card">{chart}</div>'
+    success = {stage: series["success"] for stage, series in report.curves.items() if series.get("success")}
+    colours = {stage.name: i for i, (stage, _) in enumerate(proportions(report.stages))}
+    parts = []
+    x = "optimiser step"
+    if losses:
+        y = "loss (log scale)"
+        parts.append(charts.lines(losses, x_label=x, y_label=y, log_y=True, colours=colours, width=720, height=300))
+    if success:
+        y = "success of the checkpoints"
+        parts.append(charts.lines(success, x_label=x, y_label=y, colours=colours, width=720, height=240))
+    return "".join(f'<div class="card">{chart}</div>' for chart in parts)
 
 
 def _facts(report: RunReport) -> str:

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.errors import DatasetError
-from robot_rl.datasets.windows import Windows
 from robot_rl.learn import config as training_config
-from robot_rl.learn import train as training
+from robot_rl.learn import run as run_files
 from robot_rl.learn.config import TrainConfig, TrainingError
-from robot_rl.learn.data import TensorWindows, split
-from robot_rl.learn.train import Divergence, train
+from robot_rl.learn.data import split
+from robot_rl.learn.divergence import Divergence
+from robot_rl.learn.run import Run
+from robot_rl.learn.train import train
 from robot_rl.learn.trainer import Trainer, learning_rate
 from robot_rl.policies import checkpoint
 from robot_rl.policies.config import PolicyConfig
@@ -100,10 +100,10 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint_to_the_same_weights(make_
             raise SystemExit
         account(self, loss, norm)
 
-    account = training._Run.account
+    account = Run.account
     config = small(path, output=tmp_path / "killed")
     with monkeypatch.context() as patch:
-        patch.setattr(training._Run, "account", die)
+        patch.setattr(Run, "account", die)
         with pytest.raises(SystemExit):
             train(config, progress=False)
     a, b = weights(whole.checkpoint), weights(train(config, progress=False).checkpoint)
@@ -113,7 +113,7 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint_to_the_same_weights(make_
 def test_an_unfinished_run_with_other_settings_is_not_overwritten(make_dataset, small, monkeypatch):
     path = make_dataset(3)
     with monkeypatch.context() as patch:
-        patch.setattr(training._Run, "finish", lambda self: None)
+        patch.setattr(Run, "finish", lambda self: None)
         train(small(path), progress=False)
     with pytest.raises(TrainingError, match=r"another configuration lies there: lr was 0\.001, now 0\.5"):
         train(small(path, lr=0.5), progress=False)
@@ -132,7 +132,7 @@ def test_a_finished_run_is_not_overwritten(make_dataset, small):
 def test_a_run_killed_after_its_last_step_only_has_to_be_finished(make_dataset, small, monkeypatch):
     config = small(make_dataset(2), steps=20)
     with monkeypatch.context() as patch:
-        patch.setattr(training.shutil, "rmtree", lambda path: None)
+        patch.setattr(run_files.shutil, "rmtree", lambda path: None)
         first = train(config, progress=False)
     again = train(config, progress=False)
     assert (again.loss, again.steps) == (first.loss, 20)
@@ -234,16 +234,6 @@ def test_held_out_episodes_stay_held_out_as_the_data_grows():
     ids = {e.attributes["id"] for e in held_again}
     assert len(held) == 4 and len(held_again) == 5 and len(train_again) == 45
     assert sum(e.attributes["id"] in ids for e in held) >= 3
-
-
-def test_windows_are_drawn_in_proportion_to_their_weights(make_dataset):
-    windows = Windows(Dataset.open(make_dataset(2)), ["clock"], 1, 2)
-    clock = np.asarray(windows.fields["clock"])[windows.at].ravel()
-    weights = np.select([clock < 20, clock < 30], [0.0, 1.0], 3.0)
-    data = TensorWindows(windows, torch.device("cpu"), weights)
-    drawn = data.sample(np.random.default_rng(0), 4000)["clock"].numpy().ravel()
-    assert drawn.min() == 20
-    assert np.mean(drawn >= 30) == pytest.approx(0.75, abs=0.03)
 
 
 def test_an_unknown_weighting_names_the_nearest(make_dataset, small):
