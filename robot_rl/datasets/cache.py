@@ -1,8 +1,8 @@
 """Decoded pictures kept on disk, so that reading one costs a copy: built once for each episode and stream.
 
-A cache file holds the frames of one stream of one episode, decoded, one after the other, and nothing else.
-Its name is a digest of the checksums of the files it was decoded from, so it can never be stale: what has
-changed has another name. Any number of processes may build at once: each file is built by one of them,
+A cache file holds the frames of one stream of one episode, decoded, one after the other, and nothing else; or
+what is derived from each of them. Its name is a digest of the checksums of the files it was decoded from, and of
+what was derived, so it can never be stale: what has changed has another name. Any number of processes may build at once: each file is built by one of them,
 under a lock that dies with its holder, and appears whole by a rename.
 """
 
@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from robot_rl.datasets.derived import Derived
 from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.files import canonical_json
 from robot_rl.datasets.reading import Frames
@@ -71,8 +72,12 @@ class FrameCache:
         self.limit = default_limit(folder) + self._size if limit is None else limit
         self._full = False
 
-    def find(self, frames: Frames, key: str) -> Path | None:
-        """The file that holds these frames decoded, building it when it is missing.
+    def holds(self, frames: Frames, key: str, derived: Derived | None = None) -> bool:
+        """Whether `find` would not have to build."""
+        return _has_size(self._path(key, derived), _size(frames, derived))
+
+    def find(self, frames: Frames, key: str, derived: Derived | None = None) -> Path | None:
+        """The file that holds these frames decoded, or what is derived from them, building it when it is missing.
 
         Returns:
             The path; None when there is no room, or the cache cannot be written (which is logged once).
@@ -80,8 +85,7 @@ class FrameCache:
         Raises:
             DatasetError: a frame cannot be decoded.
         """
-        path = self.folder / (key + SUFFIX)
-        size = len(frames) * frames.info.row_bytes
+        path, size = self._path(key, derived), _size(frames, derived)
         if _has_size(path, size):
             with contextlib.suppress(OSError):
                 os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
@@ -91,7 +95,7 @@ class FrameCache:
             self._give_up(f"the pictures do not fit into {self.limit / 1e9:.3g} GB")
             return None
         try:
-            self._build(path, frames, size)
+            self._build(path, frames, size, derived)
         except OSError as error:
             self._give_up(str(error))
             return None
@@ -99,7 +103,10 @@ class FrameCache:
         self._size += size
         return path
 
-    def _build(self, path: Path, frames: Frames, size: int) -> None:
+    def _path(self, key: str, derived: Derived | None) -> Path:
+        return self.folder / (key + (f"-{derived.identity}" if derived else "") + SUFFIX)
+
+    def _build(self, path: Path, frames: Frames, size: int, derived: Derived | None) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")
         with _locked(part, path, size) as file:
@@ -108,7 +115,8 @@ class FrameCache:
             os.ftruncate(file, 0)
             for start in range(0, len(frames), _BLOCK):
                 block = frames.take(np.arange(start, min(start + _BLOCK, len(frames))))
-                _write(file, np.ascontiguousarray(block).reshape(-1).view(np.uint8))
+                rows = derived.of(block) if derived else block
+                _write(file, np.ascontiguousarray(rows).reshape(-1).view(np.uint8))
             os.fsync(file)
             os.replace(part, path)
 
@@ -179,6 +187,11 @@ def _locked(part: Path, final: Path, size: int) -> Iterator[int | None]:
                     return
         finally:
             os.close(file)
+
+
+def _size(frames: Frames, derived: Derived | None) -> int:
+    """Of the file that holds them [bytes]."""
+    return len(frames) * (derived.row_bytes if derived else frames.info.row_bytes)
 
 
 def _has_size(path: Path, size: int) -> bool:

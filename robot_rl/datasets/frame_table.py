@@ -23,7 +23,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from robot_rl.datasets import memory
 from robot_rl.datasets.buffers import Buffers
-from robot_rl.datasets.cache import FrameCache, frames_key
+from robot_rl.datasets.cache import LIMIT_VARIABLE, FrameCache, frames_key
+from robot_rl.datasets.derived import Derived
 from robot_rl.datasets.episode import Episode
 from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.reading import Frames
@@ -200,10 +201,10 @@ class FrameTable:
 
 
 class FrameTableBuilder:
-    """Collects the episodes of one stream into a table."""
+    """Collects the episodes of one stream into a table, of its pictures or of what is derived from them."""
 
-    def __init__(self, stream: str) -> None:
-        self.stream = stream
+    def __init__(self, stream: str, derived: Derived | None = None) -> None:
+        self.stream, self._derived = stream, derived
         self._parts: list[Part] = []
         self._part_of_row: list[NDArray[np.int32]] = []
         self._frame_of_row: list[NDArray[np.int32]] = []
@@ -214,7 +215,8 @@ class FrameTableBuilder:
         """Append an episode's steps, its pictures decoded into the cache where they are not stored raw.
 
         Raises:
-            DatasetError: the stream is missing or damaged, or its pictures have another size than before.
+            DatasetError: the stream is missing or damaged, its pictures have another size than before, or there is
+                no room for what is derived from them.
         """
         frames = episode.stream(self.stream).values
         indices = episode.aligned_indices(self.stream)
@@ -234,14 +236,23 @@ class FrameTableBuilder:
     def table(self) -> FrameTable:
         """All episodes added."""
         part, frame = np.concatenate(self._part_of_row), np.concatenate(self._frame_of_row)
+        if self._derived is not None:
+            return FrameTable(self._parts, part, frame, self._derived.row_shape, self._derived.dtype)
         return FrameTable(self._parts, part, frame, self._row_shape or (), self._dtype)
 
     def _locate(self, episode: Episode, frames: Frames, cache: FrameCache | None) -> tuple[list[Part], int]:
         """The parts of an episode, and how many frames each holds."""
-        info = frames.info
+        info, key = frames.info, frames_key(episode.attributes, self.stream)
+        if self._derived is not None:
+            path = cache.find(frames, key, self._derived) if cache is not None and key is not None else None
+            if path is None:
+                raise DatasetError(
+                    f"episode {episode.number}: what is derived from '{self.stream}' has no place in a cache: it needs "
+                    f"checksums in the data set, and room on the disk ({LIMIT_VARIABLE} sets the limit)"
+                )
+            return [Part(RawFile.of(path, self._derived.row_bytes), None)], len(frames)
         if frames.contiguous:
             return [Part(RawFile.of(path, info.row_bytes), None) for path in info.files], info.chunk
-        key = frames_key(episode.attributes, self.stream)
         if cache is not None and key is not None and (path := cache.find(frames, key)):
             return [Part(RawFile.of(path, info.row_bytes), frames)], len(frames)
         return [Part(None, frames)], len(frames)

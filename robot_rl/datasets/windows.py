@@ -12,7 +12,7 @@ may be larger than memory. A batch is a few takes: no Zarr call a sample.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_rl.datasets.cache import FrameCache, cache_folder
+from robot_rl.datasets.derived import Derived
 from robot_rl.datasets.episode import Episode
 from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.frame_table import FrameTable, FrameTableBuilder
@@ -62,6 +63,7 @@ class Windows:
         future: those of `observation_names` that are also given along the chunk, as `future_key(name)`
             (B, horizon, *shape): row k was seen when action k was chosen, so row 0 is the newest observation;
             where `action_mask` is False the last valid row is repeated.
+        derived: by the name of a camera, what is given in place of its pictures; computed once and kept in the cache.
         cache: where decoded pictures are kept. `auto`: with each data set; None: nowhere, each picture is
             decoded whenever it is read.
 
@@ -81,6 +83,7 @@ class Windows:
         obs_stride: int = 1,
         action_stride: int = 1,
         future: Iterable[str] = (),
+        derived: Mapping[str, Derived] | None = None,
         cache: FrameCache | Literal["auto"] | None = "auto",
     ) -> None:
         if n_obs < 1 or horizon < 1:
@@ -96,7 +99,7 @@ class Windows:
             raise DatasetError(
                 f"an observation cannot be called '{ACTION}', '{ACTION_MASK}' or '{OBSERVATION_MASK}' in a window"
             )
-        columns = _Columns(self.observation_names, cache)
+        columns = _Columns(self.observation_names, derived or {}, cache)
         for episode, mask in _selected(episodes, rule(select) if isinstance(select, str) else select):
             columns.add(episode, mask)
         if columns.spec is None:
@@ -206,14 +209,16 @@ class Windows:
 class _Columns:
     """What windows need of each episode, collected in order."""
 
-    def __init__(self, names: tuple[str, ...], cache: FrameCache | Literal["auto"] | None) -> None:
+    def __init__(
+        self, names: tuple[str, ...], derived: Mapping[str, Derived], cache: FrameCache | Literal["auto"] | None
+    ) -> None:
         self.spec: Spec | None = None
         self.actions: list[NDArray[np.float64]] = []
         self.phases: list[NDArray[np.uint8]] = []
         self.facts: list[EpisodeFacts] = []
         self.first_rows: list[int] = []
         self.segments: list[tuple[int, int, int]] = []
-        self._names, self._cache = names, cache
+        self._names, self._derived, self._cache = names, derived, cache
         self._caches: dict[Path, FrameCache] = {}
         self._numbers: dict[str, list[NDArray[Any]]] = {}
         self._pictures: dict[str, FrameTableBuilder] = {}
@@ -228,7 +233,9 @@ class _Columns:
         for name, value in values.items():
             self._numbers.setdefault(name, []).append(value)
         for name in pictures:
-            self._pictures.setdefault(name, FrameTableBuilder(name)).add(episode, self._cache_of(episode))
+            if name not in self._pictures:
+                self._pictures[name] = FrameTableBuilder(name, self._derived.get(name))
+            self._pictures[name].add(episode, self._cache_of(episode))
         self.actions.append(episode.steps["executed"])
         self.phases.append(episode.steps["phase"])
         self.segments += [(self._rows + a, self._rows + b, len(self.facts)) for a, b in segments(mask)]

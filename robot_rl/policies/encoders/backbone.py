@@ -31,7 +31,7 @@ class Preprocessing:
 
     @classmethod
     def of(cls, description: Mapping[str, Any], image_size: int) -> Preprocessing:
-        """As a model describes it (`mean`, `std`, `size`, `interpolation`), but for another size if one is asked for."""
+        """As a model describes it (`mean`, `std`, `size`, `interpolation`), for another size if one is asked for."""
         return cls(
             mean=tuple(description["mean"]),
             std=tuple(description["std"]),

@@ -80,7 +80,7 @@ class Block(nn.Module):
 
 
 class EfficientNetLite0(Backbone):
-    """The whole network to 1280 maps at stride 32, or up to the last block at stride 4 (24 maps), 8 (40) or 16 (112)."""
+    """The whole network, 1280 maps at stride 32; or up to the last block at stride 4 (24 maps), 8 (40), 16 (112)."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__(config)

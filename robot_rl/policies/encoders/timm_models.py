@@ -22,7 +22,7 @@ def library() -> Any:
 
 
 class TimmBackbone(Backbone):
-    """`timm:<name>` or `timm:local-dir:<folder with config.json and weights>`; maps of the stride asked for, or the last.
+    """`timm:<name>` or `timm:local-dir:<folder with config.json and weights>`: its maps of one stride.
 
     Of a model's evaluation recipe the mean, deviation, size and interpolation are used, and not its central crop: what
     a robot has to see may lie at the border.
@@ -92,5 +92,5 @@ def _index_of(name: str, strides: list[int], wanted: int) -> int:
     if not wanted:
         return len(strides) - 1
     if wanted not in strides:
-        raise BackboneError(f"timm model '{name}' has no maps at stride {wanted}; it has them at {sorted(set(strides))}")
+        raise BackboneError(f"timm model '{name}' has no maps at stride {wanted}; it has {sorted(set(strides))}")
     return len(strides) - 1 - strides[::-1].index(wanted)
