@@ -12,6 +12,8 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from robot_rl.control.compliance import limit_displacement, six
+
 Array = NDArray[np.float64]
 
 
@@ -57,18 +59,17 @@ class Reference:
         self.position = self.position + self.linear * self._dt
         self.rotation = self._increment @ self.rotation
 
-    def limit_lead(self, position: Array, rotation: Array, max_linear: float, max_angular: float) -> None:
-        """Pull the reference back to within `max_linear` [m] and `max_angular` [rad] of the measured pose."""
-        lead = self.position - position
-        distance = float(np.linalg.norm(lead))
-        if distance > max_linear:
-            self.position = position + lead * (max_linear / distance)
+    def limit_lead(self, position: Array, rotation: Array, *most: float) -> None:
+        """Pull the reference back until it leads the measured pose by at most `most` on each axis of the world.
+
+        Args:
+            most: for x, y, z [m] and the rotation vector's x, y, z [rad]; two numbers stand for three each.
+        """
         turn = vector_from_rotation(self.rotation @ rotation.T)
-        angle = float(np.linalg.norm(turn))
-        if angle > max_angular:
-            turn = turn * (max_angular / angle)
+        lead = limit_displacement(np.concatenate([self.position - position, turn]), six("lead", most))
+        self.position = position + lead[:3]
         # Rebuilding the rotation from its vector also removes the drift of repeated products.
-        self.rotation = rotation_from_vector(turn) @ rotation
+        self.rotation = rotation_from_vector(lead[3:]) @ rotation
 
 
 class OperationalSpaceController:

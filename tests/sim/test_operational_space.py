@@ -98,11 +98,11 @@ def test_torques_stay_within_the_motors() -> None:
 def test_the_reference_leads_by_no_more_than_it_may() -> None:
     reference = Reference()
     reference.hold(np.array([0.3, 0.0, 0.4]), rotation_from_vector(np.array([0.0, 0.0, 0.9])))
-    reference.limit_lead(np.zeros(3), np.eye(3), max_linear=0.05, max_angular=0.3)
-    np.testing.assert_allclose(reference.position, [0.03, 0.0, 0.04])  # a tenth of 0.5 m
+    reference.limit_lead(np.zeros(3), np.eye(3), 0.05, 0.3)
+    np.testing.assert_allclose(reference.position, [0.05, 0.0, 0.05])  # axis by axis
     np.testing.assert_allclose(vector_from_rotation(reference.rotation), [0.0, 0.0, 0.3])
     before = reference.position.copy(), reference.rotation.copy()
-    reference.limit_lead(np.zeros(3), np.eye(3), max_linear=0.06, max_angular=0.31)
+    reference.limit_lead(np.zeros(3), np.eye(3), 0.06, 0.06, 0.06, 0.31, 0.31, 0.31)
     np.testing.assert_allclose(reference.position, before[0])
     np.testing.assert_allclose(reference.rotation, before[1], atol=1e-12)
 

@@ -15,6 +15,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from robot_rl.control import compliance
+
 Vector = tuple[float, float, float]
 
 
@@ -117,7 +119,7 @@ def _rim(rx: float, rz: float, s: float, c: float, shape: Geometry) -> Contact |
 
 def limit_lead(reference: Vector, pose: Vector, lead: Vector) -> Vector:
     """The reference, drawn towards `pose` until no axis leads it by more than `lead`."""
-    x, z, theta = (max(p - b, min(p + b, r)) for r, p, b in zip(reference, pose, lead))
+    x, z, theta = compliance.limit_lead(reference, pose, lead)
     return x, z, theta
 
 
