@@ -76,19 +76,21 @@ class Sac:
 
     def __init__(self, config: SacConfig, actor: Actor, device: torch.device, seed: int) -> None:
         self.config, self.actor, self.device = config, actor, device
-        inputs, action_size = actor.features.size + actor.scale.size, actor.scale.size
+        inputs = actor.features.size + actor.critic_size
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             critics = Critics(config.critics, inputs, config.hidden, layer_norm=config.layer_norm)
         self.critics = critics.to(device)
         self.targets = copy.deepcopy(self.critics).requires_grad_(False)
+        actor.follow(self.critics)
         self.log_alpha = nn.Parameter(torch.tensor(math.log(config.temperature), device=device))
-        self.target_entropy = -action_size / 2 if config.target_entropy is None else config.target_entropy
+        self.target_entropy = -actor.size / 2 if config.target_entropy is None else config.target_entropy
         self.optimizers = {
-            "actor": torch.optim.Adam(actor.parameters(), lr=config.actor_lr, fused=True),
             "critics": torch.optim.Adam(self.critics.parameters(), lr=config.critic_lr, fused=True),
             "temperature": torch.optim.Adam([self.log_alpha], lr=config.temperature_lr),
         }
+        if trained := list(actor.trained()):
+            self.optimizers["actor"] = torch.optim.Adam(trained, lr=config.actor_lr, fused=True)
         self.generator = Generator(device).manual_seed(seed)
         self.updates = 0
         """Critic updates so far."""
@@ -108,6 +110,8 @@ class Sac:
     def update(self, batches: Sequence[Batch]) -> dict[str, float]:
         """A critic update for each batch, then one of actor and temperature on the last; returns the figures.
 
+        An actor in which nothing is trained is left alone.
+
         Raises:
             TrainingError: a loss is not finite; nothing has been changed by that step.
         """
@@ -115,14 +119,14 @@ class Sac:
         for batch in batches:
             figures |= self._update_critics(batch)
         self.groups += 1
-        if self.groups % self.config.actor_delay == 0:
+        if "actor" in self.optimizers and self.groups % self.config.actor_delay == 0:
             figures |= self._update_actor(batches[-1])
         return figures
 
     @torch.no_grad()
     def target(self, batch: Batch) -> Tensor:
-        """y = R + bootstrap min_{e in subset} Q'_e(s', a'), a' ~ pi(s'); optionally less alpha log pi; (B,)."""
-        action, log_density = self.actor.sample(batch.next_observation, self.generator)
+        """y = R + bootstrap min_{e in subset} Q'_e(s', a'), a' of the policy at s'; perhaps less alpha log pi; (B,)."""
+        action, log_density = self.actor.next_action(batch.next_observation, self.targets, self.generator)
         members = torch.randperm(self.config.critics, generator=self.generator, device=self.device)
         values = self.targets(self.actor.features(batch.next_observation), action)[members[: self.config.subset]]
         value = values.min(dim=0).values
@@ -133,7 +137,7 @@ class Sac:
 
     def critic_loss(self, batch: Batch, target: Tensor) -> Tensor:
         """sum_e mean_b w (Q_e(s, a) - y)^2."""
-        values = self.critics(self.actor.features(batch.observation), batch.action)
+        values = self.critics(self.actor.features(batch.observation), self.actor.executed(batch))
         out: Tensor = (batch.weight * (values - target) ** 2).mean(dim=1).sum()
         return out
 
@@ -143,7 +147,7 @@ class Sac:
         value = self.critics(self.actor.features(batch.observation), action).mean(dim=0)
         loss = (self.log_alpha.exp().detach() * log_density - value).mean()
         if self.config.imitation > 0 and bool(batch.human.any()):
-            imitated = self.actor.log_prob(batch.observation, batch.action)[batch.human]
+            imitated = self.actor.log_prob(batch.observation, self.actor.executed(batch))[batch.human]
             loss = loss - self.config.imitation * imitated.mean()
         return loss, log_density.detach()
 

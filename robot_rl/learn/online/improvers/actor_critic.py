@@ -11,6 +11,7 @@ from torch import Tensor
 
 from robot_rl.learn.online import checkpoint
 from robot_rl.learn.online.actors import Actor
+from robot_rl.learn.online.batch import Batch
 from robot_rl.learn.online.features import Features
 from robot_rl.learn.online.improvers.improver import Parts
 from robot_rl.learn.online.observe import STATE
@@ -31,12 +32,20 @@ class ActorCritic:
             torch.manual_seed(parts.seed)
             actor = make(Features(parts.fields[STATE][0][0]))
         self.agent = actor.to(parts.device)
-        self.sac = Sac(config, self.agent, parts.device, parts.seed)
+        self.sac = self._sac()
         self.span = config.n_step
+
+    def _sac(self) -> Sac:
+        return Sac(self.config, self.agent, self.parts.device, self.parts.seed)
 
     @property
     def updates(self) -> int:
         return self.sac.updates
+
+    @property
+    def optimizers(self) -> Mapping[str, torch.optim.Optimizer]:
+        """By name; their learning rates may be changed."""
+        return self.sac.optimizers
 
     def begin(self, replay: Replay) -> None:
         """Fit the observations' scale to the demonstrations, for good."""
@@ -46,9 +55,12 @@ class ActorCritic:
         return 1.0
 
     def update(self, replay: Replay, rng: np.random.Generator) -> dict[str, float]:
-        draw, c = self.parts.sampling.draw, self.config
-        batches = [draw(replay, rng, c.batch, c.gamma, self.agent.scale, self.parts.device) for _ in range(c.utd)]
-        return self.sac.update(batches)
+        return self.sac.update([self.draw(replay, rng) for _ in range(self.config.utd)])
+
+    def draw(self, replay: Replay, rng: np.random.Generator) -> Batch:
+        """The batch of one critic update."""
+        c = self.config
+        return self.parts.sampling.draw(replay, rng, c.batch, c.gamma, self.agent.scale, self.parts.device)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         sac = self.sac

@@ -60,8 +60,8 @@ class ResidualActor(Actor):
     def combine(self, observation: Observation, raw: Tensor) -> Tensor:
         return (self._base(observation) + self.residual_scale * raw).clamp(-1.0, 1.0)
 
-    def _network(self, features: int, action_size: int, hidden: Sequence[int]) -> TanhGaussian:
-        return TanhGaussian(features + action_size, action_size, hidden, zero_output=True)
+    def _network(self, hidden: Sequence[int]) -> TanhGaussian:
+        return TanhGaussian(self.features.size + self.size, self.size, hidden, zero_output=True)
 
     def _input(self, observation: Observation) -> Tensor:
         return torch.cat([self.features(observation), self._base(observation)], dim=1)
