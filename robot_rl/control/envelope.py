@@ -9,12 +9,13 @@ keeps these promises, of which the earlier ones win:
    the newest measurement, and a set-point lies in the box; from outside they stay or lead inwards.
 4. From one command to the next a number changes by at most its limit times the time passed (its
    acceleration for a velocity, its rate for a position), and its slope likewise where a second limit is
-   given. Rules 2 and 3 may brake harder than that; never accelerate.
+   given. Rules 2, 3 and 5 may brake harder than that; never accelerate.
+5. Where a contact force is beyond its limit, nothing pushes further: a velocity against it becomes 0.
 
 A command that is not finite or misshapen, too old, from the future, or given without the deadman, is
-not carried out at all, nor is any while measurements are too old, missing or not finite. The robot then
-*holds*: velocities ramp to 0 and positions keep their last value. Every intervention is flagged in the
-result and counted.
+not carried out at all, nor is any while measurements (a limited force among them) are too old, missing or
+not finite. The robot then *holds*: velocities ramp to 0 and positions keep their last value. Every
+intervention is flagged in the result and counted.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ _BOUND, _RATE, _WORKSPACE, _NOT_FINITE = (
 )
 _STALE_COMMAND, _STALE_OBSERVATION = int(Safety.STALE_COMMAND), int(Safety.STALE_OBSERVATION)
 _DEADMAN, _ESTOP, _JERK = int(Safety.DEADMAN), int(Safety.ESTOP), int(Safety.JERK)
+_FORCE = int(Safety.FORCE)
 
 REFUSED = Safety.NOT_FINITE | Safety.STALE_COMMAND | Safety.STALE_OBSERVATION | Safety.DEADMAN | Safety.ESTOP
 """With any of these flags the command was not carried out at all: the robot held still."""
@@ -166,6 +168,8 @@ class SafetyEnvelope:
         measured: Mapping[str, Any] | None,
         measured_stamp: int,
         deadman: bool = True,
+        force_stamp: int | None = None,
+        retracing: bool = False,
     ) -> Filtered:
         """The command to send now.
 
@@ -176,6 +180,8 @@ class SafetyEnvelope:
             measured: the newest observations by name; only those the limits name are looked at.
             measured_stamp: when they were acquired [ns].
             deadman: the human holds the deadman, or the command is not a human's.
+            force_stamp: when the force that the limits name was acquired [ns]; by default `measured_stamp`.
+            retracing: the command leads back along the executed path, which is safe even where no force is known.
         """
         dt = self._elapsed(now)
         if self._estopped:
@@ -190,13 +196,20 @@ class SafetyEnvelope:
         asked = self._asked(action)
         if action is not None and asked is None:
             flags |= _NOT_FINITE
+        cut = None
+        if self.limits.force is not None:
+            force = self.contact_force(now, measured, measured_stamp if force_stamp is None else force_stamp)
+            if force is not None:
+                cut = self._cut(force)
+            elif not retracing:
+                flags |= _STALE_OBSERVATION | _FORCE
         if asked is None or flags:
             target = np.where(self._velocity, 0.0, self._last)
         else:
             target = np.minimum(np.maximum(asked, self._low), self._high)
             if (target != asked).any():
                 flags |= _BOUND
-        out, extra = self._limit(target, positions, max(age, 0) * 1e-9 if fresh else 0.0, dt)
+        out, extra = self._limit(target, positions, max(age, 0) * 1e-9 if fresh else 0.0, dt, cut)
         return self._emit(out, flags | extra, asked, action is not None, dt)
 
     def _elapsed(self, now: int) -> float:
@@ -226,10 +239,34 @@ class SafetyEnvelope:
             return None
         return asked
 
-    def _limit(self, target: Array, positions: list[Array | None], age: float, dt: float) -> tuple[Array, int]:
+    def contact_force(self, now: int, measured: Mapping[str, Any] | None, stamp: int | None) -> Array | None:
+        """The force (n,) that the limits name, measured at `stamp` [ns]; None if there is none that is known."""
+        limit = self.limits.force
+        return None if limit is None or stamp is None else limit.read(measured, now - stamp, self._observation_timeout)
+
+    def _cut(self, force: Array) -> tuple[Array, Array] | None:
+        """The least and most (A,), (A,) that each number may be so as not to push further; None for anything."""
+        limit = self.limits.force
+        corridor = None if limit is None else limit.corridor(force)
+        if limit is None or corridor is None:
+            return None
+        if not limit.pushes:  # no telling which motion pushes: hold still
+            hold = np.where(self._velocity, 0.0, self._last)
+            return hold, hold
+        low, high = np.full(self._size, -np.inf), np.full(self._size, np.inf)
+        index = self.spec.action.slices[limit.pushes]
+        low[index], high[index] = corridor
+        return low, high
+
+    def _limit(
+        self, target: Array, positions: list[Array | None], age: float, dt: float, cut: tuple[Array, Array] | None
+    ) -> tuple[Array, int]:
         """`target` brought within walls and rates; what was done, as flags."""
         flags = 0
         last = self._last
+        if cut is not None:
+            asked, target = target, np.minimum(np.maximum(target, cut[0]), cut[1])
+            flags |= _FORCE if (target != asked).any() else 0
         corridors: list[tuple[_Wall, Array, Array]] = []
         for wall, position in zip(self._walls, positions or [None] * len(self._walls)):
             if not wall.velocity:
@@ -257,6 +294,9 @@ class SafetyEnvelope:
         for wall, low, high in corridors:
             if wall.velocity:
                 flags |= self._clip(out, wall, low, high)
+        if cut is not None:
+            ramped, out = out, np.minimum(np.maximum(out, cut[0]), cut[1])
+            flags |= _FORCE if (out != ramped).any() else 0
         return np.minimum(np.maximum(out, self._low), self._high), flags
 
     @staticmethod

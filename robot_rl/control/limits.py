@@ -16,6 +16,8 @@
       workspace: {low: [x, y, z], high: [x, y, z]}
     joints:                        # optional, for joint_position and joint_velocity actions
       {position: <observation field>, low: [...], high: [...], velocity: [...]}
+    force:                         # optional: how hard it may press, see `force_limit.py`
+      {field: <observation field>, limit: [...], steps: 3, retreat: rewind}
 
 A list may be written as one number, meant for every element. `workspace` bounds the first three numbers
 of its field.
@@ -30,6 +32,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from robot_rl.control.force_limit import ForceLimit
 from robot_rl.control.measured import Measurement
 from robot_rl.control.safety import Safety
 from robot_rl.spec import Field, Spec, SpecError
@@ -38,7 +41,7 @@ from robot_rl.workspace import did_you_mean
 Array = NDArray[np.float64]
 Order = Literal["velocity", "position"]
 
-_COMMON = {"command_timeout", "observation_timeout", "joints", "rewind"}
+_COMMON = {"command_timeout", "observation_timeout", "joints", "rewind", "force"}
 _FIELD_KEYS = {
     "velocity": {"order", "acceleration", "jerk", "workspace"},
     "position": {"order", "rate", "acceleration", "measured", "initial", "workspace"},
@@ -82,6 +85,7 @@ class Limits:
     observation_timeout: float
     """[s]"""
     fields: tuple[FieldLimits, ...]
+    force: ForceLimit | None = None
 
 
 def parse(spec: Spec, section: Mapping[str, Any]) -> Limits:
@@ -104,6 +108,7 @@ def parse(spec: Spec, section: Mapping[str, Any]) -> Limits:
         command_timeout=_seconds(section, "command_timeout"),
         observation_timeout=_seconds(section, "observation_timeout"),
         fields=tuple(fields),
+        force=ForceLimit.parse(spec, section),
     )
 
 

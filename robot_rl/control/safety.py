@@ -23,3 +23,7 @@ class Safety(IntFlag):
     JERK = 256
     JOINT = 512
     """A joint near its limit would be driven further into it."""
+    FORCE = 1024
+    """A contact force is beyond its limit, and the command would push further; or it is not known."""
+    RETREAT = 2048
+    """Pressed too hard for too long: the robot backs off instead of obeying."""

@@ -1,4 +1,4 @@
-"""Who acts, and what may pass: e-stop before rewind before human before policy before holding still.
+"""Who acts, and what may pass: e-stop before retreat from force, rewind, human, policy and holding still.
 
 Nothing reaches a robot except through `Arbiter.decide`, which owns the safety envelope.
 """
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_rl.control.envelope import REFUSED, SafetyEnvelope
+from robot_rl.control.force_limit import ForceGuard
 from robot_rl.control.safety import Safety
 from robot_rl.datasets.record import Phase, Source
 from robot_rl.hardware.config import RobotConfig
@@ -20,7 +21,7 @@ from robot_rl.hardware.human import HumanInput
 from robot_rl.hardware.robot import Reading
 from robot_rl.runtime.rewinding import Rewinder
 from robot_rl.runtime.takeover import Pickup, Takeover, TakeoverRules
-from robot_rl.spec import Spec
+from robot_rl.spec import Spec, SpecError
 
 Array = NDArray[np.float64]
 Purpose = Literal["demonstration", "deployment", "evaluation", "free"]
@@ -73,7 +74,9 @@ class Arbiter:
         self.takeover = Takeover(takeover)
         self._rewinder = Rewinder(spec, limits)
         setpoints = [np.full(len(f.low), f.order == "position") for f in self.envelope.limits.fields]
-        self._pickup = Pickup(np.concatenate(setpoints))
+        self._setpoints = np.concatenate(setpoints)
+        self._pickup = Pickup(self._setpoints)
+        self._guard = self._force_guard()
         self._timeout = round(self.envelope.limits.command_timeout * 1e9)
         self._none = np.full(spec.action.size, np.nan)
         self._none.flags.writeable = False
@@ -107,6 +110,8 @@ class Arbiter:
         self.takeover.reset()
         self._pickup.release()
         self._rewinder.reset()
+        if self._guard is not None:
+            self._guard.reset()
         self._phase = Phase.DEMONSTRATION if purpose == "demonstration" else Phase.AUTONOMOUS
         self._started, self._moving = False, purpose == "free"
 
@@ -136,6 +141,10 @@ class Arbiter:
         fresh = human is not None and abs(now - human.stamp) <= self._timeout
         self.takeover.update(now, human.engaged or human.rewind if human is not None and fresh else None)
         source, action, stamp, deadman = self._choose(now, reading, human, proposal, fresh)
+        force_stamp = self._force_stamp(reading)
+        retreating = self._must_retreat(now, reading, force_stamp)
+        if retreating and source is not Source.REWIND:
+            source, action, stamp, deadman = self._retreat(now, reading)
         sent = self.envelope.filter(
             action,
             now=now,
@@ -143,6 +152,8 @@ class Arbiter:
             measured=reading.values,
             measured_stamp=reading.stamp,
             deadman=deadman,
+            force_stamp=force_stamp,
+            retracing=source is Source.REWIND,
         )
         if source is not Source.REWIND:
             self._rewinder.record(reading.values, sent.action)
@@ -153,7 +164,7 @@ class Arbiter:
             action=sent.action,
             source=source,
             phase=self._phase,
-            safety=sent.flags,
+            safety=sent.flags | Safety.RETREAT if retreating else sent.flags,
             proposed=self._none if proposal is None or proposal.action is None else self._shown(proposal.action),
             human=self._shown(human.action) if human is not None and fresh and human.engaged else self._none,
             interrupted=source is not Source.POLICY,
@@ -183,6 +194,38 @@ class Arbiter:
         if proposal is not None and proposal.action is not None and self.policy_wanted:
             return Source.POLICY, proposal.action, proposal.stamp, True
         return Source.NONE, None, None, True
+
+    def _force_guard(self) -> ForceGuard | None:
+        """Raises SpecError if the robot is to retreat along its path and cannot."""
+        limit = self.envelope.limits.force
+        if limit is None:
+            return None
+        if limit.retreat == "rewind" and not self._rewinder.available:
+            raise SpecError(
+                f"limits of 'force': {self.spec.robot} cannot rewind by itself (see 'rewind'); take 'retreat: hold'"
+            )
+        return ForceGuard(limit, 1.0 / self.spec.rate)
+
+    def _force_stamp(self, reading: Reading) -> int | None:
+        limit = self.envelope.limits.force
+        return None if limit is None else reading.stamps.get(limit.measurement.field, -(2**62))
+
+    def _must_retreat(self, now: int, reading: Reading, stamp: int | None) -> bool:
+        """The robot presses too hard for too long; not while it is stopped."""
+        if self._guard is None or self.envelope.stopped:
+            return False
+        return self._guard.update(self.envelope.contact_force(now, reading.values, stamp))
+
+    def _retreat(self, now: int, reading: Reading) -> tuple[Source, Array | None, int | None, bool]:
+        """Back along the path with the gripper as it is, or still."""
+        self._pickup.release()
+        limit = self.envelope.limits.force
+        if limit is None or limit.retreat == "hold":
+            return Source.NONE, None, None, True
+        last = self.envelope.last
+        action = self._rewinder.step(reading.values, last)
+        kept = self._setpoints if not self._setpoints.all() else np.zeros_like(self._setpoints)
+        return Source.REWIND, np.where(kept, last, action), now, True
 
     def _enter(self, phase: Phase) -> None:
         if self.purpose != "demonstration":

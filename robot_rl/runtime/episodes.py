@@ -34,6 +34,8 @@ class EpisodeRules:
     """End when the human hands back to the policy (RaC, rule 2)."""
     end_on_estop: bool = True
     """End, as a failure cut off, when the emergency stop is latched."""
+    end_on_force: bool = False
+    """End, as a failure of the task, once the robot has backed off from too large a force."""
     latency: float = 0.0
     """How long a human takes to press a button [s]: the mark is set that much earlier."""
 
@@ -49,6 +51,7 @@ class EpisodeRules:
         return cls(
             max_steps=max_steps or int(task.get("horizon", 0)) or None,
             success_hold=int(task.get("success_hold", 1)),
+            end_on_force=bool(task.get("end_on_force", False)),
             end_after_intervention=end_after_intervention,
         )
 
@@ -91,7 +94,7 @@ class EpisodeMachine:
         self._stamps: list[int] = []
         self._interventions: list[int] = []
         self._held = 0
-        self._intervening = False
+        self._intervening = self._retreating = False
 
     @property
     def steps(self) -> int:
@@ -108,7 +111,7 @@ class EpisodeMachine:
         self._require("begin", "resetting")
         self.id, self.seed, self.purpose, self.start_stamp = id, seed, purpose, start_stamp
         self._stamps, self._interventions = [], []
-        self._held, self._intervening = 0, False
+        self._held, self._intervening, self._retreating = 0, False, False
         self.state = "running"
 
     def step(self, stamp: int, outcome: Outcome | None, decision: Decision) -> Ending | None:
@@ -128,12 +131,15 @@ class EpisodeMachine:
             raise EpisodeError(f"episode '{self.id}': a step at {stamp} ns does not follow the one at {before} ns")
         self._stamps.append(stamp)
         handed_back = self._note_intervention(stamp, decision)
+        retreated, self._retreating = self._retreating, bool(decision.safety & Safety.RETREAT)
         outcome = outcome or Outcome()
         self._held = self._held + 1 if outcome.success else 0
         if self._held >= self.rules.success_hold:
             return self._end("success", terminated=True)
         if outcome.terminated:
             return self._end("success" if outcome.success else "failure", terminated=True)
+        if retreated and not self._retreating and self.rules.end_on_force:
+            return self._end("failure", terminated=True)
         if decision.safety & Safety.ESTOP and self.rules.end_on_estop:
             return self._end("failure", terminated=False)
         if handed_back and self.rules.end_after_intervention:

@@ -124,10 +124,11 @@ def run_episode(
         senses = _Senses(robot, operator, teleop, Frames(cameras or {}), recorder, policy_active)
         senses.begin(seed)
         machine.begin(uuid.uuid4().hex, seed, purpose, robot.clock.now())
-        pacer = Pacer(robot.clock, robot.spec.period_ns)
+        pacer, backing_off = Pacer(robot.clock, robot.spec.period_ns), False
         while ending is None:
             decision = _decide(robot, arbiter, executor, senses)
-            executed = _send(robot, decision)
+            executed = _send(robot, decision, backing_off)
+            backing_off = bool(decision.safety & Safety.RETREAT)
             if teleop is not None:
                 teleop.follow(executed)
             pacer.wait()
@@ -218,8 +219,11 @@ def _decide(robot: Robot, arbiter: Arbiter, executor: Executor | None, senses: _
     return decision
 
 
-def _send(robot: Robot, decision: Decision) -> Array:
-    """Command the robot; an emergency stop also goes to the driver's own stop. Returns what was really sent."""
+def _send(robot: Robot, decision: Decision, backing_off: bool) -> Array:
+    """Command the robot; an emergency stop also goes to the driver's own stop, and so does the beginning of a
+    retreat, which lets go of the lead that presses. Returns what was really sent."""
+    if decision.safety & Safety.RETREAT and not backing_off:
+        robot.stop()
     sent = robot.send(decision.action)
     if decision.safety & Safety.ESTOP:
         robot.stop()

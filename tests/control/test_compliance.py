@@ -22,7 +22,7 @@ def test_each_number_leads_by_at_most_its_own_limit() -> None:
 
 def test_a_target_far_away_leads_by_the_limit_of_each_axis_and_one_nearby_is_kept() -> None:
     turned = poses.multiply(poses.exp([0.5, 0.01, -0.5]), HERE[3:])
-    far = np.concatenate([HERE[:3] + [0.1, 0.003, -0.1], turned])
+    far = np.concatenate([HERE[:3] + np.array([0.1, 0.003, -0.1]), turned])
     limited = limit_pose_lead(far, HERE, MOST)
     np.testing.assert_allclose(limited[:3] - HERE[:3], [0.005, 0.003, -0.002], atol=1e-12)
     np.testing.assert_allclose(poses.error(HERE, limited)[3:], [0.02, 0.01, -0.04], atol=1e-9)
@@ -44,7 +44,7 @@ def test_axes_of_the_tool_are_clipped_along_the_tool() -> None:
 def test_the_static_force_is_stiffness_times_lead_however_far_the_target_runs() -> None:
     law = Impedance()
     np.testing.assert_allclose(law.force_limit, [10.0, 10.0, 10.0, 3.0, 3.0, 3.0])
-    target = law.target(HERE + [0.0, 0.0, -5.0, 0.0, 0.0, 0.0, 0.0], HERE)
+    target = law.target(HERE + np.array([0.0, 0.0, -5.0, 0.0, 0.0, 0.0, 0.0]), HERE)
     np.testing.assert_allclose(law.wrench(target, HERE, np.zeros(6)), [0, 0, -10.0, 0, 0, 0], atol=1e-9)
     moving = law.wrench(target, HERE, [0.0, 0.0, 0.1, 0.0, 0.0, 0.0])
     assert moving[2] == pytest.approx(-10.0 - 8.9)
@@ -87,7 +87,7 @@ def test_a_constant_force_settles_at_force_over_stiffness_less_the_deadband() ->
         step = law.step([0.0, 0.0, 6.0, 0.0, 0.0, 0.05])
     np.testing.assert_allclose(step.offset, [0.0, 0.0, 5.0 / 500.0, 0.0, 0.0, 0.0], atol=1e-6)
     pose = law.apply(HERE)
-    np.testing.assert_allclose(pose[:3], HERE[:3] + [0.0, 0.0, 0.01], atol=1e-6)
+    np.testing.assert_allclose(pose[:3], HERE[:3] + np.array([0.0, 0.0, 0.01]), atol=1e-6)
 
 
 def test_the_offset_stays_within_reach_and_speed_and_comes_back_at_once() -> None:
