@@ -19,9 +19,11 @@ from robot_rl.datasets.loader import Loader
 from robot_rl.datasets.sampler import Sampler
 from robot_rl.datasets.selection import rule
 from robot_rl.datasets.weights import weights_by_name
-from robot_rl.datasets.windows import Windows
+from robot_rl.datasets.windows import ACTION, Windows
+from robot_rl.learn.action_statistics import action_statistics
 from robot_rl.learn.config import TrainConfig, TrainingError
 from robot_rl.learn.parallel import World
+from robot_rl.policies.chunk_policy import action_space
 from robot_rl.policies.config import PolicyConfig
 from robot_rl.policies.normalization import Statistics
 from robot_rl.spec import Field, Layout, Spec
@@ -84,7 +86,7 @@ class TrainingData:
     inputs: Layout
     """The fields and cameras the policy looks at."""
     statistics: dict[str, Statistics]
-    """Of each vector input and of "action", over the training steps alone."""
+    """Of each vector input and of "action" as the policy learns it, over the training steps alone."""
     train: Batches
     holdout: Windows | None
     identity: dict[str, Any]
@@ -123,10 +125,14 @@ def load_data(config: TrainConfig, device: torch.device, world: World | None = N
 
     train_windows = windows(train)
     _check_histories(train_windows)
+    statistics = {n: _converted(s) for n, s in train_windows.statistics().items()}
+    space = action_space(spec, inputs, config.policy)
+    if not space.plain:
+        statistics[ACTION] = action_statistics(space, train_windows)
     return TrainingData(
         spec=spec,
         inputs=inputs,
-        statistics={n: _converted(s) for n, s in train_windows.statistics().items()},
+        statistics=statistics,
         train=Batches(train_windows, device, _sampler(config, train_windows, world or World()), config.workers),
         holdout=windows(held) if held else None,
         identity={

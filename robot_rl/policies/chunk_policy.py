@@ -11,12 +11,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 
+from robot_rl.policies.action_space import ActionSpace
 from robot_rl.policies.config import PolicyConfig
 from robot_rl.policies.encoders import ObservationEncoder
 from robot_rl.policies.guidance import Guide, GuidedHead
 from robot_rl.policies.heads import Head
-from robot_rl.policies.normalization import Normalizer, Statistics
+from robot_rl.policies.normalization import MIN_SPREAD, Normalizer, Statistics
 from robot_rl.spec import Layout, Spec, SpecError
+
+
+def action_space(spec: Spec, inputs: Layout, config: PolicyConfig) -> ActionSpace:
+    """How a policy of this configuration represents actions. Raises SpecError where it cannot."""
+    return ActionSpace(spec, inputs, config.action_representation, config.action_reference)
 
 
 class ChunkPolicy(nn.Module):
@@ -25,20 +31,17 @@ class ChunkPolicy(nn.Module):
     Args:
         spec: the robot it is for.
         inputs: the fields it looks at: of `spec.observation`, and one image field for each camera.
-        statistics: for every vector field of `inputs` and for "action" (the flat action vector).
+        statistics: for every vector field of `inputs` and for "action" (the learned rows of `action_space`).
             None leaves the identity, to be filled by loading weights.
 
     Raises:
-        SpecError: the action space has a field that cannot be regressed as plain numbers.
+        SpecError: an action cannot be represented as the configuration says.
     """
 
     def __init__(
         self, spec: Spec, inputs: Layout, config: PolicyConfig, statistics: Mapping[str, Statistics] | None = None
     ) -> None:
         super().__init__()
-        for f in spec.action.vectors:
-            if f.kind == "pose":
-                raise SpecError(f"action '{f.name}' is a pose: a chunk policy learns twists, joints or plain vectors")
         self.spec, self.inputs = spec, inputs
         self.observation_names = tuple(inputs)
         self.n_obs, self.horizon, self.n_action_steps = config.n_obs, config.horizon, config.n_action_steps
@@ -50,13 +53,16 @@ class ChunkPolicy(nn.Module):
         self.config = dataclasses.replace(config, encoder=self.encoder.config)
         goal_size = config.encoder.width if goal else 0
         context_size = self.encoder.width + goal_size
-        self.head = config.head.build(spec.action.size, config.horizon, context_size, goal_size)
-        self.action_normalizer = Normalizer(spec.action.size)
+        self.action_space = action_space(spec, inputs, config)
+        self.head = config.head.build(self.action_space.size, config.horizon, context_size, goal_size)
+        self.action_normalizer = Normalizer(self.action_space.size)
         if statistics is not None:
             self.encoder.fit(statistics)
             if self.goal_encoder is not None:
                 self.goal_encoder.fit(statistics)
-            self.action_normalizer.fit(statistics["action"], config.action_normalization)
+            # A sampler's error in a rotation column that never varied in the data must not be of the size of 1.
+            constant = 1.0 if self.action_space.plain else MIN_SPREAD / 2
+            self.action_normalizer.fit(statistics["action"], config.action_normalization, constant)
         self._generator: Generator | None = None
 
     @property
@@ -71,15 +77,14 @@ class ChunkPolicy(nn.Module):
             batch: each input (B, n_obs, ...), "action" (B, horizon, A) in physical units and "action_mask"
                 (B, horizon) bool, false on padded steps, which enter neither the loss nor its gradient.
         """
-        chunk = self.action_normalizer(batch["action"])
+        chunk = self._learned(batch["action"], batch)
         return self._head.loss(chunk, batch["action_mask"], self._context(batch, generator), generator)
 
     def sample(
         self, observation: Mapping[str, Tensor], noise: Tensor | None = None, generator: Generator | None = None
     ) -> Tensor:
         """Chunks (B, horizon, A) in physical units, not clipped, for histories (B, n_obs, ...)."""
-        out: Tensor = self.action_normalizer.inverse(self._head.sample(self._context(observation), noise, generator))
-        return out
+        return self._commands(self._head.sample(self._context(observation), noise, generator), observation)
 
     @torch.inference_mode()
     def predict(self, observation: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
@@ -124,14 +129,23 @@ class ChunkPolicy(nn.Module):
         batch = {name: self._to_tensor(name, observation) for name in self.observation_names}
         target = torch.from_numpy(np.array(committed, dtype=np.float32)).to(self.device)
         row_weights = torch.from_numpy(np.array(weights, dtype=np.float32)).to(self.device)
-        guide = Guide(self.action_normalizer(target)[None], row_weights, frozen)
+        guide = Guide(self._learned(target[None], batch), row_weights, frozen)
         sampled = head.sample_guided(self._context(batch), guide, generator=self._generator)
-        chunk = self.action_normalizer.inverse(sampled)[0].double().cpu().numpy()
+        chunk = self._commands(sampled, batch)[0].double().cpu().numpy()
         return np.clip(chunk, self.spec.action.low, self.spec.action.high)
 
     def reset(self, seed: int | None = None) -> None:
         """Begin an episode; with a seed the chunks that follow are reproducible."""
         self._generator = None if seed is None else Generator(self.device).manual_seed(seed)
+
+    def _learned(self, commands: Tensor, observation: Mapping[str, Tensor]) -> Tensor:
+        """Commands (B, horizon, A) as the head sees them: represented and normalised, (B, horizon, learned size)."""
+        out: Tensor = self.action_normalizer(self.action_space.encode(commands, observation))
+        return out
+
+    def _commands(self, chunk: Tensor, observation: Mapping[str, Tensor]) -> Tensor:
+        """What the head gives as commands (B, horizon, A) for the newest of these observations."""
+        return self.action_space.decode(self.action_normalizer.inverse(chunk), observation)
 
     def _context(self, observation: Mapping[str, Tensor], generator: Generator | None = None) -> Tensor:
         """(B, C), in training augmented; the goal's columns, if any, are the last."""

@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 from tyro.conf import AvoidSubcommands
 
 from robot_rl.policies.act import ActConfig
+from robot_rl.policies.action_space import REPRESENTATIONS, Representation
 from robot_rl.policies.carp import CarpConfig
 from robot_rl.policies.diffusion import DiffusionConfig
 from robot_rl.policies.edm import EdmConfig
@@ -45,8 +46,14 @@ class PolicyConfig:
     """Actions in a chunk; row 0 is for the newest observation."""
     n_action_steps: int = 8
     """Actions of a chunk that are executed before the next is asked for."""
+    action_representation: Representation | dict[str, Representation] = "absolute"
+    """How actions are learned: as they are, `relative` to the measured pose or joints when the chunk begins (UMI), or
+    as `delta` from one to the next. A word counts for all poses and joint positions, or name action fields one by one;
+    velocities and plain numbers stay absolute."""
+    action_reference: dict[str, str] = field(default_factory=dict)
+    """For an action field, the observation that says where the robot is; by default the only one of its kind."""
     action_normalization: Normalization = "range"
-    """Scaling of actions."""
+    """Scaling of actions, in the representation that is learned."""
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     head: Annotated[AnyHead, AvoidSubcommands] = field(default_factory=FlowConfig)
 
@@ -55,6 +62,13 @@ class PolicyConfig:
             raise ValueError(f"n_obs is {self.n_obs} and horizon {self.horizon}; both must be at least 1")
         if not 1 <= self.n_action_steps <= self.horizon:
             raise ValueError(f"n_action_steps is {self.n_action_steps}; it must lie in 1..{self.horizon} (the horizon)")
+        words = self.action_representation
+        for word in (words,) if isinstance(words, str) else words.values():
+            if word not in REPRESENTATIONS:
+                raise ValueError(
+                    f"action_representation '{word}' is none of {', '.join(REPRESENTATIONS)}."
+                    f"{did_you_mean(word, REPRESENTATIONS)}"
+                )
         for name in self.goal:
             if name not in self.observation:
                 raise ValueError(f"goal field '{name}' is not in observation.{did_you_mean(name, self.observation)}")

@@ -64,12 +64,14 @@ class Statistics:
         return {f.name: v for f in dataclasses.fields(self) if (v := getattr(self, f.name)) is not None}
 
 
-def affine(statistics: Statistics, mode: Normalization) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def affine(
+    statistics: Statistics, mode: Normalization, constant: float = 1.0
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Offset and scale (D,) such that (x - offset) / scale is normalised.
 
     `range` maps [minimum, maximum] to [-1, 1]; `quantile` maps the 1 % and 99 % quantiles there, so that outliers do
     not squeeze the rest (dimensions of RARE events by range); `mean_std` gives zero mean and unit deviation; `none`
-    is the identity. Dimensions that hardly vary (MIN_SPREAD) get scale 1.
+    is the identity. Dimensions that hardly vary (MIN_SPREAD) get scale `constant`.
 
     Raises:
         ValueError: the mode is unknown, or the statistics have no quantiles.
@@ -88,7 +90,7 @@ def affine(statistics: Statistics, mode: Normalization) -> tuple[NDArray[np.floa
         return np.zeros_like(statistics.mean), np.ones_like(statistics.mean)
     else:
         raise ValueError(f"normalisation '{mode}' is none of range, mean_std, quantile, none")
-    return offset, np.where(scale * 2 < MIN_SPREAD, 1.0, scale)
+    return offset, np.where(scale * 2 < MIN_SPREAD, constant, scale)
 
 
 def _middle(low: NDArray[np.float64], high: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -104,9 +106,9 @@ class Normalizer(nn.Module):
         self.register_buffer("offset", torch.zeros(size))
         self.register_buffer("scale", torch.ones(size))
 
-    def fit(self, statistics: Statistics, mode: Normalization) -> Normalizer:
-        """Take offset and scale from data; returns self."""
-        offset, scale = affine(statistics, mode)
+    def fit(self, statistics: Statistics, mode: Normalization, constant: float = 1.0) -> Normalizer:
+        """Take offset and scale from data; returns self. `constant` as in `affine`."""
+        offset, scale = affine(statistics, mode, constant)
         size = cast(Tensor, self.offset).shape[0]
         if offset.shape != (size,):
             raise ValueError(f"statistics of {offset.shape[0]} dimensions for a field of {size}")

@@ -45,12 +45,6 @@ def test_a_reading_that_is_not_a_number_cannot_turn_into_an_action_that_is(polic
     assert np.isnan(policy.predict(obs)).all(), "the safety envelope refuses it"
 
 
-def test_a_pose_action_is_refused(spec):
-    bad = Spec("toy", 20.0, spec.observation, Layout((Field("target", (7,), kind="pose"),)))
-    with pytest.raises(SpecError, match="'target' is a pose"):
-        ChunkPolicy(bad, spec.observation, PolicyConfig())
-
-
 def test_a_policy_can_look_at_images():
     inputs = Layout((Field("q", (2,)), Field("front", (32, 32, 3), kind="image", dtype="uint8")))
     spec = Spec("toy", 20.0, Layout((inputs["q"],)), Layout((Field("v", (1,), low=(-1,), high=(1,)),)))
