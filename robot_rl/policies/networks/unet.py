@@ -13,29 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from robot_rl.policies.networks.layers import Conditioned
+from robot_rl.policies.networks.time_convolution import TimeConvolution
 
 GROUPS = 8
-
-
-class TimeConvolution(nn.Conv1d):
-    """A convolution that keeps the length, computed by one matrix product where that is quicker.
-
-    On short or few chunks the library's convolution spends its time on rearranging the weights: for one chunk of
-    length 4 with 1024 channels it takes 6.3 ms on one core, the product 1.7 ms.
-    """
-
-    def __init__(self, n_in: int, n_out: int, kernel: int) -> None:
-        super().__init__(n_in, n_out, kernel, padding=kernel // 2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x (B, n_in, L) to (B, n_out, L)."""
-        n, _, length = x.shape
-        if x.device.type != "cpu" or (length > 4 and n * length > 64):
-            return super().forward(x)
-        half = self.weight.shape[2] // 2
-        columns = nn.functional.pad(x, (half, half)).unfold(2, 2 * half + 1, 1)  # (B, n_in, L, taps)
-        out = nn.functional.linear(columns.transpose(1, 2).flatten(2), self.weight.flatten(1), self.bias)
-        return out.transpose(1, 2)
 
 
 class ResidualBlock(nn.Module):
@@ -48,7 +28,7 @@ class ResidualBlock(nn.Module):
         self.film = nn.Linear(condition, 2 * n_out)
         self.second = TimeConvolution(n_out, n_out, kernel)
         self.second_norm = nn.GroupNorm(GROUPS, n_out)
-        self.skip = nn.Conv1d(n_in, n_out, 1) if n_in != n_out else nn.Identity()
+        self.skip = TimeConvolution(n_in, n_out, 1) if n_in != n_out else nn.Identity()
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """x (B, n_in, L), condition (B, C) to (B, n_out, L)."""
