@@ -1,0 +1,120 @@
+"""Pictures with labels: what a classifier learns from, each with the episode and the step it is of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robot_rl.rewards.errors import RewardError
+from robot_rl.rewards.view import Pictures, View
+
+KINDS = ("success", "other", "near_miss", "hands", "empty", "mined")
+"""What a picture shows. `success` is the positive class; the rest are negatives.
+
+`near_miss` nearly succeeded, `hands` shows a person in the scene, `empty` has no object or no robot in it, `mined`
+fooled a classifier before.
+"""
+ADVISED = {"success": 200, "other": 600, "near_miss": 200, "hands": 100, "empty": 50}
+"""Pictures of each kind to aim at: HIL-SERL trained on about 200 positives and 1000 negatives."""
+EPISODES_ADVISED = 20
+"""Episodes with a success, and as many without: fewer leave too little to hold out."""
+
+
+@dataclass(frozen=True)
+class LabelledFrames:
+    """Pictures of one view. Pictures of an episode stand together, in order of time."""
+
+    view: View
+    pictures: Pictures  # (N, S, S, 3)
+    kinds: NDArray[np.uint8]  # (N,) into KINDS
+    episodes: NDArray[np.int64]  # (N,) into `ids`
+    steps: NDArray[np.int64]  # (N,) of the episode, at whose end the picture was seen
+    ids: tuple[str, ...]
+    """Identity of each episode."""
+    source: dict[str, Any]
+    """Which data sets they came from (JSON)."""
+
+    def __post_init__(self) -> None:
+        n = len(self.pictures)
+        if self.pictures.dtype != np.uint8 or self.pictures.shape[1:] != (self.view.size, self.view.size, 3):
+            raise RewardError(f"pictures of shape {self.pictures.shape} are not those of {self.view}")
+        if not (n == len(self.kinds) == len(self.episodes) == len(self.steps)):
+            raise RewardError(
+                f"{n} pictures, {len(self.kinds)} kinds, {len(self.episodes)} episodes, {len(self.steps)} steps: "
+                "one of each a picture"
+            )
+        if n and (int(self.kinds.max()) >= len(KINDS) or int(self.episodes.max()) >= len(self.ids)):
+            raise RewardError("a picture is of a kind or of an episode that is not listed")
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    @property
+    def labels(self) -> NDArray[np.bool_]:
+        """(N,) True for success."""
+        return np.asarray(self.kinds == 0)
+
+    @property
+    def strata(self) -> list[str]:
+        """What each episode holds, to divide all sorts alike: a success, or the rarest other kind in it."""
+        out = []
+        for e in range(len(self.ids)):
+            there = set(self.kinds[self.episodes == e].tolist())
+            out.append(KINDS[0] if 0 in there else KINDS[max(there, default=1)])
+        return out
+
+    def joined(self, other: LabelledFrames) -> LabelledFrames:
+        """These and more of the same view. Raises RewardError for another view, or an episode and step twice."""
+        self.view.require(other.view)
+        ids = tuple(dict.fromkeys((*self.ids, *other.ids)))
+        place = np.array([ids.index(i) for i in other.ids], dtype=np.int64)
+        episodes = np.concatenate([self.episodes, place[other.episodes]])
+        steps = np.concatenate([self.steps, other.steps])
+        if len(np.unique(np.stack([episodes, steps]), axis=1).T) != len(steps):
+            raise RewardError("a picture (same episode, same step) is given twice; collect it once")
+        order = np.lexsort((steps, episodes))
+        return LabelledFrames(
+            self.view,
+            np.concatenate([self.pictures, other.pictures])[order],
+            np.concatenate([self.kinds, other.kinds])[order],
+            episodes[order],
+            steps[order],
+            ids,
+            {"parts": [self.source, other.source]},
+        )
+
+    def replaced(self, newer: LabelledFrames) -> LabelledFrames:
+        """`newer`'s pictures, and of these all that it does not hold again: labels given later win."""
+        self.view.require(newer.view)
+        again = {(newer.ids[e], s) for e, s in zip(newer.episodes.tolist(), newer.steps.tolist())}
+        mine = zip(self.episodes.tolist(), self.steps.tolist())
+        keep = np.array([(self.ids[e], s) not in again for e, s in mine], dtype=bool)
+        kept = LabelledFrames(
+            self.view,
+            self.pictures[keep],
+            self.kinds[keep],
+            self.episodes[keep],
+            self.steps[keep],
+            self.ids,
+            self.source,
+        )
+        return kept.joined(newer)
+
+
+def advice(frames: LabelledFrames) -> list[str]:
+    """What is missing for a classifier to trust, one line each; empty when there is enough of everything."""
+    counts = Counter(KINDS[k] for k in frames.kinds.tolist())
+    lines = [
+        f"{counts[kind]} pictures of kind {kind}: aim at {wanted}"
+        for kind, wanted in ADVISED.items()
+        if counts[kind] < wanted
+    ]
+    won = len(np.unique(frames.episodes[frames.labels]))
+    for name, n in (("with a success", won), ("without one", len(frames.ids) - won)):
+        if n < EPISODES_ADVISED:
+            lines.append(f"{n} episodes {name}: aim at {EPISODES_ADVISED}, since whole episodes are held out")
+    return lines
