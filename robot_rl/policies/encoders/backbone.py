@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -72,14 +73,16 @@ class Backbone(nn.Module):
 
 
 def described(config: EncoderConfig) -> EncoderConfig:
-    """The configuration with its backbone's description filled in. Raises BackboneError."""
-    return config if config.description else dataclasses.replace(config, description=_class(config).describe(config))
+    """The configuration with its backbone's description filled in, as JSON gives it back. Raises BackboneError."""
+    if config.description:
+        return config
+    return dataclasses.replace(config, description=json.loads(json.dumps(_class(config).describe(config))))
 
 
 def build(config: EncoderConfig) -> Backbone:
-    """The backbone that a described configuration names, with fresh weights. Raises BackboneError."""
+    """The backbone that a described configuration names, with fresh weights, to be trained. Raises BackboneError."""
     made: Backbone = _class(config)(config)
-    return made
+    return made.train()
 
 
 def output_shape(backbone: Backbone, height: int, width: int) -> tuple[int, int, int]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from robot_rl import extras
-from robot_rl.policies.encoders.backbone import Backbone, BackboneError, Preprocessing
+from robot_rl.policies.encoders.backbone import Backbone, BackboneError, Preprocessing, output_shape
 from robot_rl.policies.encoders.config import EncoderConfig
 from robot_rl.policies.encoders.torchvision_operators import make_importable
 
@@ -44,10 +43,8 @@ class HfBackbone(Backbone):
         self.patch = getattr(settings, "patch_size", None)
         takes = inspect.signature(self.model.forward).parameters
         self.options = {"interpolate_pos_encoding": True} if "interpolate_pos_encoding" in takes else {}
-        self.model.eval()
-        with torch.no_grad():
-            side = self.preprocessing.size
-            self.channels = int(self(torch.zeros(1, 3, side, side)).shape[1])
+        self.eval()
+        self.channels = output_shape(self, self.preprocessing.size, self.preprocessing.size)[0]
 
     @classmethod
     def describe(cls, config: EncoderConfig) -> dict[str, Any]:

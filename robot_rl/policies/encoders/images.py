@@ -44,6 +44,7 @@ class MapExtractor(nn.Module):
         for name in ("mean", "std"):
             values = torch.tensor(getattr(self.preprocessing, name)).view(3, 1, 1)
             self.register_buffer(name, values, persistent=False)
+        self.train()
 
     def train(self, mode: bool = True) -> MapExtractor:
         """A frozen backbone always works as at evaluation."""
@@ -69,7 +70,11 @@ def unit(frames: Tensor) -> Tensor:
 
 
 class ImageEncoder(nn.Module):
-    """All cameras. What is shared is the backbone; each camera has a pooling of its own."""
+    """All cameras. What is shared is the backbone; each camera has a pooling of its own.
+
+    Raises:
+        BackboneError: the backbone cannot be built, or does not take the cameras' pictures.
+    """
 
     def __init__(self, cameras: tuple[Field, ...], config: EncoderConfig) -> None:
         super().__init__()
@@ -79,7 +84,12 @@ class ImageEncoder(nn.Module):
         self.extractors = nn.ModuleDict({k: MapExtractor(config) for k in dict.fromkeys(self.backbone_of.values())})
         self.poolings = nn.ModuleDict()
         for camera in cameras:
-            channels, *_ = self.map_shape(camera)
+            channels, height, width = self.map_shape(camera)
+            if config.pooling == "spatial_softmax" and min(height, width) < 2:
+                raise BackboneError(
+                    f"'{camera.name}': maps of {height} x {width} tell no position: choose a smaller stride, a larger "
+                    "image_size, or pooling: mean"
+                )
             self.poolings[camera.name] = pooling(config, channels)
         self.size = sum(int(cast(Any, p).size) for p in self.poolings.values())
 

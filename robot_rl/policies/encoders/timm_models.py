@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -58,8 +60,11 @@ class TimmBackbone(Backbone):
         }
 
     def load_pretrained(self, config: EncoderConfig) -> None:
-        source = _create(config.model, True, **self.options)
-        self.model.load_state_dict(source.state_dict())
+        weights = _create(config.model, True, **self.options).state_dict()
+        try:
+            self.model.load_state_dict(weights)
+        except RuntimeError as error:
+            raise BackboneError(f"timm model '{config.model}': the weights are of another network: {error}") from error
 
     def forward(self, x: Tensor) -> Tensor:
         maps: Tensor = self.model(x)[-1]
@@ -83,8 +88,8 @@ def _local_options(name: str) -> dict[str, Any]:
     scheme, _, folder = name.partition(":")
     if scheme != "local-dir":
         return {}
-    options: dict[str, Any] = dict(library().models.load_model_config_from_path(folder)[2])
-    return options
+    settings: dict[str, Any] = json.loads((Path(folder) / "config.json").read_text())
+    return dict(settings.get("model_args", {}))
 
 
 def _index_of(name: str, strides: list[int], wanted: int) -> int:

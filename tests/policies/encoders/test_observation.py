@@ -67,3 +67,25 @@ def test_a_recurrent_encoder_reads_the_history_in_order():
         other = q.clone()
         other[:, step] += 1
         assert (encoder({"q": other}) - out).abs().max() > 1e-5, "every step of the history counts"
+
+
+def test_dropped_state_leaves_the_pictures_and_only_in_training():
+    torch.manual_seed(0)
+    inputs = Layout((Field("q", (3,)), Field("front", (16, 16, 3), kind="image", dtype="uint8")))
+    encoder = ObservationEncoder(inputs, 2, EncoderConfig(width=8, channels=(8,), state_dropout=0.5))
+    q, front = torch.randn(100, 2, 3), torch.zeros(100, 2, 16, 16, 3, dtype=torch.uint8)
+
+    def context(q):
+        with torch.no_grad():
+            return encoder({"q": q, "front": front}, torch.Generator().manual_seed(3))
+
+    blind, seeing = context(torch.zeros_like(q)), context(q)
+    same = (blind == seeing).all(dim=1)
+    assert 35 <= same.sum() <= 65, "about half of the samples know nothing of the vector, in both frames"
+    encoder.eval()
+    assert not (context(torch.zeros_like(q)) == context(q)).all(dim=1).any()
+
+
+def test_dropping_all_that_a_policy_sees_is_refused():
+    with pytest.raises(ValueError, match="sees no camera and would learn from nothing"):
+        ObservationEncoder(Layout((Field("q", (3,)),)), 1, EncoderConfig(state_dropout=0.1))
