@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "record": "record demonstrations, driven by a person or a scripted operator",
     "train": "train a policy from a data set",
     "deploy": "run a policy on a robot; a person may step in, and that is recorded",
+    "finetune": "improve a policy by reinforcement while it acts; a person may step in",
     "evaluate": "measure a policy's success on held-out initial states, with a 95 % interval",
     "replay": "send an episode's actions to the robot again and compare what it senses",
     "serve": "offer a policy to other computers over a WebSocket (openpi's protocol)",

@@ -73,7 +73,7 @@ def run(options: Options) -> int:
         raise UsageError("no policy to evaluate: add --checkpoint NAME")
     if options.episodes < 1:
         raise UsageError(f"--episodes {options.episodes}: at least one is needed")
-    cards = {c: checkpoint.read_card(c) for c in options.checkpoint if not is_address(c)}
+    cards = {c: checkpoint.read_origin(c) for c in options.checkpoint if not is_address(c)}
     seeds = range(options.seed, options.seed + options.episodes)
     for name, card in cards.items():
         _warn(name, card, set(seeds))
@@ -88,7 +88,7 @@ def run(options: Options) -> int:
     return 0
 
 
-def _warn(name: str, card: checkpoint.Card, seeds: set[int]) -> None:
+def _warn(name: str, card: checkpoint.Origin, seeds: set[int]) -> None:
     """Say so where states are not new to a policy."""
     for what, known in (
         ("was trained on", recorded_seeds(card.dataset)),

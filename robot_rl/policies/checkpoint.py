@@ -21,17 +21,30 @@ from robot_rl.hardware.config import CameraConfig
 from robot_rl.policies import storage
 from robot_rl.policies.chunk_policy import ChunkPolicy
 from robot_rl.policies.config import PolicyConfig
-from robot_rl.policies.fits import check_fits
+from robot_rl.policies.fits import Fitted, check_fits
 from robot_rl.policies.normalization import Statistics
 from robot_rl.spec import Layout, Spec
 
 FORMAT = "robot_rl.policy"
 VERSION = 1
 NAME = "policy"
+AGENT = "agent"
+"""What an online session's result is called; `robot_rl.serving.loading` knows who reads it."""
 
 
 class CheckpointError(ValueError):
     """A checkpoint cannot be read or used; the message names the file and the reason."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What any checkpoint says of where it comes from."""
+
+    spec: Spec
+    dataset: Mapping[str, Any]
+    """Identity of the data it was trained on."""
+    training: Mapping[str, Any]
+    """How: configuration, steps, losses, wall time."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +92,24 @@ def read_card(path: str | Path) -> Card:
     return _read(resolve(path))[0]
 
 
+def read_origin(path: str | Path) -> Origin:
+    """Where the policy or agent at `path` comes from. Raises CheckpointError."""
+    directory = resolve(path)
+    if not is_agent(directory):
+        card = _read(directory)[0]
+        return Origin(card.spec, card.dataset, card.training)
+    try:
+        data = storage.read_document(directory, AGENT)
+        return Origin(Spec.from_dict(data["spec"]), data["dataset"], data["training"])
+    except (storage.StorageError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{directory / AGENT}.json: damaged: {error!r}") from error
+
+
+def is_agent(directory: Path) -> bool:
+    """Whether an online session's result lies there."""
+    return not (directory / f"{NAME}.json").is_file() and (directory / f"{AGENT}.json").is_file()
+
+
 def load(path: str | Path, device: str = "cpu") -> ChunkPolicy:
     """The policy saved at `path`, ready to predict.
 
@@ -99,7 +130,7 @@ def load(path: str | Path, device: str = "cpu") -> ChunkPolicy:
     return policy.to(torch_device(device)).eval()
 
 
-def require_fits(policy: ChunkPolicy, spec: Spec, cameras: Mapping[str, CameraConfig] | None = None) -> None:
+def require_fits(policy: Fitted, spec: Spec, cameras: Mapping[str, CameraConfig] | None = None) -> None:
     """Raise CheckpointError with every line of `check_fits`; nothing happens when the policy fits."""
     if differences := check_fits(policy, spec, cameras):
         lines = "\n  ".join(differences)
@@ -112,14 +143,15 @@ def resolve(path: str | Path) -> Path:
     """The checkpoint directory that `path` means: itself, its `checkpoint/`, or the newest run of recipe `path`.
 
     Raises:
-        CheckpointError: none of these holds a policy.json.
+        CheckpointError: none of these holds a policy.json, or an online session's agent.json.
     """
     path = Path(path)
     for candidate in (path, path / "checkpoint"):
-        if (candidate / f"{NAME}.json").is_file():
+        if any((candidate / f"{name}.json").is_file() for name in (NAME, AGENT)):
             return candidate
     if len(path.parts) == 1:
-        cards = (workspace.root() / "policies" / path).glob(f"checkpoints/*/checkpoint/{NAME}.json")
+        runs = workspace.root() / "policies" / path / "checkpoints"
+        cards = [*runs.glob(f"*/checkpoint/{NAME}.json"), *runs.glob(f"*/{AGENT}.json")]
         if newest := sorted(cards, key=lambda p: p.stat().st_mtime):
             return newest[-1].parent
     known = workspace.names("policies", "train.yaml")

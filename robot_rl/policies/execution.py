@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +74,13 @@ class Executor(Protocol):
     def close(self) -> None:
         """Release what the executor holds (a thread, where it has one)."""
         ...
+
+
+@runtime_checkable
+class SelfExecuting(Protocol):
+    """A policy that remembers more from step to step than a chunk, and so brings what plays it."""
+
+    def make_executor(self) -> Executor: ...
 
 
 class Outage:

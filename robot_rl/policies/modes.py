@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from robot_rl.policies.asynchronous import AsyncExecutor, Overrun
 from robot_rl.policies.ensembling import EnsembleExecutor
-from robot_rl.policies.execution import ChunkExecutor, ExecutionError, Executor
+from robot_rl.policies.execution import ChunkExecutor, ExecutionError, Executor, SelfExecuting
 from robot_rl.policies.policy import Policy
 from robot_rl.policies.realtime_chunking import ContinuingPolicy
 from robot_rl.workspace import did_you_mean
@@ -71,6 +71,10 @@ def make_executor(policy: Policy, config: ExecutionConfig, *, simulated: bool, l
         ExecutionError, SpecError: the configuration does not fit the policy.
     """
     steps = config.action_steps or None
+    if isinstance(policy, SelfExecuting):
+        if config.mode != "receding":
+            raise ExecutionError(f"execution is '{config.mode}'; this policy brings its own: choose receding")
+        return policy.make_executor()
     if config.mode == "receding":
         return ChunkExecutor(policy, steps)
     if config.mode == "ensemble":

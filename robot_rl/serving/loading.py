@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
+from pathlib import Path
 
 from robot_rl.extras import require
 from robot_rl.hardware.config import CameraConfig
 from robot_rl.serving.mapping import FieldMap
 from robot_rl.serving.protocol import ServablePolicy, is_address
 from robot_rl.spec import Spec
+
+AGENTS = "robot_rl.learn.online.deployed:load"
+"""Who reads what an online session has made: a layer above, so it is found by name, as drivers are."""
 
 
 def load_policy(
@@ -40,6 +45,16 @@ def load_policy(
         return RemotePolicy(name, spec, cameras, fields=FieldMap.parse(fields, prompt) if fields else None)
     from robot_rl.policies import checkpoint
 
-    policy = checkpoint.load(name, device=device)
+    directory = checkpoint.resolve(name)
+    policy: ServablePolicy = (
+        load_agent(directory, device) if checkpoint.is_agent(directory) else checkpoint.load(directory, device=device)
+    )
     checkpoint.require_fits(policy, spec, cameras)
+    return policy
+
+
+def load_agent(directory: Path, device: str) -> ServablePolicy:
+    """The result of an online session. Raises CheckpointError."""
+    module, _, function = AGENTS.partition(":")
+    policy: ServablePolicy = getattr(importlib.import_module(module), function)(directory, device)
     return policy

@@ -1,4 +1,4 @@
-"""Modules, optimisers and the replay as named tensors and a JSON document, and back exactly."""
+"""Modules, optimisers, and of the replay all but its observations, as named tensors and a JSON document, and back."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from robot_rl.learn.online.replay import Replay
+
+OBSERVATION = "observation."
+"""How the replay's arrays of observations are called."""
 
 Optimizers = Mapping[str, torch.optim.Optimizer]
 
@@ -42,14 +46,17 @@ def restore_optimizers(optimizers: Optimizers, tensors: Mapping[str, Tensor]) ->
 
 
 def replay_state(replay: Replay) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The replay's rows and views."""
+    """The replay's columns and views; its observations are in the journal (see `journal`)."""
     arrays, document = replay.state()
-    return {f"replay.{k}": torch.from_numpy(v) for k, v in arrays.items()}, document
+    return {f"replay.{k}": torch.from_numpy(v) for k, v in arrays.items() if not k.startswith(OBSERVATION)}, document
 
 
-def restore_replay(replay: Replay, tensors: Mapping[str, Tensor], document: Mapping[str, Any]) -> None:
-    """Take up what `replay_state` gave. Raises ReplayError or KeyError when it is of another replay."""
-    replay.restore({k: v.numpy() for k, v in under(tensors, "replay.").items()}, document)
+def restore_replay(
+    replay: Replay, tensors: Mapping[str, Tensor], document: Mapping[str, Any], observation: Mapping[str, NDArray[Any]]
+) -> None:
+    """Take up what `replay_state` and the journal gave. Raises ReplayError or KeyError when it is of another replay."""
+    arrays = {k: v.numpy() for k, v in under(tensors, "replay.").items()}
+    replay.restore(arrays | {f"{OBSERVATION}{n}": v for n, v in observation.items()}, document)
 
 
 def under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

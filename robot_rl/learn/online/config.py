@@ -14,6 +14,27 @@ from robot_rl.workspace import did_you_mean
 
 
 @dataclass(frozen=True)
+class GuardConfig:
+    """When learning counts as diverged, and what is done then."""
+
+    limit: float = 1e3
+    """Largest figure of an update (losses, mean target), up or down."""
+    every: int = 500
+    """Updates between snapshots that it is rolled back to."""
+    lr: float = 0.5
+    """Factor of all learning rates at each roll-back; 1 leaves them."""
+    attempts: int = 3
+    """Roll-backs before the session gives up."""
+
+    def __post_init__(self) -> None:
+        if not (self.limit > 0 and self.every >= 1 and 0 < self.lr <= 1 and self.attempts >= 0):
+            raise TrainingError(
+                f"guard: limit is {self.limit}, every {self.every}, lr {self.lr}, attempts {self.attempts}; the limit "
+                "must be above 0, every at least 1, lr in (0, 1], attempts at least 0"
+            )
+
+
+@dataclass(frozen=True)
 class OnlineConfig:
     """One session of online learning."""
 
@@ -38,6 +59,8 @@ class OnlineConfig:
     """Robot steps between evaluations."""
     evaluation_seeds: tuple[int, ...] = tuple(range(1_000_000, 1_000_100))
     """Held-out initial states."""
+    guard: GuardConfig = field(default_factory=GuardConfig)
+    """Against divergence."""
     seed: int = 0
     """Of everything random; the episodes' seeds are 1000 seed, 1000 seed + 1, ..."""
     device: str = "cpu"
@@ -54,7 +77,7 @@ class OnlineConfig:
     def to_dict(self) -> dict[str, Any]:
         """A JSON- and YAML-ready form; `from_dict` reads it back."""
         plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return {**plain, "improver": improver_dict(self.improver)}
+        return {**plain, "improver": improver_dict(self.improver), "guard": dataclasses.asdict(self.guard)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> OnlineConfig:
@@ -66,4 +89,14 @@ class OnlineConfig:
                 raise TrainingError(f"online: unknown option '{key}'.{did_you_mean(key, known)}")
         if "improver" in options:
             options["improver"] = improver_config(options["improver"])
+        if "guard" in options:
+            options["guard"] = _guard(options["guard"])
         return cls(**options)
+
+
+def _guard(options: Mapping[str, Any]) -> GuardConfig:
+    known = [f.name for f in dataclasses.fields(GuardConfig)]
+    for key in options:
+        if key not in known:
+            raise TrainingError(f"guard: unknown option '{key}'.{did_you_mean(key, known)}")
+    return GuardConfig(**options)

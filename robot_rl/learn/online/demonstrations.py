@@ -18,21 +18,25 @@ def add_episodes(
     episodes: Iterable[Episode],
     notes: Callable[[], Row],
     human_weight: float = 1.0,
+    key: str = "id",
 ) -> int:
     """Add those episodes that the replay does not hold yet; returns how many.
 
     Args:
         notes: what the agent adds to the observer's newest row, in which it did not act.
+        key: the attribute that tells episodes apart.
 
     Raises:
         ReplayError: a number is not finite (episode and step are named).
         TrainingError: the base policy was not available.
     """
-    return sum(_add(replay, observer, episode, notes, human_weight) for episode in episodes)
+    return sum(_add(replay, observer, episode, notes, human_weight, key) for episode in episodes)
 
 
-def _add(replay: Replay, observer: Observer, episode: Episode, notes: Callable[[], Row], human_weight: float) -> bool:
-    if not replay.begin(str(episode.attributes["id"])):
+def _add(
+    replay: Replay, observer: Observer, episode: Episode, notes: Callable[[], Row], human_weight: float, key: str
+) -> bool:
+    if not replay.begin(str(episode.attributes[key])):
         return False
     try:
         seen = episode.aligned(observer.needed, final=True)

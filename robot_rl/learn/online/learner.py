@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from robot_rl.datasets.episode import Episode
@@ -15,6 +16,7 @@ from robot_rl.learn.online import checkpoint
 from robot_rl.learn.online.acting import consider, no_notes, note_fields
 from robot_rl.learn.online.config import OnlineConfig
 from robot_rl.learn.online.demonstrations import add_episodes
+from robot_rl.learn.online.guard import Guard
 from robot_rl.learn.online.improvers.improver import Agent, Improver, Parts
 from robot_rl.learn.online.observe import Observer, Pictures, Row
 from robot_rl.learn.online.replay import Replay
@@ -41,11 +43,8 @@ class Learner:
     ) -> None:
         self.config, self.device = config, torch_device(config.device)
         self.observer = make_observer(config, spec, base, cameras)
-        sampled = base if isinstance(base, ChunkPolicy) and config.improver.base == "sampled" else None
-        sampling = Sampling(config.demo_share, config.reward)
-        self.improver: Improver = config.improver.build(
-            Parts(spec, self.observer.fields, sampling, self.device, config.seed, sampled)
-        )
+        self.improver = make_improver(config, spec, self.observer, base)
+        self.guard = Guard(config.guard, self.improver)
         rows = {**self.observer.rows, **note_fields(self.agent)}
         self.replay = Replay(config.capacity, rows, spec.action.size, self.improver.span, self.observer.histories)
         self.rng = np.random.default_rng(config.seed)
@@ -55,31 +54,51 @@ class Learner:
         return self.improver.agent
 
     @torch.no_grad()
-    def add(self, demonstrations: Iterable[Episode]) -> int:
-        """Take those recorded episodes that the replay does not hold yet; returns how many. Raises ReplayError."""
+    def add(self, episodes: Iterable[Episode], key: str = "id") -> int:
+        """Take those recorded episodes that the replay does not hold yet; returns how many.
+
+        Args:
+            key: the attribute that tells them apart: `id`, or of this session's own `episode_id`.
+
+        Raises:
+            ReplayError, TrainingError: as `demonstrations.add_episodes`.
+        """
         generator = Generator(self.device).manual_seed(self.config.seed)
 
         def notes() -> Row:
             return consider(self.agent, self.observer, self.device, generator) | no_notes(self.agent)
 
-        return add_episodes(self.replay, self.observer, demonstrations, notes, self.config.human_weight)
+        return add_episodes(self.replay, self.observer, episodes, notes, self.config.human_weight, key)
 
     def update(self) -> dict[str, float]:
-        """One robot step's worth of learning; returns figures. Raises TrainingError."""
-        return self.improver.update(self.replay, self.rng)
+        """One robot step's worth of learning; returns figures. What diverges is rolled back; see `guard`.
+
+        Raises:
+            TrainingError: it diverges again and again.
+        """
+        return self.guard.update(self.replay, self.rng)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Everything that decides how learning goes on. Raises ReplayError in the middle of an episode."""
+        """Everything that decides how learning goes on, but the replay's observations (see `journal`). Raises
+        ReplayError in the middle of an episode."""
         tensors, improver = self.improver.state()
         rows, replay = checkpoint.replay_state(self.replay)
         document = {"improver": improver, "replay": replay, "rng": self.rng.bit_generator.state}
+        document["guard"] = self.guard.state()
         return {f"improver.{k}": v for k, v in tensors.items()} | rows, document
 
-    def restore(self, tensors: Mapping[str, Tensor], document: Mapping[str, Any]) -> None:
-        """Take up what `state` gave. Raises KeyError, RuntimeError or ReplayError when it is of another learner."""
+    def restore(
+        self,
+        tensors: Mapping[str, Tensor],
+        document: Mapping[str, Any],
+        observation: Mapping[str, NDArray[Any]],
+    ) -> None:
+        """Take up what `state` and the journal gave. Raises KeyError, RuntimeError or ReplayError when it is of another
+        learner."""
         self.improver.restore(checkpoint.under(tensors, "improver."), document["improver"])
-        checkpoint.restore_replay(self.replay, tensors, document["replay"])
+        checkpoint.restore_replay(self.replay, tensors, document["replay"], observation)
         self.rng.bit_generator.state = document["rng"]
+        self.guard.restore(document["guard"])
 
 
 def make_observer(
@@ -94,3 +113,11 @@ def make_observer(
         raise TrainingError(f"improver '{kind}' samples its base: it must be a checkpoint, not a policy server")
     played = base if use == "played" else None
     return Observer(spec, config.observation, played, base if use == "sampled" else None, cameras)
+
+
+def make_improver(config: OnlineConfig, spec: Spec, observer: Observer, base: Policy | None) -> Improver:
+    """The improver with fresh weights; its agent is what acts. Raises TrainingError."""
+    sampled = base if isinstance(base, ChunkPolicy) and config.improver.base == "sampled" else None
+    sampling, device = Sampling(config.demo_share, config.reward), torch_device(config.device)
+    out: Improver = config.improver.build(Parts(spec, observer.fields, sampling, device, config.seed, sampled))
+    return out

@@ -1,34 +1,42 @@
 """One online session: act, learn after every step, evaluate on held-out states, save; actor and learner in one process.
 
 A session is saved between episodes. A resumed one is the same session: it ends with the very weights and replay
-that an uninterrupted one would have reached.
+that an uninterrupted one would have reached. An episode that was recorded, and the process killed before the session
+was saved, is taken from the data set: it is counted once, and learnt from.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.episode import Episode
-from robot_rl.datasets.record import Source, Step
+from robot_rl.datasets.record import Step
 from robot_rl.learn.config import TrainingError
+from robot_rl.learn.online import deployed
 from robot_rl.learn.online.acting import AgentExecutor, RowRecorder
 from robot_rl.learn.online.config import OnlineConfig
 from robot_rl.learn.online.learner import Learner
+from robot_rl.learn.online.store import NAME as NAME
+from robot_rl.learn.online.store import Store, write_json
+from robot_rl.learn.online.tally import Tally
+from robot_rl.learn.online.tee import Tee
 from robot_rl.learn.online.workcell import Workcell
 from robot_rl.learn.statistics import wilson
-from robot_rl.policies import storage
 from robot_rl.policies.policy import Policy
+from robot_rl.runtime.loop import EpisodeResult
+from robot_rl.runtime.recorder import Recorder
 
-NAME = "session"
 log = logging.getLogger(__name__)
+
+EPISODE_ID = "episode_id"
+"""The attribute of a session's own episodes that replay and data set share."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,8 @@ class Session:
         base: the frozen policy, for improvers that want one.
         directory: where the session is kept; one that lies there is continued. None keeps nothing.
         progress: called with the share of the offline phase that is done.
+        dataset: takes every online episode, open for appending; each is safe there before it is learnt from.
+        accept_changes: continue a session that was begun with another configuration.
 
     Raises:
         TrainingError: the parts do not fit together, or another session lies in `directory`.
@@ -81,31 +91,62 @@ class Session:
         base: Policy | None = None,
         directory: Path | None = None,
         progress: Callable[[float], None] = lambda share: None,
+        *,
+        dataset: Dataset | None = None,
+        accept_changes: bool = False,
     ) -> None:
-        self.config, self.cell, self.directory = config, cell, directory
+        self.config, self.cell, self.directory, self.dataset = config, cell, directory, dataset
         self.learner = Learner(config, cell.robot.spec, base, cell.pictures)
         self.executor = AgentExecutor(self.learner.agent, self.learner.observer, self.learner.device, config.seed + 1)
-        self.robot_steps = self.human_steps = self.episodes = self.successes = 0
+        self.tally = Tally()
         self.curve: list[Point] = []
         self.figures: dict[str, float] = {}
-        self.seconds = 0.0
-        """Wall time of acting and learning, without evaluations."""
-        if directory is not None and (directory / f"{NAME}.json").is_file():
-            self._restore(directory)
+        self._facts = deployed.describe(config, cell.robot.spec, cell.pictures)
+        self._store = Store(directory, self.learner, accept_changes=accept_changes) if directory is not None else None
+        self._recorder = Recorder(dataset) if dataset is not None else None
+        resumed = self._store is not None and self._store.exists
+        if resumed:
+            self._restore()
+        elif dataset is not None and len(dataset):
+            raise TrainingError(
+                f"{dataset.path} holds episodes already: continue their session, or choose another place"
+            )
         added = self.learner.add(demonstrations)
         log.info("%d demonstrations added, %d transitions in the replay", added, len(self.learner.replay))
-        if self.episodes == 0:
+        self.recovered = self._recover()
+        """Episodes that had been recorded and not saved when the session was cut off."""
+        if not resumed:
             self._begin(progress)
+            self.save()
 
-    def run(self) -> list[Point]:
-        """Act and learn until `config.steps`; returns the evaluations. The last point is always at the end."""
-        while self.robot_steps < self.config.steps:
-            self._episode()
-            if self._due():
+    @property
+    def updates(self) -> int:
+        """Critic updates so far."""
+        return self.learner.improver.updates
+
+    def run(
+        self,
+        *,
+        stop: Callable[[], bool] = lambda: False,
+        on_episode: Callable[[EpisodeResult], None] = lambda result: None,
+        on_point: Callable[[Point], None] = lambda point: None,
+    ) -> list[Point]:
+        """Act and learn until `config.steps`; returns the evaluations. The last point is always at the end.
+
+        Args:
+            stop: asked after every episode.
+            on_episode, on_point: called after each episode and evaluation, once they are safe on disk.
+        """
+        while self.tally.robot_steps < self.config.steps and not stop():
+            result = self._episode()
+            due = self._due()
+            if due:
                 self.curve.append(self.evaluate())
                 log.info("%s", self.curve[-1])
-            if self.directory is not None:
-                self.save(self.directory)
+            self.save()
+            on_episode(result)
+            if due:
+                on_point(self.curve[-1])
         return self.curve
 
     def evaluate(self) -> Point:
@@ -118,37 +159,21 @@ class Session:
         self.learner.agent.train()
         self.executor.mode = before
         self.executor.generator.set_state(noise)
-        won = [r.ending.steps for r in results if r.success]
-        interval, rate = wilson(len(won), len(results)), self.cell.robot.spec.rate
-        return Point(
-            robot_steps=self.robot_steps,
-            human_steps=self.human_steps,
-            minutes=self.robot_steps / rate / 60.0,
-            updates=self.learner.improver.updates,
-            trials=len(results),
-            successes=len(won),
-            low=interval.low,
-            high=interval.high,
-            seconds_to_success=float(np.mean(won)) / rate if won else None,
-            training_successes=self.successes,
-            training_episodes=self.episodes,
-            figures=dict(self.figures),
-        )
+        return make_point(self.tally, results, self.cell.robot.spec.rate, self.learner.improver.updates, self.figures)
 
-    def save(self, directory: Path) -> None:
-        """Write everything that decides how the session goes on, and `curve.json`."""
-        tensors, learner = self.learner.state()
-        document = {
-            "config": _plain(self.config.to_dict()),
-            "learner": learner,
-            **{k: getattr(self, k) for k in _COUNTS},
-            "figures": self.figures,
-            "curve": [asdict(p) for p in self.curve],
-        }
-        storage.write(directory, NAME, {**tensors, "exploration": self.executor.generator.get_state()}, document)
-        fresh = directory / "curve.json.new"
-        fresh.write_text(json.dumps([{**asdict(p), "success": p.success} for p in self.curve], indent=1) + "\n")
-        fresh.replace(directory / "curve.json")
+    def save(self) -> None:
+        """Write everything that decides how the session goes on, the agent to deploy, and `curve.json`.
+
+        Raises:
+            TrainingError: the disk failed or is full; the session saved before is as it was.
+        """
+        if self._store is None or self.directory is None:
+            return
+        document = {"tally": self.tally.to_dict(), "figures": self.figures, "curve": [asdict(p) for p in self.curve]}
+        self._store.save({"exploration": self.executor.generator.get_state()}, document)
+        training = {"robot_steps": self.tally.robot_steps, "updates": self.learner.improver.updates}
+        deployed.save(self.directory, self.learner.agent, self._facts | {"training": training})
+        write_curve(self.directory, self.curve)
 
     def _begin(self, progress: Callable[[float], None]) -> None:
         """Whatever comes before the first robot step, and a look where the session starts from."""
@@ -161,63 +186,94 @@ class Session:
         if self.config.improver.base != "none" or improver.updates:
             self.curve.append(self.evaluate())
 
-    def _episode(self) -> None:
+    def _episode(self) -> EpisodeResult:
         """One episode, with learning after each of its steps."""
-        seed = 1000 * self.config.seed + self.episodes
-        recorder = RowRecorder(self.learner.replay, self.executor, self._learn, human_weight=self.config.human_weight)
-        self.executor.mode = "warmup" if self.robot_steps < self.config.warmup else "sample"
+        rows = RowRecorder(self.learner.replay, self.executor, self._learn, human_weight=self.config.human_weight)
+        sink = rows if self._recorder is None else Tee([self._recorder, rows])
+        self.executor.mode = "warmup" if self.tally.robot_steps < self.config.warmup else "sample"
         begun = time.monotonic()
-        name = f"online-{self.config.seed}-{self.episodes}"
-        result = self.cell.run(self.executor, seed, "deployment", recorder, episode_id=name)
-        self.seconds += time.monotonic() - begun
-        self.episodes += 1
-        self.successes += result.success
+        result = self.cell.run(
+            self.executor,
+            episode_seed(self.config, self.tally),
+            "deployment",
+            sink,
+            **{EPISODE_ID: episode_id(self.config, self.tally)},
+        )
+        self.tally.seconds += time.monotonic() - begun
+        self.tally.episode(result.success)
+        return result
 
     def _learn(self, step: Step) -> None:
-        self.robot_steps += 1
-        self.human_steps += step.source == Source.HUMAN
-        if self.robot_steps > self.config.warmup:
+        self.tally.step(step.source)
+        if self.tally.robot_steps > self.config.warmup:
             self.figures |= self.learner.update()
 
     def _due(self) -> bool:
         """An evaluation's time has come since the last one."""
-        last = self.curve[-1].robot_steps if self.curve else 0
-        every = self.config.evaluate_every
-        return self.robot_steps // every > last // every or (
-            self.robot_steps >= self.config.steps and last < self.robot_steps
-        )
+        return due(self.config, self.tally.robot_steps, self.curve[-1].robot_steps if self.curve else 0)
 
-    def _restore(self, directory: Path) -> None:
+    def _restore(self) -> None:
+        if self._store is None:
+            return
+        tensors, document = self._store.restore()
         try:
-            document = storage.read_document(directory, NAME)
-            mine = _plain(self.config.to_dict())
-            changed = [
-                f"{key} was {document['config'].get(key)}, now {value}"
-                for key, value in mine.items()
-                if key not in _FREE and document["config"].get(key) != value
-            ]
-            if changed:
-                raise TrainingError(
-                    f"{directory}: a session with another configuration lies there:\n  "
-                    + "\n  ".join(changed)
-                    + "\nUse its configuration, or another directory."
-                )
-            tensors = storage.read_tensors(directory, document)
-            self.learner.restore(tensors, document["learner"])
             self.executor.generator.set_state(tensors["exploration"])
-            for key in _COUNTS:
-                setattr(self, key, document[key])
+            self.tally = Tally.from_dict(document["tally"])
             self.figures = document["figures"]
             self.curve = [Point(**p) for p in document["curve"]]
-        except (storage.StorageError, KeyError) as error:
-            raise TrainingError(f"{directory}: this session cannot be continued: {error!r}") from error
+        except (KeyError, TypeError) as error:
+            raise TrainingError(f"{self.directory}: this session cannot be continued: {error!r}") from error
+
+    def _recover(self) -> int:
+        """Take in what was recorded after the session was saved last."""
+        lost = [e for e in self.dataset or () if str(e.attributes[EPISODE_ID]) not in self.learner.replay]
+        self.learner.add(lost, EPISODE_ID)
+        for episode in lost:
+            self.tally.recover(episode)
+        return len(lost)
 
 
-_COUNTS = ("robot_steps", "human_steps", "episodes", "successes", "seconds")
-_FREE = ("steps", "evaluate_every", "evaluation_seeds", "device")
-"""Options that may change from one sitting to the next."""
+def episode_id(config: OnlineConfig, tally: Tally) -> str:
+    """What the next episode is called, in the replay as in the data set."""
+    return f"online-{config.seed}-{tally.episodes}"
 
 
-def _plain(value: Any) -> Any:
-    """As JSON gives it back."""
-    return json.loads(json.dumps(value))
+def episode_seed(config: OnlineConfig, tally: Tally) -> int:
+    """Of the next episode's initial state."""
+    return 1000 * config.seed + tally.episodes
+
+
+def due(config: OnlineConfig, steps: int, last: int) -> bool:
+    """Whether an evaluation's time has come at `steps`, the one before having been at `last`."""
+    return steps // config.evaluate_every > last // config.evaluate_every or (steps >= config.steps and last < steps)
+
+
+def make_point(
+    tally: Tally, results: Sequence[EpisodeResult], rate: float, updates: int, figures: Mapping[str, float]
+) -> Point:
+    """What an evaluation found.
+
+    Args:
+        rate: of control [Hz].
+    """
+    won = [r.ending.steps for r in results if r.success]
+    interval = wilson(len(won), len(results))
+    return Point(
+        robot_steps=tally.robot_steps,
+        human_steps=tally.human_steps,
+        minutes=tally.robot_steps / rate / 60.0,
+        updates=updates,
+        trials=len(results),
+        successes=len(won),
+        low=interval.low,
+        high=interval.high,
+        seconds_to_success=float(np.mean(won)) / rate if won else None,
+        training_successes=tally.successes,
+        training_episodes=tally.episodes,
+        figures=dict(figures),
+    )
+
+
+def write_curve(directory: Path, curve: Iterable[Point]) -> None:
+    """Write `curve.json`: the evaluations, for plots."""
+    write_json(directory / "curve.json", [{**asdict(p), "success": p.success} for p in curve])

@@ -1,0 +1,195 @@
+"""Improve a policy on the robot by reinforcement: it acts, learns after every step, and a person may take over.
+
+The recipe says how: a residual on a frozen base policy, an actor-critic from demonstrations, and so on. Every episode
+is recorded, and the session is saved after each: Ctrl-C, a crash or a power cut loses at most the episode under way,
+and --resume goes on with the same weights, replay and random numbers. The success rate is measured on held-out initial
+states at set intervals. The session's folder is a checkpoint: `deploy` and `evaluate` take it.
+
+Examples:
+  robot-rl finetune --recipe residual_pegslot --checkpoint flow_pegslot --dataset pegslot
+  robot-rl finetune --recipe rlpd_pegslot --dataset pegslot --operator expert --steps 4000
+  robot-rl finetune --resume policies/residual_pegslot/checkpoints/2026-01-31_10-00-00
+  robot-rl finetune --recipe residual_pegslot --dataset pegslot --processes 2
+  robot-rl evaluate --checkpoint residual_pegslot
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from robot_rl import workspace
+from robot_rl.commands.names import UsageError, dataset_path, existing_dataset
+from robot_rl.extras import require
+from robot_rl.hardware import config as hardware_config
+
+if TYPE_CHECKING:
+    from robot_rl.datasets.dataset import Dataset
+    from robot_rl.datasets.episode import Episode
+    from robot_rl.learn.online.recipe import Recipe
+    from robot_rl.learn.online.workcell import Workcell
+    from robot_rl.policies.chunk_policy import ChunkPolicy
+
+EPISODES = "episodes"
+"""The data set of online episodes in a session's folder."""
+FIRST_TRIAL = 1_000_000
+"""Seed of the first held-out initial state."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to improve, on which robot, for how long. What is left empty is as the recipe has it."""
+
+    recipe: str = ""
+    """A folder of policies/ with a finetune.yaml, or the path of such a file."""
+    resume: Path | None = None
+    """Continue the session in this folder, with its own recipe; --steps may be raised."""
+    checkpoint: str = ""
+    """The base policy that is improved and stays frozen: a checkpoint's folder, a training run's, or a recipe."""
+    dataset: tuple[str, ...] = ()
+    """Data sets with demonstrations: names under datasets/, or paths."""
+    robot: str = ""
+    """A folder of hardware/ with a robot.yaml; simulated robots here, real ones through `robot-rl launch finetune`."""
+    operator: str = ""
+    """Who watches and may take over: `none`, or the quality of the scripted operator (`expert`, `mixed`, ...)."""
+    steps: int = 0
+    """Robot steps of the session, all sittings together."""
+    seed: int | None = None
+    """Of everything random."""
+    device: str = ""
+    """Where the learner computes: `cpu`, `cuda` or `auto`."""
+    evaluate_every: int = 0
+    """Robot steps between evaluations."""
+    trials: int = 0
+    """Held-out initial states of an evaluation."""
+    processes: Literal[1, 2] = 1
+    """1: acting and learning take turns, and a session can be repeated exactly. 2: the learner is a process of its own,
+    and the robot never waits for it."""
+    output: Path | None = None
+    """Folder of the session; by default policies/<recipe>/checkpoints/<time>."""
+    accept_changes: bool = False
+    """Continue a session although the recipe has changed; the differences are listed."""
+
+
+def run(options: Options) -> int:
+    require("train", "sim")
+    recipe, directory = _resolve(options)
+    setup = hardware_config.load(recipe.robot, recipe.control_mode or None)
+    if not setup.simulated:
+        raise UsageError(
+            f"robot '{recipe.robot}' is not simulated: use `robot-rl launch finetune robot:={recipe.robot}`"
+        )
+    if options.processes == 2:
+        from robot_rl.commands.finetune_apart import run_apart
+
+        return run_apart(recipe, directory, accept_changes=options.accept_changes)
+    from robot_rl.commands.finetune_view import View
+    from robot_rl.learn.online.session import Session
+
+    with parts(recipe, directory) as (cell, demonstrations, base, dataset), View(recipe, directory) as view:
+        session = Session(
+            recipe.online,
+            cell,
+            demonstrations,
+            base,
+            directory,
+            view.prepared,
+            dataset=dataset,
+            accept_changes=options.accept_changes,
+        )
+        view.begin(session)
+        session.run(stop=view.stopped, on_episode=lambda _: view.episode(session), on_point=view.point)
+        view.end(session)
+    return 0
+
+
+def _resolve(options: Options) -> tuple[Recipe, Path]:
+    """The recipe with what was changed here, and the session's folder, which then holds the recipe and the base.
+
+    Raises:
+        UsageError: neither or both of --recipe and --resume, or nothing to resume.
+        TrainingError, CheckpointError: no such recipe or base.
+    """
+    from robot_rl.learn.online import recipe as recipes
+
+    if bool(options.recipe) == (options.resume is not None):
+        known = ", ".join(workspace.names("policies", recipes.FILE))
+        raise UsageError(f"give either --recipe NAME for a new session ({known}) or --resume FOLDER")
+    if options.resume is not None:
+        directory = options.resume
+        if not (directory / recipes.FILE).is_file():
+            raise UsageError(f"{directory} holds no session: there is no {recipes.FILE} in it")
+        changed = _changed(recipes.load(directory / recipes.FILE), options)
+        recipes.save(changed, directory)
+        return changed, directory
+    recipe = _changed(recipes.load(options.recipe), options)
+    directory = options.output or recipe.directory()
+    if (directory / recipes.FILE).exists():
+        raise UsageError(f"{directory} holds a session already: continue it with --resume {directory}")
+    _keep_base(recipe, directory)
+    recipes.save(recipe, directory)
+    return recipe, directory
+
+
+def _changed(recipe: Recipe, options: Options) -> Recipe:
+    """The recipe with what the options say."""
+    online: dict[str, Any] = {}
+    if options.steps:
+        online["steps"] = options.steps
+    if options.seed is not None:
+        online["seed"] = options.seed
+    if options.device:
+        online["device"] = options.device
+    if options.evaluate_every:
+        online["evaluate_every"] = options.evaluate_every
+    if options.trials:
+        online["evaluation_seeds"] = tuple(range(FIRST_TRIAL, FIRST_TRIAL + options.trials))
+    given = {key: getattr(options, key) for key in ("checkpoint", "robot", "operator") if getattr(options, key)}
+    if options.dataset:
+        given["dataset"] = tuple(str(dataset_path(d).absolute()) for d in options.dataset)
+    return replace(recipe, **given, online=replace(recipe.online, **online))
+
+
+def _keep_base(recipe: Recipe, directory: Path) -> None:
+    """Copy the base policy into the session's folder, which then holds all that a robot needs."""
+    if recipe.online.improver.base == "none":
+        return
+    from robot_rl.learn.online.deployed import BASE
+    from robot_rl.policies import checkpoint
+
+    if not recipe.checkpoint:
+        raise UsageError(f"improver '{recipe.online.improver.name}' improves a base policy: add --checkpoint NAME")
+    shutil.copytree(checkpoint.resolve(recipe.checkpoint), directory / BASE)
+
+
+@contextmanager
+def parts(recipe: Recipe, directory: Path) -> Iterator[tuple[Workcell, list[Episode], ChunkPolicy | None, Dataset]]:
+    """What a session needs, by the recipe: the robot with all around it, demonstrations, base, the data set to record
+    to; released at the end."""
+    from robot_rl.datasets.dataset import Dataset
+    from robot_rl.learn.online.deployed import BASE
+    from robot_rl.learn.online.workcell import workcell
+    from robot_rl.policies import checkpoint
+
+    setup = hardware_config.load(recipe.robot, recipe.control_mode or None)
+    operator = None if recipe.operator == "none" else recipe.operator
+    cameras = tuple(setup.select_cameras(recipe.cameras))
+    demonstrations = [e for name in recipe.dataset for e in Dataset.open(existing_dataset(name))]
+    base = None
+    if recipe.online.improver.base != "none":
+        base = checkpoint.load(directory / BASE, recipe.online.device)
+        checkpoint.require_fits(base, setup.spec, setup.cameras)
+    episodes = directory / EPISODES
+    if any(Path(d).resolve() == episodes.resolve() for d in recipe.dataset):
+        raise UsageError(f"{episodes} is what this session records itself; it cannot be a data set of demonstrations")
+    with ExitStack() as stack:
+        cell = stack.enter_context(
+            workcell(recipe.robot, control_mode=recipe.control_mode or None, operator=operator, cameras=cameras)
+        )
+        opened = {n: setup.cameras[n] for n in cameras}
+        dataset = stack.enter_context(Dataset.open_or_create(episodes, setup.spec, opened))
+        yield cell, demonstrations, base, dataset

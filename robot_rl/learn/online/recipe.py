@@ -1,0 +1,115 @@
+"""A recipe of online fine-tuning: `policies/<name>/finetune.yaml`, and the same beside each session."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from robot_rl import workspace
+from robot_rl.learn.config import TrainingError
+from robot_rl.learn.online.config import OnlineConfig
+from robot_rl.learn.online.remote.config import RemoteConfig
+from robot_rl.workspace import did_you_mean
+
+FILE = "finetune.yaml"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything a session is begun with."""
+
+    robot: str = "sim_pegslot"
+    """A folder of hardware/."""
+    control_mode: str = ""
+    """One of the robot's control modes; by default its own."""
+    checkpoint: str = ""
+    """The frozen base policy, for improvers that want one."""
+    dataset: tuple[str, ...] = ()
+    """Data sets with demonstrations."""
+    cameras: str = "none"
+    """Cameras that are open: names separated by commas, `all` or `none`."""
+    operator: str = "none"
+    """Who watches and may take over: `none`, or the quality of the scripted operator (`expert`, `mixed`, ...)."""
+    name: str = "finetune"
+    """Sessions land in policies/<name>/checkpoints/<time>."""
+    online: OnlineConfig = field(default_factory=OnlineConfig)
+    remote: RemoteConfig = field(default_factory=RemoteConfig)
+    """With the learner in a process of its own."""
+
+    def directory(self) -> Path:
+        """A new session's folder, named after the time."""
+        stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+        return workspace.root() / "policies" / self.name / "checkpoints" / stamp
+
+    def to_dict(self) -> dict[str, Any]:
+        """A YAML-ready form; `from_dict` reads it back."""
+        plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return {
+            **plain,
+            "dataset": list(self.dataset),
+            "online": _lists(self.online.to_dict()),
+            "remote": dataclasses.asdict(self.remote),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Recipe:
+        """Read a recipe. Raises TrainingError on an unknown option, naming the nearest."""
+        known = [f.name for f in dataclasses.fields(cls)]
+        for key in data:
+            if key not in known:
+                raise TrainingError(f"unknown option '{key}'.{did_you_mean(key, known)}")
+        options = dict(data)
+        if "dataset" in options:
+            given = options["dataset"]
+            options["dataset"] = (given,) if isinstance(given, str) else tuple(str(d) for d in given)
+        if "online" in options:
+            options["online"] = OnlineConfig.from_dict(options["online"])
+        if "remote" in options:
+            options["remote"] = RemoteConfig.from_dict(options["remote"])
+        return cls(**options)
+
+
+def load(recipe: str | Path) -> Recipe:
+    """The recipe in a file, or of that name in `policies/`.
+
+    Raises:
+        TrainingError: no such recipe, or it does not hold; the message names the file.
+    """
+    path = Path(recipe)
+    if path.suffix not in (".yaml", ".yml"):
+        found = workspace.find("policies", str(recipe), FILE)
+        if found is None:
+            known = workspace.names("policies", FILE)
+            raise TrainingError(f"no fine-tuning recipe '{recipe}'.{did_you_mean(str(recipe), known)}")
+        path = found
+    try:
+        data = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise TrainingError(f"{path}: not readable: {error}") from None
+    if not isinstance(data, dict):
+        raise TrainingError(f"{path}: a mapping was expected, got {type(data).__name__}")
+    try:
+        return Recipe.from_dict({"name": path.parent.name, **data})
+    except (TrainingError, TypeError) as error:
+        raise TrainingError(f"{path}: {error}") from None
+
+
+def save(recipe: Recipe, directory: Path) -> None:
+    """Write the resolved recipe beside a session."""
+    directory.mkdir(parents=True, exist_ok=True)
+    fresh = directory / f"{FILE}.new"
+    fresh.write_text(yaml.safe_dump(recipe.to_dict(), sort_keys=False))
+    fresh.replace(directory / FILE)
+
+
+def _lists(value: Any) -> Any:
+    """Tuples as lists, all the way down: YAML's safe form knows no tuples."""
+    if isinstance(value, Mapping):
+        return {k: _lists(v) for k, v in value.items()}
+    return [_lists(v) for v in value] if isinstance(value, tuple | list) else value

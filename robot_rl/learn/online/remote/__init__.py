@@ -1,0 +1,1 @@
+"""Actor and learner as separate processes: rows one way, parameters the other."""
