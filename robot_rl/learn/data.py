@@ -20,6 +20,7 @@ from robot_rl.datasets.sampler import Sampler
 from robot_rl.datasets.selection import rule
 from robot_rl.datasets.weights import weights_by_name
 from robot_rl.datasets.windows import ACTION, Windows
+from robot_rl.learn import features
 from robot_rl.learn.action_statistics import action_statistics
 from robot_rl.learn.config import TrainConfig, TrainingError
 from robot_rl.learn.parallel import World
@@ -119,9 +120,11 @@ def load_data(config: TrainConfig, device: torch.device, world: World | None = N
         total = sum(len(d) for d in datasets)
         raise TrainingError(f"the rule '{config.select}' keeps no step of the {total} episodes; see --select")
     train, held = split(episodes, config.holdout, config.seed)
+    derived = features.features(config.policy.encoder, inputs, device)
+    features.compute(episodes, derived)
 
     def windows(chosen: Sequence[Episode]) -> Windows:
-        return Windows(chosen, list(inputs), config.policy.n_obs, config.policy.horizon, select)
+        return Windows(chosen, list(inputs), config.policy.n_obs, config.policy.horizon, select, derived=derived, future=config.policy.fast)
 
     train_windows = windows(train)
     _check_histories(train_windows)
@@ -225,4 +228,4 @@ def _check_histories(windows: Windows) -> None:
 
 
 def _converted(s: dataset_statistics.Statistics) -> Statistics:
-    return Statistics(minimum=s.min, maximum=s.max, mean=s.mean, std=s.std)
+    return Statistics(minimum=s.min, maximum=s.max, mean=s.mean, std=s.std, q01=s.q01, q99=s.q99)
