@@ -13,11 +13,12 @@ from robot_rl.hardware.robot import Outcome, Reading, RobotError, SceneState
 from robot_rl.sim import suite
 from robot_rl.sim.clock import SteppedClock
 from robot_rl.sim.operational_space import Gains, OperationalSpaceController, Reference
+from robot_rl.sim.wrist import WristSensor
 from robot_rl.spec import Spec
 
 Array = NDArray[np.float64]
 
-_SENSED = ("joint_position", "joint_velocity", "ee_pose", "gripper_position", "object_pose")
+_SENSED = ("joint_position", "joint_velocity", "ee_pose", "gripper_position", "object_pose", "goal_pose", "wrench")
 
 
 class RobosuiteArm:
@@ -60,7 +61,7 @@ class RobosuiteArm:
         max_lead: Sequence[float] = (0.04, 0.3),
         stiffness: float = Gains.stiffness,
     ) -> None:
-        _check_spec(spec)
+        _check_spec(spec, suite.task(task))
         self.spec = spec
         self.clock = SteppedClock(spec.period_ns, self._step_period)
         self._task = suite.task(task)
@@ -106,7 +107,10 @@ class RobosuiteArm:
         self._arm_qpos, self._arm_dofs = model.jnt_qposadr[joints[self._arm]], model.jnt_dofadr[joints[self._arm]]
         self._finger_qpos = model.jnt_qposadr[joints[self._fingers]]
         self._site = model.site(arm.gripper["right"].important_sites["grip_site"]).id
-        self._object = model.body(getattr(self._engine, self._task.object_name).root_body).id
+        self._object = model.body(self._task.body).id
+        self._goal = model.body(self._task.goal).id if self._task.goal else None
+        prefix = arm.gripper["right"].naming_prefix
+        self._wrist = WristSensor(model, self._data, f"{prefix}force_ee", f"{prefix}torque_ee", self._site)
         base = model.body(arm.robot_model.root_body).id
         self._base_position = self._data.xpos[base].copy()
         self._base_rotation = self._data.xmat[base].reshape(3, 3).copy()
@@ -121,6 +125,7 @@ class RobosuiteArm:
         self._data.qpos[self._finger_qpos] = self._finger_open
         mujoco.mj_step1(self._model, self._data)
         self._command = np.zeros(self.spec.action.size)
+        self._wrist.reset()
         self._hold_pose()
         self.clock.skip()
         return self.read()
@@ -137,9 +142,13 @@ class RobosuiteArm:
             "joint_velocity": data.qvel[self._arm_dofs],
             "ee_pose": self._in_base(data.site_xpos[self._site], rotation, reference=_POINTING_DOWN),
             "gripper_position": np.array([fingers[0] - fingers[1]]),
-            "object_pose": self._in_base(data.xpos[self._object], data.xquat[self._object], reference=_UPRIGHT),
+            "object_pose": self._body_pose(self._object),
         }
         names = self.spec.observation
+        if "goal_pose" in names and self._goal is not None:
+            sensed["goal_pose"] = self._body_pose(self._goal)
+        if "wrench" in names:
+            sensed["wrench"] = (self._wrist.read().reshape(2, 3) @ self._base_rotation).reshape(6)
         return Reading({n: sensed[n] for n in names}, dict.fromkeys(names, stamp))
 
     def send(self, action: Array) -> Array:
@@ -198,10 +207,12 @@ class RobosuiteArm:
         reference.set_velocity(linear, angular, dt=model.opt.timestep)
         reference.limit_lead(*self._measured(), *self._max_lead)
         data.ctrl[self._fingers] = self._finger_open * (1.0 - self._command[self._gripper])
+        self._wrist.reset()
         for _ in range(self._substeps):
             reference.advance()
             data.ctrl[self._arm] = self._controller.torques(reference)
             mujoco.mj_step2(model, data)
+            self._wrist.sample()
             mujoco.mj_step1(model, data)
 
     def _measured(self) -> tuple[Array, Array]:
@@ -210,6 +221,9 @@ class RobosuiteArm:
 
     def _hold_pose(self) -> None:
         self._reference.hold(*self._measured())
+
+    def _body_pose(self, body: int) -> Array:
+        return self._in_base(self._data.xpos[body], self._data.xquat[body], reference=_UPRIGHT)
 
     def _in_base(self, position: Array, quaternion: Array, *, reference: Array) -> Array:
         """World position and w x y z quaternion to a base-frame pose (7,), the sign nearest to `reference`."""
@@ -233,7 +247,7 @@ _POINTING_DOWN = np.array([np.sqrt(0.5), np.sqrt(0.5), 0.0, 0.0])  # x y z w
 _UPRIGHT = np.array([0.0, 0.0, 0.0, 1.0])
 
 
-def _check_spec(spec: Spec) -> None:
+def _check_spec(spec: Spec, task: suite.Task) -> None:
     if spec.control_mode != "cartesian_velocity":
         raise ConfigError(f"control mode '{spec.control_mode}' does not fit: a robosuite arm has cartesian_velocity")
     sizes = {name: f.size for name, f in spec.action.items()}
@@ -242,6 +256,8 @@ def _check_spec(spec: Spec) -> None:
     for name in spec.observation:
         if name not in _SENSED:
             raise ConfigError(f"observation '{name}' is not sensed by a robosuite arm; it has {', '.join(_SENSED)}")
+    if "goal_pose" in spec.observation and not task.goal:
+        raise ConfigError("observation 'goal_pose': this task has no goal that could be sensed; leave the field out")
 
 
 def _substeps(spec: Spec) -> int:

@@ -24,20 +24,37 @@ HIDDEN_GROUP = 3
 class Task:
     """What the robot driver must know of a robosuite task beyond its success check."""
 
-    object_name: str
-    """The object that is manipulated, as robosuite's attribute and body prefix."""
-    table: tuple[float, float, float]
-    """Centre of the table top, where objects are placed [m, world]."""
+    scene: str
+    """robosuite's name of the environment; `robot_rl.sim.scenes` registers those that are not its own."""
+    body: str
+    """The object that is manipulated, as a body of the scene."""
+    centre: tuple[float, float, float]
+    """Middle of the area where it starts, on the surface that it stands on [m, world]."""
     lost_below: float
     """The object is out of reach for good once below this height [m, world]."""
+    goal: str = ""
+    """Where it belongs, as a body of the scene; empty if the task has no such place."""
+    sink: float = 0.0
+    """How far robosuite's idea of the object's underside lies below the true one [m]."""
 
 
-TASKS = {"Lift": Task(object_name="cube", table=(0.0, 0.0, 0.8), lost_below=0.75)}
+TASKS = {
+    "Lift": Task(scene="Lift", body="cube_main", centre=(0.0, 0.0, 0.8), lost_below=0.75),
+    "Can": Task(scene="CanAlone", body="Can_main", centre=(0.1, -0.25, 0.8), lost_below=0.75, goal="VisualCan_main"),
+    "Square": Task(
+        scene="SquareAlone",
+        body="SquareNut_main",
+        centre=(-0.1125, 0.1675, 0.82),
+        lost_below=0.77,
+        goal="peg1",
+        sink=0.04,
+    ),
+}
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the object starts: uniform over a rectangle on the table and over yaw."""
+    """Where the object starts: uniform over a rectangle about the task's centre and over yaw."""
 
     half_range: tuple[float, float]
     """Half extent along x and y [m]."""
@@ -65,6 +82,8 @@ def make_engine(name: str, robot: str, *, placement: Placement, joint_noise: flo
     suite = import_robosuite()
     if robot not in suite.ALL_ROBOTS:
         raise ConfigError(f"robosuite has no robot '{robot}'.{workspace.did_you_mean(robot, suite.ALL_ROBOTS)}")
+    if (scene := task(name).scene) not in suite.ALL_ENVIRONMENTS:
+        _import("robot_rl.sim.scenes")
     samplers = _import("robosuite.utils.placement_samplers")
     sampler = samplers.UniformRandomSampler(
         name="placement",
@@ -72,11 +91,12 @@ def make_engine(name: str, robot: str, *, placement: Placement, joint_noise: flo
         y_range=(-placement.half_range[1], placement.half_range[1]),
         rotation=(-placement.yaw, placement.yaw),
         ensure_object_boundary_in_range=False,
-        reference_pos=np.array(task(name).table),
+        reference_pos=np.array(task(name).centre),
+        z_offset=-task(name).sink,
         rng=np.random.default_rng(0),
     )
     return suite.make(
-        name,
+        scene,
         robots=robot,
         gripper_types="PandaGripper",
         has_renderer=False,

@@ -14,7 +14,8 @@ from robot_rl.hardware.robot import Reading
 from robot_rl.hardware.teleop import Teleop
 from robot_rl.runtime.arbiter import Arbiter, Proposal
 from robot_rl.sim.operators.lift import LiftOperator
-from robot_rl.sim.operators.lift_view import View
+from robot_rl.sim.operators.pick_job import Job, lifting
+from robot_rl.sim.operators.pick_view import View
 from robot_rl.sim.robosuite_arm import RobosuiteArm
 
 CONFIG = config.load("sim_lift")
@@ -59,11 +60,16 @@ def driven_by(operator: LiftOperator, seed: int) -> Policy:
     return lambda reading: teleop.interpret(operator.input(reading, policy_active=False), reading).action
 
 
+def seen(reading: Reading) -> View:
+    """What the operator of a cube makes of a reading."""
+    return View.of(reading, Job(), lifting(reading, 0.0, np.random.default_rng(0)))
+
+
 def towards(target: Callable[[View], np.ndarray], gripper: Callable[[View], float]) -> Policy:
     """A policy that moves straight to a point."""
 
     def act(reading: Reading) -> np.ndarray:
-        view = View.of(reading)
+        view = seen(reading)
         velocity = np.clip(4.0 * (target(view) - view.gripper), -0.25, 0.25)
         return np.array([*velocity, 0.0, 0.0, 0.0, gripper(view)])
 
@@ -146,7 +152,7 @@ def test_the_gripper_turns_the_short_way_to_the_cubes_sides(arm: RobosuiteArm) -
     values["ee_pose"] = np.array([0.5, 0, 0, 1.0, 0, 0, 0])  # points down, x axis along x
     half = np.deg2rad(80) / 2
     values["object_pose"] = np.array([0.5, 0, -0.09, 0, 0, np.sin(half), np.cos(half)])
-    view = View.of(Reading(values, reading.stamps))
+    view = seen(Reading(values, reading.stamps))
     assert view.turn == pytest.approx(np.deg2rad(-10))
     assert view.above == pytest.approx(0.09)
 

@@ -2,88 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
-
-from robot_rl.hardware.config import ConfigError, RobotConfig
-from robot_rl.hardware.human import AXES, DeviceInput
-from robot_rl.hardware.robot import Reading
-from robot_rl.sim.operators.axes import full_axis
-from robot_rl.sim.operators.lift_hand import Hand, Skill
-from robot_rl.sim.operators.lift_view import OPEN, View
-from robot_rl.sim.operators.lift_watch import Attention, Watch
-from robot_rl.workspace import did_you_mean
-
-Array = NDArray[np.float64]
-
-QUALITIES = {
-    "expert": Skill(),
-    "mixed": Skill(speed=(0.4, 0.9), noise=0.2, pauses=0.3, misses=0.15),
-    "poor": Skill(speed=(0.3, 0.7), noise=0.35, pauses=0.5, misses=0.35),
-}
-
-_DRIVEN = tuple(AXES.index(a) for a in ("x", "y", "z", "yaw"))
+from robot_rl.hardware.config import RobotConfig
+from robot_rl.sim.operators.pick import PickOperator, Recovery
+from robot_rl.sim.operators.pick_hand import Skill
+from robot_rl.sim.operators.pick_job import Job
+from robot_rl.sim.operators.pick_watch import Attention
 
 
-@dataclass(frozen=True)
-class Recovery:
-    """When the operator lets go of the rewind button: the state is familiar again, or rewinding leads no further."""
-
-    height: float = 0.06
-    """Of the gripper over the cube, with the fingers open [m]."""
-    shortest: float = 0.25
-    """[s]"""
-    longest: float = 3.0
-    """[s]"""
-    still: float = 0.5
-    """The gripper has not moved by `moved` for this long [s]: there is nothing left to undo."""
-    moved: float = 0.005
-    """[m]"""
-
-
-class _Rewind:
-    """One press of the rewind button: tells when to let go."""
-
-    def __init__(self, recovery: Recovery, period: float) -> None:
-        self._recovery, self._period = recovery, period
-        self._elapsed = 0.0
-        self._still = 0.0
-        self._place: Array | None = None
-
-    def done(self, view: View) -> bool:
-        """Called once every `period` [s] while the button is held."""
-        rules = self._recovery
-        self._elapsed += self._period
-        self._still += self._period
-        if self._place is None or math.dist(view.gripper, self._place) > rules.moved:
-            self._place, self._still = view.gripper, 0.0
-        familiar = view.above > rules.height and view.opening > OPEN
-        return (
-            self._elapsed > rules.longest or self._still > rules.still or (familiar and self._elapsed > rules.shortest)
-        )
-
-
-class LiftOperator:
-    """Operator of `sim_lift`; sees `ee_pose`, `object_pose` and `gripper_position` of the reading.
-
-    Demonstrating, it holds the clutch throughout: over the cube, down, close, up. Watching, it keeps off the
-    clutch while things go well. Once failure looms it intervenes as RaC asks for (Hu et al., "RaC: robot
-    learning for long-horizon tasks by scaling recovery and correction", 2025): first it holds `rewind` until the
-    gripper is back over the cube and open, then it takes the clutch and finishes the task.
-
-    Args:
-        config: of the robot; the teleop section says how fast each full axis moves the arm.
-        quality: one of `QUALITIES`, or the skill itself.
-        seed: of the noise and of what is drawn for each episode.
-        attention: when a watched policy counts as failing.
-        recovery: when rewinding ends.
-
-    Raises:
-        ConfigError: no such quality, or an axis the operator needs drives nothing.
-    """
+class LiftOperator(PickOperator):
+    """Operator of `sim_lift`: takes the cube by any two sides and raises it. See PickOperator."""
 
     def __init__(
         self,
@@ -94,42 +21,6 @@ class LiftOperator:
         attention: Attention | None = None,
         recovery: Recovery | None = None,
     ) -> None:
-        if isinstance(quality, str) and quality not in QUALITIES:
-            raise ConfigError(f"no operator of quality '{quality}'.{did_you_mean(quality, QUALITIES)}")
-        self._skill = QUALITIES[quality] if isinstance(quality, str) else quality
-        self._full = np.array([full_axis(config, AXES[i], "x, y, z and yaw") for i in _DRIVEN])  # (4,) [m/s, rad/s]
-        self._period = 1.0 / config.spec.rate
-        self._attention, self._recovery = attention or Attention(), recovery or Recovery()
-        self._seed = seed
-        self.reset(seed)
-
-    def reset(self, seed: int | None = None) -> None:
-        """A new episode: draws how well it will be done; hands off until asked."""
-        rng = np.random.default_rng(self._seed if seed is None else seed)
-        self._hand = Hand(self._skill, self._full, self._period, rng)
-        self._watch = Watch(self._attention, self._period)
-        self._rewind: _Rewind | None = None
-        self._correcting = False
-        self.reason = ""
-        """Why the operator has stepped in; empty while it has not."""
-
-    def input(self, reading: Reading, *, policy_active: bool) -> DeviceInput:
-        """The device at this moment; called once a control period."""
-        view = View.of(reading)
-        if policy_active and not self._correcting:
-            return DeviceInput(reading.stamp, np.zeros(len(AXES)), self._observe(view))
-        axes = np.zeros(len(AXES))
-        motion, grip = self._hand.move(view)
-        axes[list(_DRIVEN)] = motion
-        return DeviceInput(reading.stamp, axes, frozenset({"clutch", grip}))
-
-    def _observe(self, view: View) -> frozenset[str]:
-        """The buttons of one who watches: none, then rewind, and in the end the clutch."""
-        if self._rewind is None:
-            self.reason = self._watch.worry(view)
-            if not self.reason:
-                return frozenset()
-            self._rewind = _Rewind(self._recovery, self._period)
-            self._hand.careful()
-        self._correcting = self._rewind.done(view)
-        return frozenset({"clutch", "open"} if self._correcting else {"rewind"})
+        super().__init__(
+            config, Job(), quality=quality, seed=seed, attention=attention, recovery=recovery, places=False
+        )
