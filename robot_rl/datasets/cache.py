@@ -2,8 +2,8 @@
 
 A cache file holds the frames of one stream of one episode, decoded, one after the other, and nothing else; or
 what is derived from each of them. Its name is a digest of the checksums of the files it was decoded from, and of
-what was derived, so it can never be stale: what has changed has another name. Any number of processes may build at once: each file is built by one of them,
-under a lock that dies with its holder, and appears whole by a rename.
+what was derived, so it can never be stale: what has changed has another name. Any number of processes may build
+at once: each file is built by one of them, under a lock that dies with its holder, and appears whole by a rename.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ def spatial_softmax(features: Tensor) -> Tensor:
 
 
 class Keypoints(nn.Module):
-    """Where things are: for each point a learnt mixture of the maps (B, C, h, w), and its expected position (B, 2 K)."""
+    """Where things are: K learnt mixtures of the maps (B, C, h, w), and the expected position of each (B, 2 K)."""
 
     def __init__(self, channels: int, keypoints: int) -> None:
         super().__init__()

@@ -76,7 +76,8 @@ def test_training_sees_other_crops_and_evaluation_always_the_middle():
 
 
 def test_a_frozen_backbone_keeps_its_weights_and_passes_nothing_back(timm_folder):
-    network = encoder(camera("a"), backbone=f"timm:local-dir:{timm_folder}", frozen=True, stride=8, image_size=32).train()
+    backbone = f"timm:local-dir:{timm_folder}"
+    network = encoder(camera("a"), backbone=backbone, frozen=True, stride=8, image_size=32).train()
     extractor = network.extractor("a")
     assert not extractor.backbone.training and network.poolings["a"].training
     network({"a": frames(3, 1)})[0].sum().backward()
@@ -99,8 +100,8 @@ def test_a_picture_in_floating_point_is_refused_where_features_are_not_meant():
 
 
 def test_a_fine_tuned_backbone_learns_from_the_pretrained_weights(timm_folder):
-    backbone = f"timm:local-dir:{timm_folder}"
-    fresh, tuned = (encoder(camera("a"), backbone=backbone, stride=8, image_size=32, pretrained=p).train() for p in (False, True))
+    options = {"backbone": f"timm:local-dir:{timm_folder}", "stride": 8, "image_size": 32}
+    fresh, tuned = (encoder(camera("a"), pretrained=p, **options).train() for p in (False, True))
     one, two = (next(iter(e.extractor("a").parameters())) for e in (fresh, tuned))
     assert not torch.equal(one, two)
     tuned({"a": frames(2, 1)})[0].sum().backward()
