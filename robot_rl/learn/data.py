@@ -52,6 +52,11 @@ class Batches:
         """How many windows there are."""
         return len(self._loader.windows)
 
+    @property
+    def windows(self) -> Windows:
+        """All windows, in order."""
+        return self._loader.windows
+
     def next(self) -> dict[str, Tensor]:
         """The next batch, as `ChunkPolicy.loss` takes it."""
         return tensors(self._loader.next_batch(), self._device)
@@ -124,7 +129,8 @@ def load_data(config: TrainConfig, device: torch.device, world: World | None = N
     features.compute(episodes, derived)
 
     def windows(chosen: Sequence[Episode]) -> Windows:
-        return Windows(chosen, list(inputs), config.policy.n_obs, config.policy.horizon, select, derived=derived, future=config.policy.fast)
+        n_obs, horizon, fast = config.policy.n_obs, config.policy.horizon, config.policy.fast
+        return Windows(chosen, list(inputs), n_obs, horizon, select, derived=derived, future=fast)
 
     train_windows = windows(train)
     _check_histories(train_windows)
@@ -136,7 +142,9 @@ def load_data(config: TrainConfig, device: torch.device, world: World | None = N
         spec=spec,
         inputs=inputs,
         statistics=statistics,
-        train=Batches(train_windows, device, _sampler(config, train_windows, world or World()), config.workers),
+        train=Batches(
+            train_windows, device, _sampler(config, train_windows, world or World()), _workers(config, device)
+        ),
         holdout=windows(held) if held else None,
         identity={
             "datasets": [{"name": d.path.name, "identity": d.identity, "episodes": len(d)} for d in datasets],
@@ -164,6 +172,12 @@ def parts_per_process(config: TrainConfig, world: World) -> int:
     if config.batch % parts:
         raise TrainingError(f"a batch of {config.batch} does not divide into {parts} equal parts")
     return parts // world.size
+
+
+def _workers(config: TrainConfig, device: torch.device) -> int:
+    if config.workers >= 0:
+        return config.workers
+    return 2 if device.type == "cuda" else 0
 
 
 def _sampler(config: TrainConfig, windows: Windows, world: World) -> Sampler:
