@@ -115,7 +115,7 @@ class AsyncExecutor:
     def _due(self) -> bool:
         if self._chunk is None:
             return True
-        early = len(self._chunk) - self.latency
+        early = self.policy.horizon - self.latency
         return self._step - self._start >= min(self.n_action_steps, max(early, 1))
 
     def _drop(self) -> None:
@@ -158,13 +158,17 @@ class AsyncExecutor:
             self.counts.held += 1
             return None
         row = self._step - self._start
-        if row < len(self._chunk):
-            return self._chunk[row].copy()
+        if row < self.policy.horizon:
+            return self._action(self._chunk, row)
         self.counts.overruns += 1
         if self._overrun == "last":
-            return self._chunk[-1].copy()
+            return self._action(self._chunk, self.policy.horizon - 1)
         self.counts.held += 1
         return None
+
+    def _action(self, chunk: Array, row: int) -> Array:
+        """The action (A,) of this step, the row-th of the chunk."""
+        return chunk[row].copy()
 
 
 def _continuing(policy: Policy) -> ContinuingPolicy:

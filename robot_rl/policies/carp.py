@@ -21,7 +21,8 @@ from torch.nn import functional
 
 from robot_rl.policies.chunks import hold_last, masked_mean
 from robot_rl.policies.networks.next_scale import NextScale
-from robot_rl.policies.networks.residual_quantizer import Quantized, ResidualQuantizer, down, token_mask
+from robot_rl.policies.networks.resampling import down, token_mask
+from robot_rl.policies.networks.residual_quantizer import Quantized, ResidualQuantizer
 
 
 @dataclass(frozen=True)

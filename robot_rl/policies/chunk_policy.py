@@ -15,7 +15,7 @@ from robot_rl.policies.action_space import ActionSpace
 from robot_rl.policies.config import PolicyConfig
 from robot_rl.policies.encoders import ObservationEncoder
 from robot_rl.policies.guidance import Guide, GuidedHead
-from robot_rl.policies.heads import Head
+from robot_rl.policies.heads import Head, ReactiveHead
 from robot_rl.policies.normalization import MIN_SPREAD, Normalizer, Statistics
 from robot_rl.spec import Layout, Spec, SpecError
 
@@ -54,7 +54,8 @@ class ChunkPolicy(nn.Module):
         goal_size = config.encoder.width if goal else 0
         context_size = self.encoder.width + goal_size
         self.action_space = action_space(spec, inputs, config)
-        self.head = config.head.build(self.action_space.size, config.horizon, context_size, goal_size)
+        extra = {"fast_size": self._fast_size()} if self.fast_names else {}
+        self.head = config.head.build(self.action_space.size, config.horizon, context_size, goal_size, **extra)
         self.action_normalizer = Normalizer(self.action_space.size)
         if statistics is not None:
             self.encoder.fit(statistics)
@@ -75,16 +76,21 @@ class ChunkPolicy(nn.Module):
 
         Args:
             batch: each input (B, n_obs, ...), "action" (B, horizon, A) in physical units and "action_mask"
-                (B, horizon) bool, false on padded steps, which enter neither the loss nor its gradient.
+                (B, horizon) bool, false on padded steps, which enter neither the loss nor its gradient; for a head
+                with a fast path also "future.<name>" (B, horizon, ...) of each of `fast_names`.
         """
         chunk = self._learned(batch["action"], batch)
-        return self._head.loss(chunk, batch["action_mask"], self._context(batch, generator), generator)
+        fast = self._fast({n: batch[f"future.{n}"] for n in self.fast_names})
+        return self._head.loss(chunk, batch["action_mask"], self._context(batch, generator), generator, **fast)
 
     def sample(
         self, observation: Mapping[str, Tensor], noise: Tensor | None = None, generator: Generator | None = None
     ) -> Tensor:
-        """Chunks (B, horizon, A) in physical units, not clipped, for histories (B, n_obs, ...)."""
-        return self._commands(self._head.sample(self._context(observation), noise, generator), observation)
+        """Chunks (B, horizon, A) in physical units, not clipped, for histories (B, n_obs, ...). A head with a fast
+        path is told that what it senses stays as it is."""
+        newest = {n: observation[n][:, -1:] for n in self.fast_names}
+        fast = self._fast({n: v.expand(-1, self.horizon, *v.shape[2:]) for n, v in newest.items()})
+        return self._commands(self._head.sample(self._context(observation), noise, generator, **fast), observation)
 
     @torch.inference_mode()
     def predict(self, observation: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
@@ -134,6 +140,52 @@ class ChunkPolicy(nn.Module):
         chunk = self._commands(sampled, batch)[0].double().cpu().numpy()
         return np.clip(chunk, self.spec.action.low, self.spec.action.high)
 
+    @property
+    def can_react(self) -> bool:
+        """Its head plans slowly and reacts fast, so `plan` and `react` work."""
+        return isinstance(self.head, ReactiveHead)
+
+    @property
+    def fast_names(self) -> tuple[str, ...]:
+        """The fields that its head reacts to."""
+        return self.config.fast
+
+    @torch.inference_mode()
+    def plan(self, observation: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
+        """A plan for the next `horizon` steps, in the head's own numbers; `observation` as of `predict`.
+
+        Raises:
+            SpecError: a field is missing or has another shape, or the head has no fast path.
+        """
+        batch = {name: self._to_tensor(name, observation) for name in self.observation_names}
+        latent = self._reactive.plan(self._context(batch), self._generator)
+        out: NDArray[np.float64] = latent[0].double().cpu().numpy()
+        return out
+
+    @torch.inference_mode()
+    def react(
+        self,
+        plan: NDArray[np.float64],
+        row: int,
+        fast: Mapping[str, NDArray[Any]],
+        observation: Mapping[str, NDArray[Any]],
+    ) -> NDArray[np.float64]:
+        """The action (A,) of step `row` of a plan, in physical units and inside the bounds of `spec.action`.
+
+        Args:
+            fast: for each of `fast_names` an array (row + 1, *shape), sensed from the plan's first step to this one.
+            observation: what the plan was made from.
+
+        Raises:
+            SpecError: the head has no fast path.
+        """
+        references = {n: self._to_tensor(n, observation) for n in self.action_space.references}
+        readings = {n: torch.from_numpy(fast[n].astype(np.float32)).to(self.device)[None] for n in self.fast_names}
+        sensed = self._fast(readings).get("fast", torch.zeros(1, row + 1, 0, device=self.device))
+        latent = torch.from_numpy(plan.astype(np.float32)).to(self.device)[None]
+        actions = self._commands(self._reactive.react(latent, sensed), references)
+        return np.clip(actions[0, -1].double().cpu().numpy(), self.spec.action.low, self.spec.action.high)
+
     def reset(self, seed: int | None = None) -> None:
         """Begin an episode; with a seed the chunks that follow are reproducible."""
         self._generator = None if seed is None else Generator(self.device).manual_seed(seed)
@@ -153,6 +205,27 @@ class ChunkPolicy(nn.Module):
         if self.goal_encoder is None:
             return context
         return torch.cat([context, self.goal_encoder(observation, generator)], dim=1)
+
+    def _fast(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The fast fields (B, T, ...) as a head takes them: {"fast": (B, T, F)}, normalised as the encoder does."""
+        if not self.fast_names:
+            return {}
+        return {"fast": torch.cat([self.encoder.vectors[n](values[n]) for n in self.fast_names], dim=-1)}
+
+    def _fast_size(self) -> int:
+        """F. Raises SpecError where a fast field is not a vector that the policy sees."""
+        for name in self.fast_names:
+            if name not in self.encoder.vectors:
+                raise SpecError(
+                    f"fast field '{name}' is no vector the policy sees; there are {', '.join(self.encoder.vectors)}"
+                )
+        return sum(int(self.encoder.vectors[n].size) for n in self.fast_names)
+
+    @property
+    def _reactive(self) -> ReactiveHead:
+        if not isinstance(self.head, ReactiveHead):
+            raise SpecError(f"head '{self.config.head.name}' has no fast path: use another execution")
+        return self.head
 
     @property
     def _head(self) -> Head:

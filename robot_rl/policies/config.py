@@ -21,12 +21,21 @@ from robot_rl.policies.gmm_rnn import GmmRnnConfig
 from robot_rl.policies.heads import head_config, head_dict
 from robot_rl.policies.meanflow import MeanFlowConfig
 from robot_rl.policies.normalization import Normalization
+from robot_rl.policies.slow_fast import SlowFastConfig
 from robot_rl.workspace import did_you_mean
 
 T = TypeVar("T")
 
 AnyHead = (
-    FlowConfig | DiffusionConfig | MeanFlowConfig | EdmConfig | ActConfig | GaussianConfig | GmmRnnConfig | CarpConfig
+    FlowConfig
+    | DiffusionConfig
+    | MeanFlowConfig
+    | EdmConfig
+    | ActConfig
+    | GaussianConfig
+    | GmmRnnConfig
+    | CarpConfig
+    | SlowFastConfig
 )
 """Heads that a recipe and the command line know. A recipe's `head: {name: ...}` chooses one; the command line
 changes that one's options (--policy.head.width)."""
@@ -72,6 +81,11 @@ class PolicyConfig:
         for name in self.goal:
             if name not in self.observation:
                 raise ValueError(f"goal field '{name}' is not in observation.{did_you_mean(name, self.observation)}")
+        for name in self.fast:
+            if name in self.goal:
+                raise ValueError(f"fast field '{name}' is a goal; the decoder reacts to what is sensed")
+            if self.observation and name not in self.observation:
+                raise ValueError(f"fast field '{name}' is not in observation.{did_you_mean(name, self.observation)}")
         if self.goal and len(set(self.goal)) == len(self.observation):
             raise ValueError("every observation is a goal; a policy must also see where it is")
         if getattr(self.head, "bounded", False) and self.action_normalization != "range":
@@ -79,6 +93,11 @@ class PolicyConfig:
                 f"the {self.head.name} head clips chunks in normalised units, which truncates actions normalised by "
                 f"'{self.action_normalization}': set action_normalization: range, or head.clip: 0"
             )
+
+    @property
+    def fast(self) -> tuple[str, ...]:
+        """Fields that the head also sees at each step of the chunk."""
+        return tuple(getattr(self.head, "fast", ()))
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready form; `from_dict` reads it back."""

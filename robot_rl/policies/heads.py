@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from torch import Generator, Tensor
 
@@ -24,6 +24,7 @@ HEADS: dict[str, str] = {
     "gaussian": "robot_rl.policies.gaussian:GaussianConfig",
     "gmm_rnn": "robot_rl.policies.gmm_rnn:GmmRnnConfig",
     "carp": "robot_rl.policies.carp:CarpConfig",
+    "slow_fast": "robot_rl.policies.slow_fast:SlowFastConfig",
 }
 
 
@@ -36,6 +37,20 @@ class Head(Protocol):
 
     def sample(self, context: Tensor, noise: Tensor | None = None, generator: Generator | None = None) -> Tensor:
         """One chunk for each context. `noise` (B, horizon, A) replaces the draw; heads without noise ignore it."""
+        ...
+
+
+@runtime_checkable
+class ReactiveHead(Protocol):
+    """A head that plans slowly and reacts fast: `loss` and `sample` also take `fast` (B, horizon, F), normalised, what
+    is sensed at each step of the chunk; its configuration names the fields as `fast` and builds with `fast_size`."""
+
+    def plan(self, context: Tensor, generator: Generator | None = None) -> Any:
+        """A latent plan (B, ...) for each context."""
+        ...
+
+    def react(self, latent: Tensor, fast: Tensor) -> Any:
+        """The first T actions (B, T, A) of a plan, each given what has been sensed up to its step: fast (B, T, F)."""
         ...
 
 

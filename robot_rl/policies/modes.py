@@ -15,10 +15,11 @@ from robot_rl.policies.asynchronous import AsyncExecutor, Overrun
 from robot_rl.policies.ensembling import EnsembleExecutor
 from robot_rl.policies.execution import ChunkExecutor, ExecutionError, Executor, SelfExecuting
 from robot_rl.policies.policy import Policy
+from robot_rl.policies.reactive import ReactivePolicy, SlowFastExecutor
 from robot_rl.policies.realtime_chunking import ContinuingPolicy
 from robot_rl.workspace import did_you_mean
 
-Mode = Literal["receding", "ensemble", "async", "rtc"]
+Mode = Literal["receding", "ensemble", "async", "rtc", "slow_fast"]
 MODES: tuple[str, ...] = get_args(Mode)
 OVERRUNS: tuple[str, ...] = get_args(Overrun)
 
@@ -33,13 +34,16 @@ class ExecutionConfig:
 
     mode: Mode = "receding"
     """`receding`: wait for a chunk, play its first rows, ask again. `ensemble`: a chunk every step, averaged (ACT).
-    `async`: the next chunk is computed while this one plays. `rtc`: async, and the new chunk agrees with the old."""
+    `async`: the next chunk is computed while this one plays. `rtc`: async, and the new chunk agrees with the old.
+    `slow_fast`: async, and a fast decoder makes each action of what is sensed in its step (head slow_fast)."""
     action_steps: int = 0
     """Steps between two chunks; 0 takes the policy's own. `ensemble` asks in every step."""
     latency_steps: int = 1
-    """Simulated time only: how many steps a chunk takes in `async` and `rtc`. In real time it is measured."""
+    """Simulated time only: how many steps a chunk takes in `async`, `rtc` and `slow_fast`. In real time it is
+    measured."""
     overrun: Overrun = "still"
-    """`async` and `rtc`, when a chunk runs out before the next is there: hold still, or repeat the last action."""
+    """`async`, `rtc` and `slow_fast`, when a chunk runs out before the next is there: hold still, or repeat its last
+    action."""
     decay: float = 0.01
     """Of the weights of `ensemble`, the oldest chunk first."""
 
@@ -56,7 +60,7 @@ class ExecutionConfig:
     @property
     def asynchronous(self) -> bool:
         """The robot does not wait for the policy."""
-        return self.mode in ("async", "rtc")
+        return self.mode in ("async", "rtc", "slow_fast")
 
 
 def make_executor(policy: Policy, config: ExecutionConfig, *, simulated: bool, latency: float = 0.0) -> Executor:
@@ -79,13 +83,12 @@ def make_executor(policy: Policy, config: ExecutionConfig, *, simulated: bool, l
         return ChunkExecutor(policy, steps)
     if config.mode == "ensemble":
         return EnsembleExecutor(policy, config.decay)
+    fixed = config.latency_steps if simulated else None
+    expected = max(math.ceil(latency * policy.spec.rate), 1)
+    if config.mode == "slow_fast":
+        return SlowFastExecutor(policy, steps, latency=fixed, expected=expected, overrun=config.overrun)
     return AsyncExecutor(
-        policy,
-        steps,
-        latency=config.latency_steps if simulated else None,
-        expected=max(math.ceil(latency * policy.spec.rate), 1),
-        overrun=config.overrun,
-        continuing=config.mode == "rtc",
+        policy, steps, latency=fixed, expected=expected, overrun=config.overrun, continuing=config.mode == "rtc"
     )
 
 
@@ -134,6 +137,33 @@ def require_speed(policy: Policy, config: ExecutionConfig, seconds: float) -> No
         )
 
 
+def reaction_seconds(policy: Policy, *, repeats: int = 5) -> float:
+    """How long the fast path takes for the last row of a plan, its longest [s]: the median of `repeats`, after one to
+    warm up, on a made-up observation; 0 for a policy without one."""
+    if not isinstance(policy, ReactivePolicy) or not policy.can_react:
+        return 0.0
+    observation = blank_observation(policy)
+    plan = policy.plan(observation)
+    fast = {n: np.repeat(observation[n][-1:], policy.horizon, axis=0) for n in policy.fast_names}
+    seconds = []
+    for _ in range(repeats + 1):
+        begun = time.perf_counter()
+        policy.react(plan, policy.horizon - 1, fast, observation)
+        seconds.append(time.perf_counter() - begun)
+    return median(seconds[1:])
+
+
+def require_reaction(policy: Policy, seconds: float) -> None:
+    """Refuse a fast path that takes longer than a control period. Raises TooSlowError with both figures."""
+    rate = policy.spec.rate
+    if seconds > 1 / rate:
+        raise TooSlowError(
+            f"the policy's fast path is too slow: an action takes {1e3 * seconds:.0f} ms, and robot "
+            f"'{policy.spec.robot}' wants one every {1e3 / rate:.0f} ms ({rate:g} Hz). Choose a smaller decoder or "
+            "horizon, or a faster device"
+        )
+
+
 def check_speed(policy: Policy, config: ExecutionConfig, attempts: int = 3, pause: float = 1.0) -> float:
     """Measure a policy and refuse it if it cannot keep up. The quickest of several attempts counts, since the machine
     may be busy starting up.
@@ -142,8 +172,10 @@ def check_speed(policy: Policy, config: ExecutionConfig, attempts: int = 3, paus
         What a chunk takes [s].
 
     Raises:
-        TooSlowError: it was too slow every time.
+        TooSlowError: it was too slow every time, or its fast path does not keep the robot's rate.
     """
+    if config.mode == "slow_fast":
+        require_reaction(policy, reaction_seconds(policy))
     best = math.inf
     for attempt in range(attempts):
         if attempt:

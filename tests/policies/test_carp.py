@@ -7,7 +7,8 @@ import torch
 
 from robot_rl.policies.carp import CarpConfig
 from robot_rl.policies.networks.next_scale import block_causal
-from robot_rl.policies.networks.residual_quantizer import ResidualQuantizer, down, token_mask, up
+from robot_rl.policies.networks.resampling import down, token_mask, up
+from robot_rl.policies.networks.residual_quantizer import ResidualQuantizer
 
 SMALL = CarpConfig(width=32, depth=1, condition=16, codes=16, channels=32)
 

@@ -25,11 +25,12 @@ VARIANTS = [
     {"name": "flow", "backbone": "transformer", "width": 16, "solver": "heun"},
     {"name": "edm", "backbone": "transformer", "width": 16},
     {"name": "gaussian", "width": 16, "deviation": "learnt"},
+    {"name": "slow_fast", "width": 16, "channels": 16, "decoder_width": 16, "stride": 2, "fast": ["ee"]},
 ]
 
 
 def label(variant):
-    return "-".join(str(variant[k]) for k in ("name", "backbone", "deviation") if k in variant)
+    return "-".join(str(variant[k]) for k in ("name", "backbone", "deviation", "stride") if k in variant)
 
 
 @pytest.fixture(params=VARIANTS, ids=label)
@@ -47,7 +48,8 @@ def make_batch(n=16):
     pose = torch.randn(n, 2, 7)
     action = torch.cat([0.3 * torch.randn(n, 4, 6), torch.rand(n, 4, 1)], dim=-1)
     mask = torch.arange(4)[None] < torch.randint(1, 5, (n, 1))
-    return {"ee": pose, "q": torch.randn(n, 2, 2), "action": action, "action_mask": mask}
+    seen = {"ee": pose, "q": torch.randn(n, 2, 2), "future.ee": torch.randn(n, 4, 7)}
+    return seen | {"action": action, "action_mask": mask}
 
 
 def test_it_learns_a_batch_by_heart_with_every_weight_and_keeps_through_its_checkpoint(head_policy, tmp_path):
