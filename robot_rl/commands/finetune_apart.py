@@ -1,0 +1,42 @@
+"""`robot-rl finetune --processes 2`: this process acts, a second one learns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from robot_rl.commands.finetune import parts
+from robot_rl.commands.finetune_view import View
+from robot_rl.extras import require
+from robot_rl.learn.online.recipe import Recipe
+from robot_rl.learn.online.remote.link import Link
+from robot_rl.learn.online.remote.process import LearnerProcess
+from robot_rl.learn.online.remote.session import RemoteSession
+
+
+def run_apart(recipe: Recipe, directory: Path, *, accept_changes: bool = False) -> int:
+    """Act here, with the learner in a process of its own that ends with this one. Returns 0."""
+    require("serve")
+    process = LearnerProcess(directory, recipe.remote.restarts, accept_changes=accept_changes)
+    with parts(recipe, directory) as (cell, _, base, dataset), View(recipe, directory) as view:
+        link = Link(process.address, process.token, recipe.remote)
+        try:
+            session = RemoteSession(recipe.online, cell, link, dataset, base, view.say)
+            session.begin(view.stopped)
+            view.begin(session)
+            session.run(stop=view.stopped, on_episode=lambda _: view.episode(session), on_point=view.point)
+        finally:
+            link.close()
+            process.close()
+        view.end(session, _notes(session))
+    return 0
+
+
+def _notes(session: RemoteSession) -> list[str]:
+    """What a reader must know of the two processes."""
+    per_step = session.updates / max(session.tally.robot_steps, 1)
+    late = f"{session.late} control steps began more than a period late"
+    return [
+        "Actor and learner were separate processes, so that a repetition takes another course. True ratio of critic "
+        f"updates to robot steps: {per_step:.2f}. {session.link.dropped} rows were not sent and came from the data set; "
+        f"{late}; the robot held for {session.waited:.0f} s because there was no learner."
+    ]

@@ -1,0 +1,257 @@
+"""The learner's loop: rows come in, updates are made, parameters go out, the session is saved between episodes."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from robot_rl.datasets.episode import Episode
+from robot_rl.learn.config import TrainingError
+from robot_rl.learn.online import deployed
+from robot_rl.learn.online.learner import Learner
+from robot_rl.learn.online.remote import rows
+from robot_rl.learn.online.remote.config import RemoteConfig
+from robot_rl.learn.online.remote.server import GONE, HELLO, ActorServer
+from robot_rl.learn.online.replay import ReplayError
+from robot_rl.learn.online.session import EPISODE_ID, Point, write_curve
+from robot_rl.learn.online.store import Store
+from robot_rl.learn.online.tally import Tally
+
+log = logging.getLogger(__name__)
+
+IDLE = 0.05
+"""Longest wait for a message when there is nothing to learn [s]."""
+
+
+class Learning:
+    """A learner that an actor elsewhere feeds.
+
+    The unit that counts is the episode: its rows are learnt from as they come; with its end the session is saved. An
+    episode whose rows did not all come, for whatever reason, is taken from the data set.
+
+    Args:
+        facts: what `deployed.describe` says.
+        recorded: the session's data set as it is now, from the actor's recorder.
+    """
+
+    def __init__(
+        self,
+        learner: Learner,
+        store: Store,
+        remote: RemoteConfig,
+        facts: Mapping[str, Any],
+        recorded: Callable[[], Iterable[Episode]] = tuple,
+    ) -> None:
+        self.learner, self.remote = learner, remote
+        self.tally = Tally()
+        self.curve: list[dict[str, Any]] = []
+        self.figures: dict[str, float] = {}
+        self.owed = 0
+        """Robot steps that came in and have not been learnt from."""
+        self.recovered = 0
+        self._store, self._facts, self._recorded = store, facts, recorded
+        self._exploration: Tensor | None = None
+        self._steps = 0
+        self._whole = False
+        self._published: dict[str, Tensor] = {}
+        self._handlers: dict[str, Callable[[dict[str, Any]], None]] = {
+            GONE: lambda message: self._drop(),
+            "begin": self._begin,
+            "rows": self._rows,
+            "finish": self._finish,
+            "fetch": self._fetch,
+            "drop": self._discarded,
+            "point": self._note,
+        }
+        self.status: Mapping[str, Any] = {"kind": "status"}
+
+    def prepare(self, demonstrations: Iterable[Episode]) -> None:
+        """Restore the session, or begin it: whatever comes before the first robot step.
+
+        Raises:
+            TrainingError, ReplayError: as `Learner` and `Store` raise them.
+        """
+        improver, replay = self.learner.improver, self.learner.replay
+        resumed = self._store.exists
+        if resumed:
+            self._restore()
+        self.learner.add(demonstrations)
+        if not resumed:
+            improver.begin(replay)
+            while improver.prepare(replay, self.learner.rng) < 1.0:
+                pass
+        self._recover()
+        self._save()
+
+    def run(self, server: ActorServer, stopped: Callable[[], bool] = lambda: False) -> None:
+        """Learn until the actor says stop.
+
+        Raises:
+            TrainingError: learning diverges again and again, or the disk is full; the actor is told.
+        """
+        try:
+            self._run(server, stopped)
+        except (TrainingError, ReplayError) as error:
+            server.send({"kind": "failed", "message": str(error)})
+            raise
+
+    def _run(self, server: ActorServer, stopped: Callable[[], bool]) -> None:
+        next_time = time.monotonic() + self.remote.period
+        while not stopped():
+            learning = self._may_learn()
+            message = self._next(server.inbox, wait=not learning)
+            if message is not None:
+                if message["kind"] == "stop":
+                    self._drop()
+                    self._save()
+                    return
+                self._handle(message, server)
+                continue
+            if learning:
+                self.figures |= self.learner.update()
+                self.owed = max(self.owed - 1, 0)
+            if time.monotonic() >= next_time:
+                next_time = time.monotonic() + self.remote.period
+                self._publish(server)
+        self._drop()
+        self._save()
+
+    def _next(self, inbox: queue.Queue[dict[str, Any]], *, wait: bool) -> dict[str, Any] | None:
+        try:
+            return inbox.get(timeout=IDLE) if wait else inbox.get_nowait()
+        except queue.Empty:
+            return None
+
+    def _may_learn(self) -> bool:
+        started = self.tally.robot_steps + self._steps > self.learner.config.warmup
+        return len(self.learner.replay) > 0 and (self.owed > 0 or (self.remote.free and started))
+
+    def _handle(self, message: dict[str, Any], server: ActorServer) -> None:
+        if message["kind"] == HELLO:
+            self._drop()
+            self._recover()
+            self._save()
+            server.send(self._hello())
+            self._publish(server, whole=True)
+            return
+        if message["kind"] not in self._handlers:
+            log.warning("the actor sent a message of kind %r, which is not known", message["kind"])
+            return
+        try:
+            self._handlers[message["kind"]](message)
+        except (ReplayError, KeyError, IndexError, TypeError) as error:
+            log.warning("an episode's rows cannot be used (%r): it is taken from the data set at its end", error)
+            self._whole = False
+
+    def _hello(self) -> dict[str, Any]:
+        return {
+            "kind": HELLO,
+            "tally": self.tally.to_dict(),
+            "curve": self.curve,
+            "figures": self.figures,
+            "recovered": self.recovered,
+            "updates": self.learner.improver.updates,
+            "exploration": None if self._exploration is None else self._exploration.numpy(),
+        }
+
+    def _begin(self, message: dict[str, Any]) -> None:
+        self._drop()
+        self._whole, self._steps = self.learner.replay.begin(str(message["episode"])), 0
+
+    def _rows(self, message: dict[str, Any]) -> None:
+        if not self._whole:
+            return
+        for sent in rows.decode(message):
+            self.learner.replay.add(sent.row, sent.step, sent.index, sent.weight)
+            self._count(1)
+
+    def _finish(self, message: dict[str, Any]) -> None:
+        if not self._whole:
+            self._fetch(message)
+            return
+        self.learner.replay.finish(message["row"])
+        self._note(message)
+
+    def _fetch(self, message: dict[str, Any]) -> None:
+        """Some rows of an episode never came: the data set has them."""
+        self._drop()
+        self._recover()
+        self._note(message)
+
+    def _discarded(self, message: dict[str, Any]) -> None:
+        self._drop()
+        self._note(message)
+
+    def _note(self, message: dict[str, Any]) -> None:
+        """What the actor says of itself at the end of an episode; the session is saved."""
+        self.tally, self.curve = Tally.from_dict(message["tally"]), list(message["curve"])
+        self._exploration = torch.from_numpy(np.array(message["exploration"]))
+        self._steps, self._whole = 0, False
+        self._save()
+
+    def _drop(self) -> None:
+        self.learner.replay.drop()
+        self._steps, self._whole = 0, False
+
+    def _count(self, steps: int) -> None:
+        """Robot steps have come in; those of the warm-up are not learnt from."""
+        before = self.tally.robot_steps + self._steps
+        self._steps += steps
+        self.owed += max(before + steps - max(before, self.learner.config.warmup), 0)
+
+    def _recover(self) -> None:
+        """Take in what was recorded and is not in the replay; it is counted once."""
+        lost = [e for e in self._recorded() if str(e.attributes[EPISODE_ID]) not in self.learner.replay]
+        for episode in lost:
+            self.learner.add([episode], EPISODE_ID)
+            self._count(len(episode))
+            self._steps = 0
+            self.tally.recover(episode)
+        self.recovered += len(lost)
+
+    def _publish(self, server: ActorServer, *, whole: bool = False) -> None:
+        """Send those of the agent's tensors that have changed since the last time, or all."""
+        fresh = {k: v.detach().cpu() for k, v in self.learner.agent.state_dict().items()}
+        old = {} if whole else self._published
+        changed = {k: v for k, v in fresh.items() if k not in old or not torch.equal(v, old[k])}
+        updates = self.learner.improver.updates
+        self.status = {
+            "kind": "status",
+            "updates": updates,
+            "lag": self.owed,
+            "rollbacks": self.learner.guard.rollbacks,
+            "waiting": server.inbox.qsize(),
+            "transitions": len(self.learner.replay),
+            "figures": dict(self.figures),
+        }
+        if changed:
+            tensors = {k: v.numpy() for k, v in changed.items()}
+            server.send({"kind": "parameters", "updates": updates, "tensors": tensors})
+            self._published |= {k: v.clone() for k, v in changed.items()}
+        server.send(self.status)
+
+    def _save(self) -> None:
+        document = {
+            "tally": self.tally.to_dict(),
+            "figures": self.figures,
+            "curve": self.curve,
+            "owed": self.owed,
+        }
+        exploration = {} if self._exploration is None else {"exploration": self._exploration}
+        self._store.save(exploration, document)
+        training = {"robot_steps": self.tally.robot_steps, "updates": self.learner.improver.updates}
+        deployed.save(self._store.directory, self.learner.agent, {**self._facts, "training": training})
+        write_curve(self._store.directory, [Point(**p) for p in self.curve])
+
+    def _restore(self) -> None:
+        tensors, document = self._store.restore()
+        self.tally, self.curve = Tally.from_dict(document["tally"]), list(document["curve"])
+        self.figures, self.owed = document["figures"], int(document.get("owed", 0))
+        self._exploration = tensors.get("exploration")

@@ -1,0 +1,285 @@
+"""The actor's end of the connection. The control loop never waits for it: rows go into a bounded queue, parameters
+lie ready when they have come."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from robot_rl.datasets.record import Step
+from robot_rl.learn.config import TrainingError
+from robot_rl.learn.online.remote import rows
+from robot_rl.learn.online.remote.config import RemoteConfig
+from robot_rl.learn.online.remote.server import HELLO
+from robot_rl.serving import protocol, wire
+
+log = logging.getLogger(__name__)
+
+RETRY = 0.5
+"""Pause between two attempts to connect [s]."""
+BATCH = 32
+"""Most steps in one message."""
+
+
+class Link:
+    """To a learner, reconnected whenever it breaks.
+
+    Args:
+        address: says where the learner is, starting it if need be; raises TrainingError when there is none any more.
+        token: the learner's.
+    """
+
+    def __init__(self, address: Callable[[], str], token: str, config: RemoteConfig) -> None:
+        self.config = config
+        self.dropped = 0
+        """Rows that were not sent: the queue was full, or there was no connection."""
+        self.updates = 0
+        """Of the learner, as far as is known here."""
+        self.failure: str | None = None
+        """Why there will be no learner any more."""
+        self.hello: Mapping[str, Any] | None = None
+        """What the learner said when it was met last."""
+        self.meetings = 0
+        """How often a learner has said hello; an episode counts as sent only within one meeting."""
+        self._address, self._token = address, token
+        self._heard = time.monotonic()
+        self._status: Mapping[str, Any] = {}
+        self._queue: deque[rows.SentStep | Mapping[str, Any]] = deque()
+        self._rows = 0
+        self._lock = threading.Lock()
+        self._wake = threading.Condition(self._lock)
+        self._fresh: dict[str, Tensor] = {}
+        self._fresh_updates, self._applied = 0, (0, time.monotonic())
+        self._behind = 0
+        """Updates that the agent was behind when parameters came last: as stale as it got."""
+        self._closed = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._receive_forever, name="learner-link", daemon=True),
+            threading.Thread(target=self._send_forever, name="rows-sender", daemon=True),
+        ]
+        self._socket: Any = None
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """The learner has been heard lately."""
+        return self._socket is not None and time.monotonic() - self._heard < self.config.timeout
+
+    @property
+    def silence(self) -> float:
+        """Since when nothing has been heard [s]."""
+        return time.monotonic() - self._heard
+
+    def put_step(self, step: rows.SentStep) -> bool:
+        """Queue one step; False, and counted, when there is no room."""
+        with self._wake:
+            if self._rows >= self.config.queue:
+                self.dropped += 1
+                return False
+            self._queue.append(step)
+            self._rows += 1
+            self._wake.notify()
+        return True
+
+    def put(self, message: Mapping[str, Any]) -> None:
+        """Queue a message."""
+        with self._wake:
+            self._queue.append(message)
+            self._wake.notify()
+
+    def apply(self, weights: Mapping[str, Tensor]) -> bool:
+        """Copy what has come since the last time into an agent's tensors; True when there was something.
+
+        Raises:
+            TrainingError: the learner's agent is another one.
+        """
+        with self._lock:
+            fresh, self._fresh = self._fresh, {}
+            updates = self._fresh_updates
+        if not fresh:
+            return False
+        with torch.no_grad():
+            for name, value in fresh.items():
+                if name not in weights or weights[name].shape != value.shape:
+                    raise TrainingError(
+                        f"the learner sends '{name}' {tuple(value.shape)}, which is none of this agent's"
+                    )
+                weights[name].copy_(value)
+        self._applied = (updates, time.monotonic())
+        return True
+
+    def figures(self) -> dict[str, float]:
+        """Of the learner and of the connection, for the curves."""
+        status = self._status
+        return {
+            **{str(k): float(v) for k, v in dict(status.get("figures", {})).items()},
+            "stale_updates": float(max(self.updates - self._applied[0], self._behind)),
+            "stale_seconds": time.monotonic() - self._applied[1],
+            "dropped": float(self.dropped),
+            "queue": float(self._rows),
+            "lag_steps": float(status.get("lag", 0)),
+            "rollbacks": float(status.get("rollbacks", 0)),
+            "connected": float(self.alive),
+        }
+
+    @property
+    def lag(self) -> int:
+        """Robot steps that have not been learnt from, as far as is known here."""
+        return int(self._status.get("lag", 0)) + self._rows
+
+    def close(self) -> None:
+        """Send what is queued, as far as the learner takes it within a few seconds, and end."""
+        deadline = time.monotonic() + 5.0
+        while self._queue and self._socket is not None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self._closed.set()
+        with self._wake:
+            self._wake.notify_all()
+        socket = self._socket
+        if socket is not None:
+            socket.close()
+        for thread in self._threads:
+            thread.join(timeout=5.0)
+
+    def _receive_forever(self) -> None:
+        from websockets.exceptions import WebSocketException
+
+        while not self._closed.is_set():
+            try:
+                self._receive()
+            except (WebSocketException, OSError, wire.WireError) as error:
+                if not self._closed.is_set():
+                    log.warning("no connection to the learner: %s", error)
+            except TrainingError as error:
+                self.failure = str(error)
+                return
+            finally:
+                self._socket = None
+            self._closed.wait(RETRY)
+
+    def _receive(self) -> None:
+        """Connect, and take what comes until the connection ends."""
+        from websockets.sync.client import connect
+
+        with connect(
+            self._address(),
+            open_timeout=self.config.timeout,
+            close_timeout=1.0,
+            compression=None,
+            max_size=protocol.MAX_MESSAGE,
+            additional_headers={"Authorization": f"Api-Key {self._token}"},
+            proxy=None,
+        ) as socket:
+            for data in socket:
+                message = wire.unpack(data) if isinstance(data, bytes) else None
+                if isinstance(message, dict):
+                    self._take(message, socket)
+                self._heard = time.monotonic()
+
+    def _take(self, message: dict[str, Any], socket: Any) -> None:
+        kind = message.get("kind")
+        if kind == HELLO:
+            with self._wake:
+                self._queue.clear()
+                self._rows = 0
+                self.updates = int(message["updates"])
+                self.hello = message
+                self.meetings += 1
+                self._socket = socket
+                self._wake.notify_all()
+        elif kind == "parameters":
+            fresh = {name: torch.from_numpy(value.copy()) for name, value in message["tensors"].items()}
+            with self._lock:
+                self._fresh |= fresh
+                self._behind = max(int(message["updates"]) - self._fresh_updates, 0)
+                self._fresh_updates = self.updates = int(message["updates"])
+        elif kind == "status" and "updates" in message:
+            self._status, self.updates = message, int(message["updates"])
+        elif kind == "failed":
+            self.failure = str(message["message"])
+
+    def _send_forever(self) -> None:
+        from websockets.exceptions import WebSocketException
+
+        while not self._closed.is_set():
+            with self._wake:
+                while not self._closed.is_set() and (not self._queue or self._socket is None):
+                    self._wake.wait(0.5)
+                meeting, socket = self.meetings, self._socket
+                message = self._pop() if self._queue else None
+            if message is None or socket is None:
+                continue
+            try:
+                socket.send(wire.pack(message))
+            except (WebSocketException, OSError) as error:
+                log.info("not sent in meeting %d: %s", meeting, error)
+
+    def _pop(self) -> Mapping[str, Any]:
+        """The next message; steps that follow each other go together."""
+        first = self._queue.popleft()
+        if not isinstance(first, rows.SentStep):
+            return first
+        steps = [first]
+        while self._queue and len(steps) < BATCH and isinstance(step := self._queue[0], rows.SentStep):
+            steps.append(step)
+            self._queue.popleft()
+        self._rows -= len(steps)
+        return {"kind": "rows", **rows.encode(steps)}
+
+
+class RowSender:
+    """Sends an episode's rows as they come; implements RowSink. One that cannot be sent whole is given up: the learner
+    takes it from the data set."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._meeting: int | None = None
+        self._message: dict[str, Any] = {"kind": "drop"}
+
+    def begin(self, episode_id: str) -> bool:
+        """Begin an episode."""
+        self._meeting = self._link.meetings if self._link.alive else None
+        self._message = {"kind": "fetch"}
+        self._link.put({"kind": "begin", "episode": episode_id})
+        return True
+
+    def add(self, observation: Mapping[str, NDArray[Any]], step: Step, index: int, weight: float = 1.0) -> None:
+        if not self._whole:
+            self._link.dropped += 1
+        elif not self._link.put_step(rows.SentStep(dict(observation), step, index, weight)):
+            log.warning("the queue to the learner is full: it takes this episode from the data set")
+            self._meeting = None
+
+    def finish(self, observation: Mapping[str, NDArray[Any]]) -> None:
+        """The episode is over; `conclude` says so to the learner."""
+        if self._whole:
+            self._message = {"kind": "finish", "row": dict(observation)}
+
+    def drop(self) -> None:
+        """Forget the episode begun."""
+        self._message = {"kind": "drop"}
+
+    def conclude(self, document: Mapping[str, Any]) -> None:
+        """The episode is safe in the data set, or discarded.
+
+        Args:
+            document: what the session has to say of itself.
+        """
+        if self._message["kind"] == "finish" and not self._whole:
+            self._message = {"kind": "fetch"}
+        self._link.put({**self._message, **document})
+        self._meeting = None
+
+    @property
+    def _whole(self) -> bool:
+        """All rows so far went to one and the same learner."""
+        return self._meeting is not None and self._meeting == self._link.meetings

@@ -1,0 +1,226 @@
+"""The learner as a process: `python -m robot_rl.learn.online.remote.process FOLDER`.
+
+It reads the session's recipe, says its address on standard output, and ends with its parent: when standard input is
+closed it saves and goes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import secrets
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from robot_rl.datasets.dataset import Dataset
+from robot_rl.datasets.episode import Episode
+from robot_rl.datasets.errors import DatasetError
+from robot_rl.datasets.lock import WriterLock
+from robot_rl.hardware.config import ConfigError
+from robot_rl.learn.config import TrainingError
+from robot_rl.learn.online.replay import ReplayError
+from robot_rl.policies.checkpoint import CheckpointError
+from robot_rl.serving.protocol import TOKEN
+
+log = logging.getLogger(__name__)
+
+EPISODES = "episodes"
+"""The data set of a session, in its folder."""
+LOCK = ".learner"
+LOCK_WAIT = 30.0
+"""How long a learner waits for one that is still saving [s]."""
+
+
+class LearnerProcess:
+    """Starts a learner for the session in `directory`, and again when it has died.
+
+    Args:
+        restarts: how often it may be started again.
+    """
+
+    def __init__(self, directory: Path, restarts: int, *, accept_changes: bool = False) -> None:
+        self.directory, self.restarts, self._accept_changes = directory, restarts, accept_changes
+        self.token = secrets.token_hex(16)
+        self.starts = 0
+        self._process: subprocess.Popen[str] | None = None
+        self._address = ""
+        self._lock = threading.Lock()
+        self._closed = False
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process that runs now."""
+        return None if self._process is None else self._process.pid
+
+    def address(self) -> str:
+        """Where the learner listens; starts it if it does not run.
+
+        Raises:
+            TrainingError: it does not start, or has died too often; its last words are in learner.log.
+        """
+        with self._lock:
+            if self._process is not None and self._process.poll() is None:
+                return self._address
+            if self._closed:
+                raise TrainingError("the learner has been ended")
+            if self.starts > self.restarts:
+                raise TrainingError(
+                    f"the learner has died {self.starts} times; {self.directory / 'learner.log'} says why"
+                )
+            if self.starts:
+                log.warning("the learner has died: it is started again (%d of %d)", self.starts, self.restarts)
+            self.starts += 1
+            self._address = self._start()
+            return self._address
+
+    def close(self, timeout: float = 60.0) -> None:
+        """Let it save and end."""
+        with self._lock:
+            self._closed = True
+            process = self._process
+        if process is None:
+            return
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            log.warning("the learner does not end: it is killed; the session is as it was saved last")
+            process.kill()
+            process.wait()
+
+    def _start(self) -> str:
+        command = [sys.executable, "-m", __name__, str(self.directory)]
+        if self._accept_changes:
+            command.append("--accept-changes")
+        log_path = self.directory / "learner.log"
+        with log_path.open("a") as words:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=words,
+                text=True,
+                env={**os.environ, TOKEN: self.token},
+                start_new_session=True,  # Ctrl-C is for the actor, which then lets the learner save
+            )
+        if self._process.stdout is None:
+            raise TrainingError("the learner has no standard output")
+        line = self._process.stdout.readline()
+        if not line:
+            self._process.wait()
+            words_said = log_path.read_text().strip().splitlines()
+            raise TrainingError(f"the learner does not start: {words_said[-1] if words_said else 'it said nothing'}")
+        said = json.loads(line)
+        if "error" in said:
+            self._process.wait()
+            raise TrainingError(said["error"])
+        return str(said["address"])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a learner to its end; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--accept-changes", action="store_true")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0)
+    options = parser.parse_args(argv)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    import torch
+
+    torch.set_num_threads(1)
+    lock = _lock(options.directory)
+    try:
+        _learn(options)
+    except (TrainingError, ReplayError, DatasetError, CheckpointError, ConfigError) as error:
+        log.error("%s", error)
+        _say({"error": str(error)})
+        return 2
+    finally:
+        lock.release()
+    return 0
+
+
+def _say(words: Mapping[str, str]) -> None:
+    """One line to the parent, which may be gone."""
+    try:
+        sys.stdout.write(json.dumps(words) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _learn(options: argparse.Namespace) -> None:
+    from robot_rl.hardware import config as hardware_config
+    from robot_rl.learn.online import deployed, recipe
+    from robot_rl.learn.online.learner import Learner
+    from robot_rl.learn.online.remote.learning import Learning
+    from robot_rl.learn.online.remote.server import ActorServer
+    from robot_rl.learn.online.store import Store
+    from robot_rl.policies import checkpoint
+
+    directory: Path = options.directory
+    plan = recipe.load(directory / recipe.FILE)
+    setup = hardware_config.load(plan.robot, plan.control_mode or None)
+    pictures = {n: (c.height, c.width) for n, c in setup.select_cameras(plan.cameras).items()}
+    kind = plan.online.improver.base
+    base = checkpoint.load(directory / deployed.BASE, plan.online.device) if kind != "none" else None
+    learner = Learner(plan.online, setup.spec, base, pictures)
+    learning = Learning(
+        learner,
+        Store(directory, learner, accept_changes=options.accept_changes),
+        plan.remote,
+        deployed.describe(plan.online, setup.spec, pictures),
+        lambda: _recorded(directory / EPISODES),
+    )
+    learning.prepare(e for name in plan.dataset for e in Dataset.open(Path(name)))
+    server = ActorServer(
+        os.environ.get(TOKEN, ""),
+        lambda: learning.status,
+        host=options.host,
+        port=options.port,
+        period=plan.remote.period,
+    )
+    orphaned = threading.Event()
+    threading.Thread(target=_watch, args=(sys.stdin, orphaned), name="parent-watch", daemon=True).start()
+    _say({"address": server.address})
+    try:
+        learning.run(server, orphaned.is_set)
+    finally:
+        server.close()
+
+
+def _recorded(path: Path) -> Iterable[Episode]:
+    """The episodes in the session's data set as it is now."""
+    return Dataset.open(path) if (path / "zarr.json").is_file() else ()
+
+
+def _watch(stream: IO[str], orphaned: threading.Event) -> None:
+    """Set the event when the parent closes the stream, or dies."""
+    stream.read()
+    orphaned.set()
+
+
+def _lock(directory: Path) -> WriterLock:
+    """One learner a session; one that is just ending is waited for. Raises DatasetError."""
+    (directory / LOCK).mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + LOCK_WAIT
+    while True:
+        try:
+            return WriterLock(directory / LOCK / "lock")
+        except DatasetError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
