@@ -1,3 +1,4 @@
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from robot_rl.policies.chunk_policy import ChunkPolicy
 from robot_rl.policies.config import PolicyConfig
 from robot_rl.policies.modes import ExecutionConfig, TooSlowError
 from robot_rl.policies.normalization import Statistics
+from robot_rl.serving.client import RemoteError
 from robot_rl.spec import Layout
 
 pytest.importorskip("mujoco")
@@ -82,3 +84,37 @@ def test_every_way_of_execution_is_reproducible(untrained, mode):
     execution = ExecutionConfig(mode, latency_steps=1)
     results = [evaluate(untrained, "sim_crazyflie", [2], execution=execution, max_steps=12) for _ in range(2)]
     assert outcome(results[0]) == outcome(results[1])
+
+
+def test_a_policy_server_is_evaluated_as_its_checkpoint_is(untrained):
+    pytest.importorskip("websockets", reason="needs robot_rl[serve]")
+    from robot_rl.serving.server import PolicyServer
+
+    server = PolicyServer(checkpoint.load(untrained), port=0)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        remote = evaluate(f"ws://127.0.0.1:{server.port}", "sim_crazyflie", [4, 5], max_steps=8)
+        with pytest.raises(RemoteError, match="does not fit robot 'sim_lift'"):
+            evaluate(f"ws://127.0.0.1:{server.port}", "sim_lift", [4])
+    finally:
+        server.close()
+        thread.join(10)
+    assert remote.checkpoint.startswith("ws://")
+    assert outcome(remote) == outcome(evaluate(untrained, "sim_crazyflie", [4, 5], max_steps=8))
+
+
+def test_a_server_that_could_not_keep_up_is_refused_too(untrained, monkeypatch):
+    pytest.importorskip("websockets", reason="needs robot_rl[serve]")
+    from robot_rl.serving.server import PolicyServer
+
+    server = PolicyServer(checkpoint.load(untrained), port=0)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    monkeypatch.setattr("robot_rl.policies.modes.chunk_seconds", lambda policy, continuing: 0.3)
+    try:
+        with pytest.raises(TooSlowError, match=r"takes 300 ms, and robot 'sim_crazyflie' wants an action every 20 ms"):
+            evaluate(f"ws://127.0.0.1:{server.port}", "sim_crazyflie", [4], max_steps=8)
+    finally:
+        server.close()
+        thread.join(10)

@@ -1,0 +1,95 @@
+import json
+
+import pytest
+
+from robot_rl import workspace
+from robot_rl.learn import run as run_files
+from robot_rl.learn.choice import Candidate, Choice, require_simulated, validation_seeds
+from robot_rl.learn.config import TrainConfig, TrainingError
+from robot_rl.learn.curves import load_curves
+from robot_rl.learn.evaluate import EvaluationResult, Trial
+from robot_rl.learn.train import train
+from robot_rl.policies import checkpoint
+
+
+def test_the_checkpoint_of_most_success_is_kept_and_the_later_of_equals():
+    choice = Choice("success")
+    kept = [choice.consider(Candidate(s, 1.0, n, 10)) for s, n in ((10, 3), (20, 7), (30, 7), (40, 5))]
+    assert kept == [True, True, True, False]
+    assert choice.best == Candidate(30, 1.0, 7, 10)
+    assert "step 30" in choice.why() and "7/10 = 70% [40%, 89%]" in choice.why() and "5/10" in choice.why()
+
+
+def test_the_checkpoint_of_least_held_out_loss_is_kept():
+    choice = Choice("loss")
+    kept = [choice.consider(Candidate(s, loss)) for s, loss in ((10, 0.5), (20, 0.2), (30, 0.3), (40, None))]
+    assert kept == [True, True, False, False]
+    assert choice.best == Candidate(20, 0.2)
+
+
+def test_a_choice_goes_on_from_its_state():
+    first, again = Choice("success"), Choice("success")
+    first.consider(Candidate(10, None, 6, 10))
+    again.restore(json.loads(json.dumps(first.state())))
+    assert not again.consider(Candidate(20, None, 5, 10))
+    assert again.best == Candidate(10, None, 6, 10)
+
+
+def test_checkpoints_are_compared_on_states_that_nobody_recorded():
+    config = TrainConfig(evaluate_states=4, evaluate_seed=10)
+    assert validation_seeds(config, {3, 10, 12, 13}) == [11, 14, 15, 16]
+
+
+def test_only_a_simulated_robot_can_choose_by_success(tmp_path):
+    require_simulated("sim_crazyflie")
+    text = workspace.find("hardware", "sim_crazyflie", "robot.yaml").read_text()
+    real = tmp_path / "crazyflie" / "robot.yaml"
+    real.parent.mkdir()
+    real.write_text(text.replace("robot_rl.sim.quadrotor.driver:", "robot_rl.hardware.crazyflie:"))
+    with pytest.raises(TrainingError, match="crazyflie.* is not simulated: choose 'loss' or 'last'"):
+        require_simulated(str(real))
+
+
+def test_nothing_to_choose_by_is_refused():
+    with pytest.raises(TrainingError, match="holdout 0: there is no held-out loss"):
+        TrainConfig(select_checkpoint="loss", holdout=0)
+
+
+@pytest.fixture
+def successes(monkeypatch):
+    """The simulator's verdict on each checkpoint in turn: 1, 4, then 2 of 5 states."""
+    given, asked = iter([1, 4, 2]), []
+
+    def evaluate(path, robot, seeds, **options):
+        asked.append((checkpoint.read_card(path).training["step"], robot, tuple(seeds)))
+        n = next(given)
+        return EvaluationResult(
+            str(path), robot, tuple(Trial(s, i < n, 9, 0.0, {}, 0.0) for i, s in enumerate(seeds)), 1
+        )
+
+    monkeypatch.setattr(run_files, "evaluate", evaluate)
+    return asked
+
+
+def test_a_run_keeps_its_most_successful_checkpoint_and_its_last(make_dataset, small, successes):
+    path = make_dataset(5)  # recorded from the seeds 0 to 4
+    options = {"select_checkpoint": "success", "evaluate_robot": "sim_crazyflie", "evaluate_states": 5}
+    result = train(small(path, holdout=0.2, evaluate_seed=3, **options), progress=False)
+    assert successes == [(step, "sim_crazyflie", (5, 6, 7, 8, 9)) for step in (20, 40, 60)]
+    kept, last = (checkpoint.read_card(result.directory / name) for name in ("checkpoint", "last"))
+    assert (kept.training["step"], last.training["step"]) == (40, 60)
+    assert kept.training["success"] == [4, 5] and kept.training["selection_seeds"] == [5, 6, 7, 8, 9]
+    assert load_curves(result.directory)["success"] == [(20, 0.2), (40, 0.8), (60, 0.4)]
+    assert result.chosen.startswith("step 40, the one of most simulated success (4/5")
+    text = (result.directory / "README.md").read_text()
+    assert "Step 40, the one of most simulated success" in text and "](success.svg)" in text
+    assert "success of the checkpoints" in (result.directory / "report.html").read_text()
+
+
+def test_a_run_keeps_its_checkpoint_of_least_held_out_loss(make_dataset, small):
+    config = small(make_dataset(5), holdout=0.2, select_checkpoint="loss", steps=80, lr=0.003)
+    result = train(config, progress=False)
+    losses = dict(load_curves(result.directory)["holdout_loss"])
+    kept = checkpoint.read_card(result.checkpoint).training
+    assert kept["holdout_loss"] == min(losses.values()) == losses[kept["step"]]
+    assert checkpoint.read_card(result.directory / "last").training["step"] == 80
