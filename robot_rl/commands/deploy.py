@@ -54,6 +54,8 @@ class Options:
     """Steps between two chunks; 0 takes the policy's own."""
     latency_steps: int = 1
     """With --lockstep or --in-process: how many steps a chunk takes in `async` and `rtc`."""
+    samples: int = 1
+    """Chunks drawn for each observation, of which the policy's verifier chooses one (`robot-rl verifier`)."""
     fields: str = ""
     """For servers other than robot_rl's: what they call the robot's fields, key=field or key=field+field, by commas."""
     prompt: str = ""
@@ -90,7 +92,9 @@ def run(options: Options) -> int:
                 max_steps=options.max_steps,
                 checkpoint=policy,
                 policy_device=options.policy_device,
-                execution=ExecutionConfig(options.execution, options.action_steps, options.latency_steps),
+                execution=ExecutionConfig(
+                    options.execution, options.action_steps, options.latency_steps, samples=options.samples
+                ),
                 fields=options.fields,
                 prompt=options.prompt,
             )
@@ -125,6 +129,7 @@ def arguments(options: Options, checkpoint: str) -> dict[str, str]:
         "execution": options.execution,
         "action_steps": str(options.action_steps),
         "latency_steps": str(options.latency_steps),
+        "samples": str(options.samples),
         "fields": options.fields,
         "prompt": options.prompt,
         "quality": options.quality,

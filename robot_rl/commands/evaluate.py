@@ -58,6 +58,8 @@ class Options:
     """Steps between two chunks; 0 takes the policy's own."""
     latency_steps: int = 1
     """How many steps a chunk takes in `async` and `rtc`."""
+    samples: int = 1
+    """Chunks drawn for each observation, of which the policy's verifier chooses one (`robot-rl verifier`)."""
     allow_slow: bool = False
     """Simulated time waits for the policy: let also one pass that could not keep up with the robot on this machine."""
     fields: str = ""
@@ -133,7 +135,9 @@ def _evaluate(options: Options, name: str, robot: str, seeds: range) -> Evaluati
             seeds,
             fields=options.fields,
             prompt=options.prompt,
-            execution=ExecutionConfig(options.execution, options.action_steps, options.latency_steps),
+            execution=ExecutionConfig(
+                options.execution, options.action_steps, options.latency_steps, samples=options.samples
+            ),
             allow_slow=options.allow_slow,
             max_steps=options.max_steps,
             device=options.device,

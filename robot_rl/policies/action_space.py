@@ -165,8 +165,8 @@ def _decode(f: ActionField, x: Tensor, observation: Mapping[str, Tensor]) -> Ten
         for k in range(pose.shape[1]):
             rows.append(_unit(compose(rows[-1], pose[:, k])))
         pose = torch.stack(rows[1:], dim=1)
-    start = pose.new_tensor([0.0, 0.0, 0.0, 1.0]).expand(len(pose), 4) if base is None else base[:, 0, 3:]
-    return torch.cat([pose[..., :3], align_signs(pose[..., 3:], start)], dim=-1)
+    start = pose.new_tensor([[0.0, 0.0, 0.0, 1.0]]) if base is None else base[:, 0, 3:]
+    return torch.cat([pose[..., :3], align_signs(pose[..., 3:], start.expand(len(pose), 4))], dim=-1)
 
 
 def _unit(pose: Tensor) -> Tensor:

@@ -6,10 +6,11 @@ how it was trained, versions, and the name and hash of the weights. The weights 
 
 from __future__ import annotations
 
+import logging
 import platform
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,14 @@ from robot_rl.policies.chunk_policy import ChunkPolicy
 from robot_rl.policies.config import PolicyConfig
 from robot_rl.policies.fits import Fitted, check_fits
 from robot_rl.policies.normalization import Statistics
+from robot_rl.policies.verifier_counts import CountConfig, CountVerifier
 from robot_rl.spec import Layout, Spec
 
 FORMAT = "robot_rl.policy"
 VERSION = 1
 NAME = "policy"
+VERIFIER = "verifier"
+log = logging.getLogger(__name__)
 AGENT = "agent"
 """What an online session's result is called; `robot_rl.serving.loading` knows who reads it."""
 
@@ -125,9 +129,39 @@ def load(path: str | Path, device: str = "cpu") -> ChunkPolicy:
     try:
         policy = ChunkPolicy(card.spec, card.inputs, card.config)
         policy.load_state_dict(storage.read_tensors(directory, document))
+        policy.verify_with(_read_verifier(directory, document, torch_device(device)))
     except (storage.StorageError, RuntimeError, ValueError) as error:
         raise CheckpointError(f"{directory}: the weights cannot be used: {error}") from error
     return policy.to(torch_device(device)).eval()
+
+
+def save_verifier(path: str | Path, verifier: CountVerifier) -> Path:
+    """Write a verifier beside the policy at `path`, for whose present weights it was trained."""
+    directory = resolve(path)
+    document = {
+        "policy": storage.read_document(directory, NAME)["tensors"]["sha256"],
+        "sizes": list(verifier.sizes),
+        "config": asdict(verifier.config),
+        "provenance": provenance(),
+    }
+    storage.write(directory, VERIFIER, verifier.state_dict(), document)
+    return directory / f"{VERIFIER}.json"
+
+
+def _read_verifier(directory: Path, policy: Mapping[str, Any], device: torch.device) -> CountVerifier | None:
+    """The verifier beside a policy, if there is one for these weights. Raises StorageError when it is damaged."""
+    if not (directory / f"{VERIFIER}.json").is_file():
+        return None
+    document = storage.read_document(directory, VERIFIER)
+    if document.get("policy") != policy["tensors"]["sha256"]:
+        log.warning("%s: the verifier was trained for other weights and is not used; train it again", directory)
+        return None
+    try:
+        verifier = CountVerifier(*document["sizes"], CountConfig(**document["config"]))
+    except (KeyError, TypeError) as error:
+        raise storage.StorageError(f"{directory / VERIFIER}.json: damaged: {error!r}") from error
+    verifier.load_state_dict(storage.read_tensors(directory, document))
+    return verifier.to(device).eval().requires_grad_(False)
 
 
 def require_fits(policy: Fitted, spec: Spec, cameras: Mapping[str, CameraConfig] | None = None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -17,7 +17,11 @@ from robot_rl.policies.encoders import ObservationEncoder
 from robot_rl.policies.guidance import Guide, GuidedHead
 from robot_rl.policies.heads import Head, ReactiveHead
 from robot_rl.policies.normalization import MIN_SPREAD, Normalizer, Statistics
+from robot_rl.policies.verifier import Candidates, Choice, Verifier
 from robot_rl.spec import Layout, Spec, SpecError
+
+SINGLE = ("slow_fast",)
+"""Heads whose chunks are no choice of their own: the fast path makes each action."""
 
 
 def action_space(spec: Spec, inputs: Layout, config: PolicyConfig) -> ActionSpace:
@@ -65,6 +69,8 @@ class ChunkPolicy(nn.Module):
             constant = 1.0 if self.action_space.plain else MIN_SPREAD / 2
             self.action_normalizer.fit(statistics["action"], config.action_normalization, constant)
         self._generator: Generator | None = None
+        self.choice = Choice()
+        """How many chunks are drawn for an observation, and who chooses."""
 
     @property
     def device(self) -> torch.device:
@@ -103,7 +109,11 @@ class ChunkPolicy(nn.Module):
             SpecError: a field is missing or has another shape.
         """
         batch = {name: self._to_tensor(name, observation) for name in self.observation_names}
-        chunk = self.sample(batch, generator=self._generator)[0].double().cpu().numpy()
+        if self.choice.samples == 1:
+            best = self.sample(batch, generator=self._generator)[0]
+        else:
+            best = self._best(batch, lambda context: self._head.sample(context, None, self._generator))
+        chunk = best.double().cpu().numpy()
         return np.clip(chunk, self.spec.action.low, self.spec.action.high)
 
     @property
@@ -136,8 +146,8 @@ class ChunkPolicy(nn.Module):
         target = torch.from_numpy(np.array(committed, dtype=np.float32)).to(self.device)
         row_weights = torch.from_numpy(np.array(weights, dtype=np.float32)).to(self.device)
         guide = Guide(self._learned(target[None], batch), row_weights, frozen)
-        sampled = head.sample_guided(self._context(batch), guide, generator=self._generator)
-        chunk = self._commands(sampled, batch)[0].double().cpu().numpy()
+        best = self._best(batch, lambda context: head.sample_guided(context, guide, generator=self._generator))
+        chunk = best.double().cpu().numpy()
         return np.clip(chunk, self.spec.action.low, self.spec.action.high)
 
     @property
@@ -186,9 +196,40 @@ class ChunkPolicy(nn.Module):
         actions = self._commands(self._reactive.react(latent, sensed), references)
         return np.clip(actions[0, -1].double().cpu().numpy(), self.spec.action.low, self.spec.action.high)
 
+    def encode(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """What its head is told of a batch (as of `loss`): contexts (B, C) and normalised chunks (B, horizon, E)."""
+        return self._context(batch), self._learned(batch["action"], batch)
+
+    def verify_with(self, verifier: Verifier | None) -> None:
+        """Let `verifier` choose where several chunks are drawn; it is no part of the policy's weights."""
+        self.choice = Choice(1, verifier)
+
+    def choose_among(self, samples: int) -> None:
+        """Draw that many chunks for each observation from now on, in one batch, and play the best; 1 plays what comes.
+
+        Raises:
+            SpecError: it has no verifier, or its head cannot draw several.
+        """
+        if samples < 1:
+            raise SpecError(f"samples is {samples}; it must be at least 1")
+        if samples > 1 and self.choice.verifier is None:
+            raise SpecError(
+                f"samples is {samples}, and the policy has no verifier to choose among them: train one with "
+                "`robot-rl verifier --checkpoint NAME`, or set samples to 1"
+            )
+        if samples > 1 and self.config.head.name in SINGLE:
+            raise SpecError(f"samples is {samples}; head '{self.config.head.name}' has one answer: set samples to 1")
+        self.choice = Choice(samples, self.choice.verifier)
+
     def reset(self, seed: int | None = None) -> None:
         """Begin an episode; with a seed the chunks that follow are reproducible."""
         self._generator = None if seed is None else Generator(self.device).manual_seed(seed)
+
+    def _best(self, observation: Mapping[str, Tensor], draw: Callable[[Tensor], Tensor]) -> Tensor:
+        """The chosen one (horizon, A) of the chunks drawn for one observation, which is encoded once."""
+        context = self._context(observation)
+        learned = draw(context.expand(self.choice.samples, -1))
+        return self.choice.best(Candidates(observation, context, learned, self._commands(learned, observation)))
 
     def _learned(self, commands: Tensor, observation: Mapping[str, Tensor]) -> Tensor:
         """Commands (B, horizon, A) as the head sees them: represented and normalised, (B, horizon, learned size)."""

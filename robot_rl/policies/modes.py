@@ -46,6 +46,8 @@ class ExecutionConfig:
     action."""
     decay: float = 0.01
     """Of the weights of `ensemble`, the oldest chunk first."""
+    samples: int = 1
+    """Chunks drawn for each observation, in one batch; the policy's verifier chooses one of several."""
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
@@ -56,6 +58,8 @@ class ExecutionConfig:
             raise ExecutionError(f"overrun is '{self.overrun}'; it must be one of {', '.join(OVERRUNS)}")
         if self.action_steps < 0:
             raise ExecutionError(f"action_steps is {self.action_steps}; it must be at least 0 (the policy's own)")
+        if self.samples < 1:
+            raise ExecutionError(f"samples is {self.samples}; it must be at least 1")
 
     @property
     def asynchronous(self) -> bool:
@@ -74,6 +78,7 @@ def make_executor(policy: Policy, config: ExecutionConfig, *, simulated: bool, l
     Raises:
         ExecutionError, SpecError: the configuration does not fit the policy.
     """
+    set_samples(policy, config.samples)
     steps = config.action_steps or None
     if isinstance(policy, SelfExecuting):
         if config.mode != "receding":
@@ -90,6 +95,22 @@ def make_executor(policy: Policy, config: ExecutionConfig, *, simulated: bool, l
     return AsyncExecutor(
         policy, steps, latency=fixed, expected=expected, overrun=config.overrun, continuing=config.mode == "rtc"
     )
+
+
+def set_samples(policy: Policy, samples: int) -> None:
+    """Have the policy choose among `samples` chunks.
+
+    Raises:
+        ExecutionError: it cannot; a policy behind a server is told there.
+        SpecError: it has nothing to choose by.
+    """
+    choose = getattr(policy, "choose_among", None)
+    if choose is not None:
+        choose(samples)
+    elif samples > 1:
+        raise ExecutionError(
+            f"samples is {samples}, and this policy cannot choose among several chunks here: set samples to 1"
+        )
 
 
 def chunk_seconds(policy: Policy, *, continuing: bool = False, repeats: int = 5) -> float:
@@ -176,6 +197,7 @@ def check_speed(policy: Policy, config: ExecutionConfig, attempts: int = 3, paus
     """
     if config.mode == "slow_fast":
         require_reaction(policy, reaction_seconds(policy))
+    set_samples(policy, config.samples)
     best = math.inf
     for attempt in range(attempts):
         if attempt:

@@ -22,8 +22,9 @@ from robot_rl.serving.loading import load_policy
 
 class PolicyNode(RobotNode):
     """Parameters: `checkpoint` (a directory, or `ws://host:port` of a policy server), `device`; `seed`, for episodes
-    that come without one; `execution`, `action_steps`, `latency_steps` and `overrun` as `ExecutionConfig` has them;
-    for servers other than robot_rl's `fields` (what they call the robot's fields) and `prompt` (the task in words).
+    that come without one; `execution`, `action_steps`, `latency_steps`, `overrun` and `samples` as `ExecutionConfig`
+    has them; for servers other than robot_rl's `fields` (what they call the robot's fields) and `prompt` (the task in
+    words).
 
     In real time a policy that cannot keep up with the robot is refused here, before anything moves.
     """
@@ -66,6 +67,7 @@ class PolicyNode(RobotNode):
             action_steps=self.param("action_steps", 0),
             latency_steps=self.param("latency_steps", 1),
             overrun=self.param("overrun", "still"),  # type: ignore[arg-type]
+            samples=self.param("samples", 1),
         )
         seconds = 0.0 if self.lockstep else check_speed(self._policy, config)
         if seconds:
