@@ -18,7 +18,16 @@ from robot_rl.spec import Spec
 
 Array = NDArray[np.float64]
 
-_SENSED = ("joint_position", "joint_velocity", "ee_pose", "gripper_position", "object_pose", "goal_pose", "wrench")
+_SENSED = (
+    "joint_position",
+    "joint_velocity",
+    "ee_pose",
+    "gripper_position",
+    "object_pose",
+    "goal_pose",
+    "privileged_goal_pose",
+    "wrench",
+)
 
 
 class RobosuiteArm:
@@ -29,7 +38,11 @@ class RobosuiteArm:
     operational-space controller follows it at the physics rate (500 Hz); the reference may lead the measured
     pose by `max_lead`, so contact forces stay bounded. robosuite's own controller and observation machinery are
     not run. All poses are in the base frame, which stands 0.912 m above the floor and 0.56 m behind the
-    centre of the table.
+    centre of the table; in the scenes with bins it stands elsewhere, see their README.
+
+    Beside the arm it senses `object_pose`; `goal_pose`, where the object belongs, as far off as `goal_bias` says and
+    for a whole episode; `privileged_goal_pose`, where that truly is, which only a simulation knows: policies leave it
+    out; and `wrench` (6,) [N, N m], what pushes on the gripper from outside, about the grip site (`wrist.py`).
 
     Args:
         spec: what it senses and accepts; any subset of the observation fields named in robot.yaml.
@@ -41,6 +54,8 @@ class RobosuiteArm:
         joint_noise: standard deviation of the arm's start joints [rad].
         max_lead: how far the reference may lead the measured pose [m, rad].
         stiffness: of the end-effector loop [1/s^2].
+        goal_bias: the measured goal is off by up to this along x and along y [m].
+        scene: what else the task's scene can be told, see `robot_rl.sim.suite.Task.options`.
 
     Raises:
         ConfigError: a task, arm, option or spec that does not fit.
@@ -60,6 +75,8 @@ class RobosuiteArm:
         joint_noise: float = 0.02,
         max_lead: Sequence[float] = (0.04, 0.3),
         stiffness: float = Gains.stiffness,
+        goal_bias: float = 0.0,
+        **scene: float,
     ) -> None:
         _check_spec(spec, suite.task(task))
         self.spec = spec
@@ -73,15 +90,19 @@ class RobosuiteArm:
             )
         if len(max_lead) != 2 or min(max_lead) <= 0:
             raise ConfigError(f"max_lead {max_lead}: two numbers above 0, [m] and [rad]")
+        if goal_bias < 0:
+            raise ConfigError(f"goal_bias {goal_bias}: a half range [m] is not negative")
         self._engine = suite.make_engine(
             task,
             robot,
             placement=suite.Placement((float(half[0]), float(half[1])), yaw),
             joint_noise=joint_noise,
             rate=spec.rate,
+            options=scene,
         )
         self._model: mujoco.MjModel = self._engine.sim.model._model
         self._data: mujoco.MjData = self._engine.sim.data._data
+        self._goal_bias, self._bias = goal_bias, np.zeros(3)
         self._max_lead = (float(max_lead[0]), float(max_lead[1]))
         self._locate()
         home = np.array(self._engine.robots[0].init_qpos)
@@ -91,7 +112,7 @@ class RobosuiteArm:
         self._reference = Reference()
         self._seeds = np.random.default_rng(seed)
         self._closed = False
-        self._twist, self._gripper = spec.action.slices["twist"], spec.action.slices["gripper"]
+        self._twist, self._gripper = spec.action.slices["twist"], spec.action.slices.get("gripper")
         self._command = np.zeros(spec.action.size)
         spec.observation.pack(self.reset().values)  # says which field does not fit the arm
 
@@ -121,8 +142,10 @@ class RobosuiteArm:
         """A fresh start state, at rest with the gripper open. Equal seeds give bit-identical states
         and readings, in any process."""
         self._check_open()
-        suite.reset_engine(self._engine, int(self._seeds.integers(2**31)) if seed is None else seed)
-        self._data.qpos[self._finger_qpos] = self._finger_open
+        drawn = int(self._seeds.integers(2**31)) if seed is None else seed
+        suite.reset_engine(self._engine, drawn)
+        self._bias[:2] = np.random.default_rng([drawn, 1]).uniform(-self._goal_bias, self._goal_bias, 2)
+        self._data.qpos[self._finger_qpos] = self._fingers_at(0.0)
         mujoco.mj_step1(self._model, self._data)
         self._command = np.zeros(self.spec.action.size)
         self._wrist.reset()
@@ -145,8 +168,10 @@ class RobosuiteArm:
             "object_pose": self._body_pose(self._object),
         }
         names = self.spec.observation
-        if "goal_pose" in names and self._goal is not None:
-            sensed["goal_pose"] = self._body_pose(self._goal)
+        if self._goal is not None:
+            sensed["privileged_goal_pose"] = self._body_pose(self._goal)
+            sensed["goal_pose"] = sensed["privileged_goal_pose"].copy()
+            sensed["goal_pose"][:3] += self._bias
         if "wrench" in names:
             sensed["wrench"] = (self._wrist.read().reshape(2, 3) @ self._base_rotation).reshape(6)
         return Reading({n: sensed[n] for n in names}, dict.fromkeys(names, stamp))
@@ -206,7 +231,7 @@ class RobosuiteArm:
         linear, angular = self._base_rotation @ twist[:3], self._base_rotation @ twist[3:]
         reference.set_velocity(linear, angular, dt=model.opt.timestep)
         reference.limit_lead(*self._measured(), *self._max_lead)
-        data.ctrl[self._fingers] = self._finger_open * (1.0 - self._command[self._gripper])
+        data.ctrl[self._fingers] = self._fingers_at(self._command[self._gripper] if self._gripper else 0.0)
         self._wrist.reset()
         for _ in range(self._substeps):
             reference.advance()
@@ -214,6 +239,11 @@ class RobosuiteArm:
             mujoco.mj_step2(model, data)
             self._wrist.sample()
             mujoco.mj_step1(model, data)
+
+    def _fingers_at(self, closed: float | Array) -> Array:
+        """Finger joints (2,) [m] for a command from 0, open, to 1, closed, or where the task keeps them."""
+        kept = self._task.fingers
+        return self._finger_open * (1.0 - (closed if kept is None else kept))
 
     def _measured(self) -> tuple[Array, Array]:
         """Position (3,) and rotation (3, 3) of the grip site in the world."""
@@ -251,12 +281,13 @@ def _check_spec(spec: Spec, task: suite.Task) -> None:
     if spec.control_mode != "cartesian_velocity":
         raise ConfigError(f"control mode '{spec.control_mode}' does not fit: a robosuite arm has cartesian_velocity")
     sizes = {name: f.size for name, f in spec.action.items()}
-    if sizes != {"twist": 6, "gripper": 1}:
-        raise ConfigError(f"action fields {sizes} do not fit: a robosuite arm takes twist (6) and gripper (1)")
+    needed = {"twist": 6, "gripper": 1} if task.fingers is None else {"twist": 6}
+    if sizes != needed:
+        raise ConfigError(f"action fields {sizes} do not fit: this task takes {needed}")
     for name in spec.observation:
         if name not in _SENSED:
             raise ConfigError(f"observation '{name}' is not sensed by a robosuite arm; it has {', '.join(_SENSED)}")
-    if "goal_pose" in spec.observation and not task.goal:
+    if {"goal_pose", "privileged_goal_pose"} & set(spec.observation) and not task.goal:
         raise ConfigError("observation 'goal_pose': this task has no goal that could be sensed; leave the field out")
 
 

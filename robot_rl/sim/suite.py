@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
@@ -25,7 +26,7 @@ class Task:
     """What the robot driver must know of a robosuite task beyond its success check."""
 
     scene: str
-    """robosuite's name of the environment; `robot_rl.sim.scenes` registers those that are not its own."""
+    """robosuite's name of the environment."""
     body: str
     """The object that is manipulated, as a body of the scene."""
     centre: tuple[float, float, float]
@@ -36,18 +37,42 @@ class Task:
     """Where it belongs, as a body of the scene; empty if the task has no such place."""
     sink: float = 0.0
     """How far robosuite's idea of the object's underside lies below the true one [m]."""
+    module: str = ""
+    """What registers the environment with robosuite, if it is not robosuite's own."""
+    fingers: float | None = None
+    """Where the fingers stay, from 0, open, to 1, closed; None if they are the action's."""
+    options: tuple[str, ...] = ()
+    """What else the scene can be told."""
 
 
 TASKS = {
     "Lift": Task(scene="Lift", body="cube_main", centre=(0.0, 0.0, 0.8), lost_below=0.75),
-    "Can": Task(scene="CanAlone", body="Can_main", centre=(0.1, -0.25, 0.8), lost_below=0.75, goal="VisualCan_main"),
+    "Can": Task(
+        scene="CanAlone",
+        module="robot_rl.sim.scenes",
+        body="Can_main",
+        centre=(0.1, -0.25, 0.8),
+        lost_below=0.75,
+        goal="VisualCan_main",
+    ),
     "Square": Task(
         scene="SquareAlone",
+        module="robot_rl.sim.scenes",
         body="SquareNut_main",
         centre=(-0.1125, 0.1675, 0.82),
         lost_below=0.77,
         goal="peg1",
         sink=0.04,
+    ),
+    "Peg": Task(
+        scene="PegInsert",
+        module="robot_rl.sim.peg_scene",
+        body="peg",
+        centre=(0.0, 0.0, 0.8),
+        lost_below=0.0,
+        goal="hole",
+        fingers=0.75,
+        options=("clearance",),
     ),
 }
 
@@ -69,7 +94,9 @@ def task(name: str) -> Task:
     return TASKS[name]
 
 
-def make_engine(name: str, robot: str, *, placement: Placement, joint_noise: float, rate: float) -> Any:
+def make_engine(
+    name: str, robot: str, *, placement: Placement, joint_noise: float, rate: float, options: Mapping[str, Any]
+) -> Any:
     """A robosuite environment without rendering and without its own observations.
 
     The scene's fixed dimensions (robosuite draws the cube's size once) are the same in every process;
@@ -77,13 +104,17 @@ def make_engine(name: str, robot: str, *, placement: Placement, joint_noise: flo
 
     Raises:
         MissingExtraError: robosuite is not installed.
-        ConfigError: robosuite has no such arm.
+        ConfigError: robosuite has no such arm, or the task no such option.
     """
     suite = import_robosuite()
     if robot not in suite.ALL_ROBOTS:
         raise ConfigError(f"robosuite has no robot '{robot}'.{workspace.did_you_mean(robot, suite.ALL_ROBOTS)}")
-    if (scene := task(name).scene) not in suite.ALL_ENVIRONMENTS:
-        _import("robot_rl.sim.scenes")
+    chosen = task(name)
+    for key in options:
+        if key not in chosen.options:
+            raise ConfigError(f"task '{name}' has no option '{key}'.{workspace.did_you_mean(key, chosen.options)}")
+    if chosen.module:
+        _import(chosen.module)
     samplers = _import("robosuite.utils.placement_samplers")
     sampler = samplers.UniformRandomSampler(
         name="placement",
@@ -91,12 +122,12 @@ def make_engine(name: str, robot: str, *, placement: Placement, joint_noise: flo
         y_range=(-placement.half_range[1], placement.half_range[1]),
         rotation=(-placement.yaw, placement.yaw),
         ensure_object_boundary_in_range=False,
-        reference_pos=np.array(task(name).centre),
-        z_offset=-task(name).sink,
+        reference_pos=np.array(chosen.centre),
+        z_offset=-chosen.sink,
         rng=np.random.default_rng(0),
     )
     return suite.make(
-        scene,
+        chosen.scene,
         robots=robot,
         gripper_types="PandaGripper",
         has_renderer=False,
@@ -108,6 +139,7 @@ def make_engine(name: str, robot: str, *, placement: Placement, joint_noise: flo
         initialization_noise={"magnitude": joint_noise, "type": "gaussian"},
         control_freq=rate,
         seed=0,
+        **options,
     )
 
 
