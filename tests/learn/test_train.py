@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import math
 import os
@@ -7,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.errors import DatasetError
+from robot_rl.datasets.selection import RULES
 from robot_rl.learn import config as training_config
 from robot_rl.learn import run as run_files
 from robot_rl.learn.config import TrainConfig, TrainingError
@@ -20,6 +23,7 @@ from robot_rl.policies import checkpoint
 from robot_rl.policies.config import PolicyConfig
 from robot_rl.policies.encoders import EncoderConfig
 from robot_rl.policies.execution import ChunkExecutor
+from robot_rl.spec import Field, Layout, Spec
 
 
 def weights(path):
@@ -151,6 +155,30 @@ def test_what_is_deployed_are_the_averaged_weights(make_dataset, small, tmp_path
 def test_not_a_number_in_the_data_names_episode_and_step(make_dataset, small):
     with pytest.raises(DatasetError, match="episode 2, step 7: 'clock' is not finite"):
         train(small(make_dataset(3, bad=("clock", 7))), progress=False)
+
+
+def test_not_a_number_in_a_step_that_is_only_seen_by_the_next_is_found_too(make_dataset, small, monkeypatch):
+    monkeypatch.setitem(RULES, "all", lambda episode: np.arange(len(episode)) >= 8)  # step 7 is history of step 8
+    with pytest.raises(TrainingError, match=r"episode 1, step 7: 'clock' is not finite: \[nan\]"):
+        train(small(make_dataset(2, bad=("clock", 7)), select="all"), progress=False)
+
+
+def test_data_sets_of_different_actions_are_not_joined(make_dataset, small, tmp_path):
+    one = make_dataset(1)
+    two = Field("velocity", (2,), low=(-1, -1), high=(1, 1))
+    other = Spec("toy", 20.0, Dataset.open(one).spec.observation, Layout((two,)))
+    Dataset.create(tmp_path / "wider", other).close()
+    config = dataclasses.replace(small(one), dataset=(one, tmp_path / "wider"))
+    with pytest.raises(TrainingError, match=r"wider does not fit .*toy:\n.*velocity.*shape"):
+        train(config, progress=False)
+
+
+def test_a_far_too_large_step_is_noticed_as_divergence(make_dataset, small):
+    """No number is put in by hand here: the loss really explodes."""
+    config = small(make_dataset(2), lr=30.0, warmup=5, clip=1e9, steps=400, divergence=5.0)
+    with pytest.raises(TrainingError, match=r"training diverged.* step \d+.*Lower lr"):
+        train(config, progress=False)
+    assert not (config.output / "README.md").exists()
 
 
 def test_unusable_settings_are_refused_by_name(make_dataset, small):
