@@ -49,11 +49,12 @@ class Options:
     """Where the policy computes."""
     execution: Mode = "receding"
     """How chunks become actions: waited for; the mean of all (`ensemble`); computed while the robot moves (`async`);
-    and made to agree with the actions under way (`rtc`)."""
+    made to agree with the actions under way (`rtc`); or decoded in every step from a plan and the newest force
+    (`slow_fast`)."""
     action_steps: int = 0
     """Steps between two chunks; 0 takes the policy's own."""
     latency_steps: int = 1
-    """With --lockstep or --in-process: how many steps a chunk takes in `async` and `rtc`."""
+    """With --lockstep or --in-process: how many steps a chunk takes in `async`, `rtc` and `slow_fast`."""
     samples: int = 1
     """Chunks drawn for each observation, of which the policy's verifier chooses one (`robot-rl verifier`)."""
     fields: str = ""
