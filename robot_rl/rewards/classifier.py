@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from robot_rl.rewards.drift import appearance
 from robot_rl.rewards.errors import RewardError
 from robot_rl.rewards.view import Pictures
 
@@ -129,6 +130,7 @@ class Judged:
 
     probabilities: NDArray[np.float64]  # (N,)
     features: NDArray[np.float32]  # (N, n)
+    appearance: NDArray[np.float64]  # (N, 22), see `drift.appearance`
 
 
 def judge_pictures(classifier: RewardClassifier, pictures: Pictures) -> Judged:
@@ -142,11 +144,11 @@ def judge_pictures(classifier: RewardClassifier, pictures: Pictures) -> Judged:
             seen.append(features.float().cpu().numpy())
             said.append(torch.sigmoid(classifier.log_odds(features).double()).cpu().numpy())
     if not seen:
-        return Judged(np.empty(0), np.empty((0, 0), np.float32))
+        return Judged(np.empty(0), np.empty((0, 0), np.float32), appearance(pictures))
     probabilities = np.concatenate(said)
     if not np.isfinite(probabilities).all():
         raise RewardError(
             f"the classifier gave {int((~np.isfinite(probabilities)).sum())} probabilities that are not finite: its "
             "weights are damaged; load the checkpoint again or train anew"
         )
-    return Judged(probabilities, np.concatenate(seen))
+    return Judged(probabilities, np.concatenate(seen), appearance(pictures))

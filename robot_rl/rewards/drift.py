@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,29 +22,77 @@ _FLOOR = 1e-3
 """Least standard deviation of a feature, so that a constant one does not divide by zero."""
 
 
+class Seen(Protocol):
+    """What a classifier made of pictures."""
+
+    @property
+    def features(self) -> NDArray[Any]: ...  # (N, F)
+
+    @property
+    def appearance(self) -> NDArray[Any]: ...  # (N, 22)
+
+    @property
+    def probabilities(self) -> NDArray[np.float64]: ...  # (N,)
+
+
+def appearance(pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """What a picture (N, S, S, 3) looks like, without learning: (N, 22).
+
+    Mean and deviation of each channel, and the brightness of 4 x 4 fields, all in [0, 1]. A network with group
+    normalisation hardly notices that the light has changed, so its features alone would not tell either.
+    """
+    n, side = pictures.shape[:2]
+    scaled = pictures.astype(np.float64) / 255.0
+    field = side // 4
+    grey = scaled.mean(axis=3)[:, : 4 * field, : 4 * field].reshape(n, 4, field, 4, field).mean(axis=(2, 4))
+    return np.concatenate([scaled.mean(axis=(1, 2)), scaled.std(axis=(1, 2)), grey.reshape(n, 16)], axis=1)
+
+
+@dataclass(frozen=True)
+class Usual:
+    """Numbers of a picture as they were in training."""
+
+    mean: NDArray[np.float64]  # (F,)
+    std: NDArray[np.float64]  # (F,)
+    limit: float = np.inf
+    """Distance from which on a window is of another world."""
+
+    def distance(self, window: NDArray[Any]) -> float:
+        """How far the mean of a window (W, F) lies from training: sqrt of the mean over numbers of z squared."""
+        z = (window.mean(axis=0, dtype=np.float64) - self.mean) / self.std
+        return float(np.sqrt(np.mean(z * z)))
+
+    @classmethod
+    def of(cls, values: NDArray[Any], held_out: Sequence[NDArray[Any]], window: int) -> Usual:
+        """From (N, F) of training, and (T, F) of each held-out episode in order of time, which set the limit."""
+        base = cls(values.mean(axis=0, dtype=np.float64), np.maximum(values.std(axis=0, dtype=np.float64), _FLOOR))
+        return cls(base.mean, base.std, MARGIN * max(base.distance(w) for v in held_out for w in _windows(v, window)))
+
+
 @dataclass(frozen=True)
 class Reference:
     """What training looked like."""
 
-    mean: NDArray[np.float64]  # (F,)
-    std: NDArray[np.float64]  # (F,)
-    limit: float
-    """Feature distance from which on a window is of another world."""
+    features: Usual
+    appearance: Usual
     unsure: float
-    """Share of unsure answers from which on it is."""
-
-    def distance(self, features: NDArray[Any]) -> float:
-        """How far the mean of a window (W, F) lies from training: sqrt of the mean over features of z squared."""
-        z = (features.mean(axis=0, dtype=np.float64) - self.mean) / self.std
-        return float(np.sqrt(np.mean(z * z)))
+    """Share of unsure answers from which on a window is of another world."""
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it."""
-        return {"mean": self.mean.tolist(), "std": self.std.tolist(), "limit": self.limit, "unsure": self.unsure}
+        parts = {n: getattr(self, n) for n in ("features", "appearance")}
+        return {"unsure": self.unsure} | {
+            n: {"mean": u.mean.tolist(), "std": u.std.tolist(), "limit": u.limit} for n, u in parts.items()
+        }
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Reference:
-        return cls(np.array(data["mean"]), np.array(data["std"]), float(data["limit"]), float(data["unsure"]))
+        """Read what `to_dict` wrote. Raises KeyError or TypeError."""
+        features, look = (
+            Usual(np.array(data[n]["mean"]), np.array(data[n]["std"]), float(data[n]["limit"]))
+            for n in ("features", "appearance")
+        )
+        return cls(features, look, float(data["unsure"]))
 
 
 def unsure_share(probabilities: NDArray[np.float64]) -> float:
@@ -52,29 +100,30 @@ def unsure_share(probabilities: NDArray[np.float64]) -> float:
     return float(((probabilities > UNSURE[0]) & (probabilities < UNSURE[1])).mean())
 
 
-def reference(
-    features: NDArray[Any], held_out: Sequence[tuple[NDArray[Any], NDArray[np.float64]]], window: int = WINDOW
-) -> Reference:
+def reference(training: Seen, held_out: Sequence[Seen], window: int = WINDOW) -> Reference:
     """What is usual.
 
     Args:
-        features: (N, F) of the pictures trained on.
-        held_out: of each held-out episode features (T, F) and probabilities (T,), in order of time; they say how far
-            a window strays when nothing has changed.
+        training: the pictures trained on.
+        held_out: each held-out episode, in order of time; they say how far a window strays when nothing has changed.
 
     Raises:
         RewardError: nothing was held out.
     """
-    spread = features.std(axis=0, dtype=np.float64)
-    base = Reference(features.mean(axis=0, dtype=np.float64), np.maximum(spread, _FLOOR), 0.0, 0.0)
-    distances, unsure = [], []
-    for seen, said in held_out:
-        for start in range(0, max(len(seen) - window, 0) + 1, max(window // 2, 1)):
-            distances.append(base.distance(seen[start : start + window]))
-            unsure.append(unsure_share(said[start : start + window]))
-    if not distances:
+    if not held_out:
         raise RewardError("no held-out episode to say how much pictures vary when nothing has changed")
-    return Reference(base.mean, base.std, MARGIN * max(distances), min(MARGIN * max(unsure) + 0.2, 1.0))
+    unsure = [unsure_share(w) for seen in held_out for w in _windows(seen.probabilities, window)]
+    return Reference(
+        features=Usual.of(training.features, [s.features for s in held_out], window),
+        appearance=Usual.of(training.appearance, [s.appearance for s in held_out], window),
+        unsure=min(MARGIN * max(unsure) + 0.2, 1.0),
+    )
+
+
+def _windows(values: NDArray[Any], window: int) -> list[NDArray[Any]]:
+    """Half overlapping windows of an episode (T, ...); the whole where it is shorter."""
+    starts = range(0, max(len(values) - window, 0) + 1, max(window // 2, 1))
+    return [values[start : start + window] for start in starts]
 
 
 class DriftAlarm:
@@ -82,25 +131,29 @@ class DriftAlarm:
 
     def __init__(self, reference: Reference, camera: str, window: int = WINDOW) -> None:
         self._reference, self._camera = reference, camera
-        self._features: deque[NDArray[Any]] = deque(maxlen=window)
-        self._said: deque[float] = deque(maxlen=window)
+        self._recent: deque[tuple[NDArray[Any], NDArray[Any], float]] = deque(maxlen=window)
+        self._window = window
 
-    def add(self, features: NDArray[Any], probability: float) -> str | None:
-        """Take in a picture's features (F,) and probability; what is wrong once a full window is unlike training."""
-        self._features.append(features)
-        self._said.append(probability)
-        if len(self._features) < (self._features.maxlen or 1):
+    def add(self, features: NDArray[Any], look: NDArray[Any], probability: float) -> str | None:
+        """Take in a picture; what is wrong once a full window is unlike training, else None.
+
+        Args:
+            features: (F,) of the network.
+            look: (22,), see `appearance`.
+        """
+        self._recent.append((features, look, probability))
+        if len(self._recent) < self._window:
             return None
-        distance = self._reference.distance(np.stack(self._features))
-        unsure = unsure_share(np.array(self._said))
-        cause = []
-        if distance > self._reference.limit:
-            cause.append(f"its pictures are {distance:.2f} from those of training (limit {self._reference.limit:.2f})")
-        if unsure > self._reference.unsure:
-            cause.append(f"{unsure:.0%} of the answers are unsure (limit {self._reference.unsure:.0%})")
+        known, cause = self._reference, []
+        columns = [np.stack([r[i] for r in self._recent]) for i in (0, 1)]
+        for name, usual, seen in (("features", known.features, columns[0]), ("look", known.appearance, columns[1])):
+            if (distance := usual.distance(seen)) > usual.limit:
+                cause.append(f"the {name} of its pictures lies {distance:.2f} from training (limit {usual.limit:.2f})")
+        if (unsure := unsure_share(np.array([r[2] for r in self._recent]))) > known.unsure:
+            cause.append(f"{unsure:.0%} of the answers are unsure (limit {known.unsure:.0%})")
         if not cause:
             return None
         return (
-            f"camera '{self._camera}': {' and '.join(cause)} over the last {len(self._said)} pictures. Has it "
-            "moved, or the light, the exposure or the scene changed? Set it back, or collect there and train again"
+            f"camera '{self._camera}': {' and '.join(cause)} over the last {self._window} pictures. Has it moved, or "
+            "the light, the exposure or the scene changed? Set it back, or collect there and train again"
         )

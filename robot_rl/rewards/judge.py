@@ -93,7 +93,7 @@ class ClassifierJudge:
     def _above(self, picture: NDArray[Any]) -> bool:
         seen = judge_pictures(self._trained.classifier, self._trained.view.apply(np.asarray(picture)[None]))
         self.probability = float(seen.probabilities[0])
-        warning = self._alarm.add(seen.features[0], self.probability)
+        warning = self._alarm.add(seen.features[0], seen.appearance[0], self.probability)
         if warning is not None and self.warning is None:
             log.warning("%s", warning)
         self.warning = warning

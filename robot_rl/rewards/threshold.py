@@ -89,8 +89,9 @@ def measure(tracks: Sequence[Track], threshold: float, rule: Rule) -> OperatingP
 def choose(tracks: Sequence[Track], target: float, rule: Rule) -> OperatingPoint:
     """The threshold that says most successes with at most `target` false successes per episode.
 
-    Of the thresholds from which on upwards the target holds, those that detect most are kept, and the middle one of
-    them is taken: it stands farthest from both failures.
+    Of the thresholds from which on upwards the target holds, those that detect most are kept. The middle of them in
+    log-odds is taken, which stands farthest from both failures, or 0.5 where that is higher and still among them:
+    a false success costs a learner more than a late one.
 
     Args:
         tracks: episodes that the classifier was not trained on.
@@ -106,7 +107,14 @@ def choose(tracks: Sequence[Track], target: float, rule: Rule) -> OperatingPoint
     kept = points[len(points) - int(holds.sum()) :]
     most = max(_detected(p) for p in kept)
     best = [p for p in kept if _detected(p) == most]
-    return best[len(best) // 2]
+    odds = np.array([_log_odds(p.threshold) for p in best])
+    wanted = max((odds[0] + odds[-1]) / 2, min(0.0, odds[-1]))
+    return measure(tracks, float(1.0 / (1.0 + np.exp(-wanted))), rule) if len(best) > 1 else best[0]
+
+
+def _log_odds(threshold: float) -> float:
+    p = min(max(threshold, 1e-12), 1.0 - 1e-12)
+    return float(np.log(p) - np.log1p(-p))
 
 
 def _detected(point: OperatingPoint) -> int:

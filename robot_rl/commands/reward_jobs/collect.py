@@ -1,0 +1,64 @@
+"""Pictures with labels from recorded episodes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from robot_rl.commands.names import existing_dataset
+
+
+@dataclass(frozen=True)
+class Collect:
+    """Take pictures of success, near misses, hands and empty scenes out of a data set, and say what is missing.
+
+    Success is what the steps are marked with: by the task, or by the key of whoever drove. Pictures collected before
+    stay; of the same picture the newest label counts.
+    """
+
+    dataset: Positional[str]
+    """A data set: a name under datasets/, or a path."""
+    camera: str
+    """The camera to look through."""
+    output: Path
+    """Folder of the classifier, e.g. policies/lift_reward/checkpoints."""
+    crop: tuple[int, int, int, int] | None = None
+    """Left, top, width, height [px] of the part to look at; the whole picture when left out."""
+    size: int = 64
+    """Side of the square that the classifier sees [px]."""
+    episodes: tuple[str, ...] = ()
+    """Numbers and ranges: 3 7-9; all when left out."""
+    hands: tuple[str, ...] = ()
+    """Episodes that show hands in the scene."""
+    empty: tuple[str, ...] = ()
+    """Episodes that show an empty scene."""
+    before: float = 0.3
+    """So long before the first success [s] nothing is taken."""
+    near: float = 1.5
+    """The time before that, and the last of failures, are near misses [s]."""
+    every: int = 1
+    """Of all other pictures, one in so many is taken."""
+
+    def run(self) -> int:
+        from robot_rl.datasets.dataset import Dataset
+        from robot_rl.datasets.edit.numbers import parse_numbers
+        from robot_rl.learn.rewards import storage
+        from robot_rl.learn.rewards.collect import CollectConfig, camera_view, collect
+        from robot_rl.rewards.frames import KINDS, advice
+
+        data = Dataset.open(existing_dataset(self.dataset))
+        config = CollectConfig(self.before, self.near, parse_numbers(self.hands), parse_numbers(self.empty), self.every)
+        view = camera_view(data, self.camera, self.crop, self.size)
+        frames = collect(data, view, config, parse_numbers(self.episodes) if self.episodes else None)
+        if storage.has_frames(self.output):
+            frames = storage.load_frames(self.output).replaced(frames)
+        storage.save_frames(self.output, frames)
+        counts = Counter(KINDS[k] for k in frames.kinds.tolist())
+        said = ", ".join(f"{counts[k]} {k.replace('_', ' ')}" for k in KINDS if counts[k])
+        print(f"{len(frames)} pictures of {len(frames.ids)} episodes ({said}): {self.output}")
+        for line in advice(frames):
+            print(f"  {line}")
+        return 0

@@ -1,0 +1,1 @@
+"""Reward classifiers over recorded episodes: collecting, training, mining, relabelling, the report."""

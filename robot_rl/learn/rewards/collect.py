@@ -1,0 +1,139 @@
+"""Pictures with labels out of recorded episodes: success as the steps are marked, and what is easily taken for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robot_rl.datasets.dataset import Dataset
+from robot_rl.datasets.episode import Episode
+from robot_rl.rewards.errors import RewardError
+from robot_rl.rewards.frames import KINDS, LabelledFrames
+from robot_rl.rewards.view import View
+from robot_rl.workspace import did_you_mean
+
+SUCCESS, OTHER, NEAR_MISS, HANDS, EMPTY, MINED = range(len(KINDS))
+
+
+@dataclass(frozen=True)
+class CollectConfig:
+    """Which pictures are taken, and as what."""
+
+    before: float = 0.3
+    """So long before the first success [s] nothing is taken: nobody can say to the picture when it began."""
+    near: float = 1.5
+    """Pictures in the time before that [s], and in the last of a failure, are near misses."""
+    hands: tuple[int, ...] = ()
+    """Numbers of episodes that show hands in the scene."""
+    empty: tuple[int, ...] = ()
+    """Numbers of episodes that show an empty scene."""
+    every: int = 1
+    """Of pictures of kind `other`, one in so many is taken."""
+
+    def __post_init__(self) -> None:
+        if self.before < 0.0 or self.near < 0.0 or self.every < 1:
+            raise RewardError(f"before {self.before} s, near {self.near} s, every {self.every}: at least 0, 0 and 1")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The distinct pictures of one episode, in order, and the step at whose end each was first seen."""
+
+    steps: NDArray[np.int64]  # (M,)
+    indices: NDArray[np.int64]  # (M,) into the camera's stream
+
+
+def camera_view(dataset: Dataset, camera: str, crop: tuple[int, int, int, int] | None, size: int) -> View:
+    """The view of a camera of a data set. Raises RewardError when there is no colour camera of that name."""
+    field = dataset.fields.get(camera)
+    if field is None or not field.is_image or field.kind == "depth":
+        cameras = [n for n, f in dataset.fields.items() if f.is_image and f.kind != "depth"]
+        raise RewardError(f"{dataset.path} has no colour camera '{camera}'.{did_you_mean(camera, cameras)}")
+    height, width = field.shape[:2]
+    return View(camera, width, height, crop, size)
+
+
+def seen(episode: Episode, camera: str) -> Seen:
+    """What a judge saw: step t was judged by the newest picture when it had ended, and no picture twice."""
+    indices = episode.aligned_indices(camera, final=True)[1:]
+    first = np.flatnonzero(np.diff(indices, prepend=-1))
+    return Seen(first.astype(np.int64), indices[first])
+
+
+def pictures(episode: Episode, view: View, at: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Pictures (M, S, S, 3) of a view, at indices (M,) of its camera's stream."""
+    return view.apply(episode.stream(view.camera).take(at))
+
+
+def kinds(episode: Episode, config: CollectConfig) -> NDArray[np.int64]:
+    """What each step (T,) shows, an index into KINDS; -1 for what is not taken.
+
+    Raises:
+        RewardError: an episode said to show hands or an empty scene holds a success.
+    """
+    success, stamps = episode.steps["success"], episode.steps["stamp"]
+    if episode.number in (*config.hands, *config.empty):
+        if success.any():
+            raise RewardError(
+                f"episode {episode.number} is to show hands or an empty scene, but has a success in step "
+                f"{int(success.argmax())}: relabel it, or take it off the list"
+            )
+        return np.full(len(episode), HANDS if episode.number in config.hands else EMPTY)
+    out = np.full(len(episode), OTHER)
+    if success.any():
+        to_first = (stamps[int(success.argmax())] - stamps) * 1e-9
+        out[(to_first > 0.0) & (to_first <= config.before + config.near)] = NEAR_MISS
+        out[(to_first > 0.0) & (to_first <= config.before)] = -1
+        out[success] = SUCCESS
+    elif episode.success is False:
+        out[(stamps[-1] - stamps) * 1e-9 < config.near] = NEAR_MISS
+    elif episode.success:  # a success that no step shows: its end is not known
+        out[:] = -1
+    return out
+
+
+def collect(
+    dataset: Dataset, view: View, config: CollectConfig, numbers: Iterable[int] | None = None
+) -> LabelledFrames:
+    """The labelled pictures of a data set's episodes.
+
+    Args:
+        numbers: of the episodes; by default all.
+
+    Raises:
+        RewardError: no picture is found, or a list names an episode that is not there.
+        DatasetError: an episode cannot be read.
+    """
+    chosen = dataset.numbers if numbers is None else tuple(numbers)
+    for number in (*config.hands, *config.empty):
+        if number not in chosen:
+            raise RewardError(f"episode {number} is to show hands or an empty scene, but is not among those collected")
+    parts, labels, episodes, steps, ids = [], [], [], [], []
+    for number in chosen:
+        episode = dataset.episode(number)
+        found, kind = seen(episode, view.camera), kinds(episode, config)
+        taken = kind[found.steps]
+        keep = np.flatnonzero(taken >= 0)
+        others = np.flatnonzero(taken == OTHER)
+        keep = np.setdiff1d(keep, np.setdiff1d(others, others[:: config.every]))
+        if not len(keep):
+            continue
+        parts.append(pictures(episode, view, found.indices[keep]))
+        labels.append(taken[keep])
+        episodes.append(np.full(len(keep), len(ids)))
+        steps.append(found.steps[keep])
+        ids.append(str(episode.attributes["id"]))
+    if not ids:
+        raise RewardError(f"{dataset.path}: none of {len(chosen)} episodes has a picture to take")
+    return LabelledFrames(
+        view,
+        np.concatenate(parts),
+        np.concatenate(labels).astype(np.uint8),
+        np.concatenate(episodes).astype(np.int64),
+        np.concatenate(steps),
+        tuple(ids),
+        {"dataset": dataset.path.name, "identity": dataset.identity, "episodes": len(ids)},
+    )

@@ -1,0 +1,95 @@
+"""What fooled a classifier: episodes that it calls a success and a person, or the task, does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robot_rl.datasets.dataset import Dataset
+from robot_rl.datasets.episode import Episode
+from robot_rl.learn.rewards.collect import MINED, Seen, pictures, seen
+from robot_rl.learn.rewards.relabel import Label
+from robot_rl.rewards.classifier import judge_pictures
+from robot_rl.rewards.frames import LabelledFrames
+from robot_rl.rewards.judge import Trained
+from robot_rl.rewards.threshold import Track, Verdict, verdict
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a classifier makes of one recorded episode."""
+
+    number: int
+    seen: Seen
+    probabilities: NDArray[np.float64]  # (M,) of each picture seen
+    truth: NDArray[np.bool_]  # (M,) success, as recorded or relabelled
+    verdict: Verdict
+
+
+def judge_episode(trained: Trained, episode: Episode) -> Judgement:
+    """Judge an episode as the judge of the control loop would have. Its labels must be a person's or the task's."""
+    looked = seen(episode, trained.view.camera)
+    judged = judge_pictures(trained.classifier, pictures(episode, trained.view, looked.indices))
+    truth = episode.steps["success"][looked.steps].astype(bool)
+    track = Track(judged.probabilities, truth)
+    return Judgement(
+        episode.number, looked, judged.probabilities, truth, verdict(track, trained.threshold, trained.rule)
+    )
+
+
+def labels_by(trained: Trained, dataset: Dataset, numbers: Iterable[int]) -> dict[int, Label]:
+    """What a classifier says of episodes: success at the step where it first says so, else cut off at the end."""
+    out = {}
+    for number in numbers:
+        judged = judge_episode(trained, dataset.episode(number))
+        said = judged.verdict.said
+        last = len(dataset.episode(number)) - 1
+        out[number] = Label("timeout", last) if said is None else Label("success", int(judged.seen.steps[said]))
+    return out
+
+
+def judge_dataset(trained: Trained, dataset: Dataset, numbers: Iterable[int] | None = None) -> list[Judgement]:
+    """Judge episodes whose outcome somebody knows; those without a label say nothing and are left out."""
+    chosen = dataset.numbers if numbers is None else tuple(numbers)
+    episodes = (dataset.episode(n) for n in chosen)
+    return [judge_episode(trained, e) for e in episodes if e.success is not None]
+
+
+def mined_frames(
+    trained: Trained, dataset: Dataset, judgements: Iterable[Judgement], most: int = 40
+) -> LabelledFrames | None:
+    """The pictures that fooled a classifier, as negatives; None where none did.
+
+    Args:
+        most: pictures of an episode; the most convincing are kept.
+    """
+    parts, episodes, steps, ids = [], [], [], []
+    for j in judgements:
+        wrong = np.flatnonzero(~j.truth & (j.probabilities >= trained.threshold))
+        if not j.verdict.false or not len(wrong):
+            continue
+        hardest = np.sort(wrong[np.argsort(-j.probabilities[wrong], kind="stable")[:most]])
+        episode = dataset.episode(j.number)
+        parts.append(pictures(episode, trained.view, j.seen.indices[hardest]))
+        steps.append(j.seen.steps[hardest])
+        episodes.append(np.full(len(hardest), len(ids), dtype=np.int64))
+        ids.append(str(episode.attributes["id"]))
+    if not ids:
+        return None
+    return LabelledFrames(
+        trained.view,
+        np.concatenate(parts),
+        np.full(sum(map(len, steps)), MINED, dtype=np.uint8),
+        np.concatenate(episodes),
+        np.concatenate(steps),
+        tuple(ids),
+        {"mined": dataset.path.name, "identity": dataset.identity, "episodes": len(ids)},
+    )
+
+
+def fooled(judgements: Iterable[Judgement]) -> list[Judgement]:
+    """Those episodes in which success was said and was not there."""
+    return [j for j in judgements if j.verdict.false]

@@ -1,0 +1,240 @@
+"""Collect, train, save, load, judge, mine: on recorded pushes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robot_rl.datasets import Dataset
+from robot_rl.learn.rewards import storage
+from robot_rl.learn.rewards.collect import CollectConfig, camera_view, collect
+from robot_rl.learn.rewards.mine import judge_dataset, labels_by, mined_frames
+from robot_rl.learn.rewards.train import Result, RewardTrainConfig, save, train
+from robot_rl.rewards.classifier import ClassifierConfig, judge_pictures
+from robot_rl.rewards.drift import DriftAlarm
+from robot_rl.rewards.errors import RewardError
+from robot_rl.rewards.frames import KINDS, LabelledFrames
+from robot_rl.rewards.judge import ClassifierJudge, Trained
+from robot_rl.rewards.training import FitConfig
+from robot_rl.rewards.view import View
+from robot_rl.sim.planar import cover
+
+CONFIG = RewardTrainConfig(
+    network=ClassifierConfig(channels=(8, 16, 16), features=32, hidden=32), fit=FitConfig(steps=220, batch=48, shift=2)
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[LabelledFrames, Result, Path]:
+    """Pictures of 36 pushes, the classifier of them, and the folder of both."""
+    rng = np.random.default_rng(1)
+    rollout = cover.roll_out(range(36), cover.demonstrations(36, rng), rng)
+    n, steps = rollout.success.shape
+    frames = LabelledFrames(
+        View("top", 32, 32, None, 32),
+        rollout.pictures.reshape(-1, 32, 32, 3),
+        np.where(rollout.success, 0, 1).reshape(-1).astype(np.uint8),
+        np.repeat(np.arange(n), steps),
+        np.tile(np.arange(steps), n),
+        tuple(f"episode-{i}" for i in range(n)),
+        {},
+    )
+    result = train(frames, CONFIG)
+    folder = tmp_path_factory.mktemp("reward")
+    storage.save_frames(folder, frames)
+    save(folder, result, CONFIG)
+    return frames, result, folder
+
+
+def test_pictures_are_labelled_with_what_was_judged_when_the_step_had_ended(pushes: Callable[..., Path]) -> None:
+    data = Dataset.open(pushes(3))
+    view = camera_view(data, "top", None, 32)
+    frames = collect(data, view, CollectConfig(before=0.0, near=0.5))
+    first = data.episode(0)
+    at = int(first.steps["success"].argmax())
+    mine = (frames.episodes == 0) & (frames.steps == at)
+    assert frames.kinds[mine].tolist() == [KINDS.index("success")]
+    assert np.array_equal(frames.pictures[mine][0], first.stream("top").values[at + 1])  # the first is of the reset
+    near = frames.steps[(frames.episodes == 0) & (frames.kinds == KINDS.index("near_miss"))]
+    assert near.tolist() == list(range(at - 5, at))
+    failed = frames.kinds[frames.episodes == 2]
+    assert (failed[-5:] == KINDS.index("near_miss")).all() and (failed[:-5] == KINDS.index("other")).all()
+
+
+def test_a_picture_seen_in_two_steps_is_taken_once(tmp_path: Path, pushes: Callable[..., Path]) -> None:
+    from robot_rl.learn.rewards.collect import seen
+
+    data = Dataset.open(pushes(1))
+    looked = seen(data.episode(0), "top")
+    assert len(np.unique(looked.indices)) == len(looked.indices) == len(data.episode(0))
+
+
+def test_an_episode_is_in_one_part_only_and_each_part_has_both_classes(
+    made: tuple[LabelledFrames, Result, Path],
+) -> None:
+    frames, result, _ = made
+    assert [result.parts.count(p) for p in ("train", "choose", "test")] == [22, 7, 7]
+    tested = {frames.ids[e] for e in frames.episodes[result.test.rows]}
+    assert tested == {i for i, p in zip(frames.ids, result.parts) if p == "test"}
+
+
+def test_it_tells_success_on_episodes_it_never_saw(made: tuple[LabelledFrames, Result, Path]) -> None:
+    test = made[1].test
+    assert test.curve.area > 0.97
+    assert test.point.detections is not None and test.point.detections.rate >= 0.75
+    assert made[1].after <= made[1].before + 1e-9
+
+
+def test_a_saved_classifier_says_the_same(made: tuple[LabelledFrames, Result, Path]) -> None:
+    frames, result, folder = made
+    again = storage.load_classifier(folder, frames.view)
+    assert (again.threshold, again.rule, again.view) == (result.trained.threshold, result.trained.rule, frames.view)
+    mine = judge_pictures(result.trained.classifier, frames.pictures[:40]).probabilities
+    assert judge_pictures(again.classifier, frames.pictures[:40]).probabilities == pytest.approx(mine, abs=1e-12)
+    assert np.array_equal(storage.load_frames(folder).pictures, frames.pictures)
+
+
+@pytest.mark.parametrize(
+    ("other", "named"),
+    [
+        (View("wrist", 32, 32, None, 32), "camera 'wrist'"),
+        (View("top", 32, 32, (4, 4, 20, 20), 32), "left 4, top 4, 20 x 20"),
+        (View("top", 64, 48, None, 32), "64 x 48 px"),
+    ],
+)
+def test_another_camera_crop_or_size_is_refused_and_both_are_named(
+    made: tuple[LabelledFrames, Result, Path], other: View, named: str
+) -> None:
+    with pytest.raises(RewardError, match=named) as caught:
+        storage.load_classifier(made[2], other)
+    assert "camera 'top' of 32 x 32 px, the whole" in str(caught.value)
+
+
+def test_damaged_weights_are_refused(made: tuple[LabelledFrames, Result, Path], tmp_path: Path) -> None:
+    for file in made[2].iterdir():
+        content = bytearray(file.read_bytes())
+        if file.suffix == ".safetensors" and file.name.startswith("classifier"):
+            content[-1] ^= 1
+        (tmp_path / file.name).write_bytes(content)
+    with pytest.raises(RewardError, match="damaged"):
+        storage.load_classifier(tmp_path)
+
+
+def test_a_part_without_a_success_is_refused() -> None:
+    frames = LabelledFrames(
+        View("top", 8, 8, None, 8),
+        np.zeros((6, 8, 8, 3), np.uint8),
+        np.array([0, 0, 1, 1, 1, 1], np.uint8),
+        np.arange(6),
+        np.zeros(6, np.int64),
+        tuple("abcdef"),
+        {},
+    )
+    with pytest.raises(RewardError, match="both are needed"):
+        train(frames, CONFIG)
+
+
+class Scene:
+    """A camera's newest picture and the number of the episode, as a control loop has them."""
+
+    def __init__(self, trained: Trained, picture: np.ndarray) -> None:
+        self.picture, self.episode, self.let_go = picture, 0, True
+        self.judge = ClassifierJudge(
+            trained, lambda: {"top": self.picture}, lambda: self.episode, hand=lambda: self.let_go
+        )
+
+    def show(self, times: int) -> list[bool]:
+        """Judge a new picture of the same scene so many times."""
+        out = []
+        for _ in range(times):
+            self.picture = self.picture.copy()
+            out.append(self.judge().success)
+        return out
+
+
+@pytest.fixture
+def scene(made: tuple[LabelledFrames, Result, Path]) -> Scene:
+    """A scene that the classifier is sure to be a success."""
+    frames, result, _ = made
+    said = judge_pictures(result.trained.classifier, frames.pictures).probabilities
+    return Scene(result.trained, frames.pictures[int(said.argmax())])
+
+
+def test_success_takes_three_pictures_and_a_new_episode_begins_with_none(scene: Scene) -> None:
+    assert scene.show(4) == [False, False, True, True]
+    scene.episode = 1
+    assert scene.show(3) == [False, False, True]
+
+
+def test_one_picture_judged_thrice_is_one_picture(scene: Scene) -> None:
+    assert [scene.judge().success for _ in range(6)] == [False] * 6
+
+
+def test_success_waits_for_the_hand(scene: Scene) -> None:
+    scene.let_go = False
+    assert not any(scene.show(5))
+    scene.let_go = True
+    outcome = scene.judge()
+    assert outcome.success and outcome.reward == 1.0 and not outcome.terminated
+
+
+def test_a_camera_that_is_not_there_is_named(made: tuple[LabelledFrames, Result, Path]) -> None:
+    judge = ClassifierJudge(made[1].trained, lambda: {"front": np.zeros((32, 32, 3), np.uint8)}, lambda: 0)
+    with pytest.raises(RewardError, match="looks at camera 'top', which is not there: there is front"):
+        judge()
+
+
+def test_the_alarm_is_silent_on_new_episodes_and_names_the_camera_when_the_light_changes(
+    made: tuple[LabelledFrames, Result, Path],
+) -> None:
+    rng, trained = np.random.default_rng(5), made[1].trained
+    rollout = cover.roll_out(range(500, 506), cover.demonstrations(6, rng), rng)
+    pictures = rollout.pictures.reshape(-1, 32, 32, 3)
+
+    def warnings(shown: np.ndarray) -> list[str]:
+        alarm, judged = DriftAlarm(trained.reference, "top"), judge_pictures(trained.classifier, shown)
+        said = [alarm.add(*row) for row in zip(judged.features, judged.appearance, judged.probabilities)]
+        return [s for s in said if s is not None]
+
+    assert warnings(pictures) == []
+    darker = (pictures * 0.45).astype(np.uint8)
+    assert warnings(darker) and "camera 'top'" in warnings(darker)[0]
+
+
+def test_what_fooled_it_is_mined_as_negatives_and_labels_follow_it(
+    made: tuple[LabelledFrames, Result, Path], pushes: Callable[..., Path]
+) -> None:
+    trained = made[1].trained
+    gullible = replace(trained, threshold=1e-6)
+    with Dataset.open(pushes(3), "a") as data:
+        judged = judge_dataset(gullible, data)
+        assert [j.verdict.false for j in judged] == [True] * 3
+        mined = mined_frames(gullible, data, judged, most=4)
+        assert mined is not None and not mined.labels.any() and len(mined) <= 12
+        assert set(mined.kinds.tolist()) == {KINDS.index("mined")}
+        even = replace(trained, threshold=0.5)
+        said, missed = labels_by(even, data, [0])[0], labels_by(replace(even, threshold=1.0), data, [0])[0]
+        assert said.result == "success" and data.episode(0).steps["success"][said.step]
+        assert (missed.result, missed.step) == ("timeout", len(data.episode(0)) - 1)
+
+
+def test_labels_given_later_win(made: tuple[LabelledFrames, Result, Path]) -> None:
+    frames = made[0]
+    last = frames.episodes == 0
+    newer = LabelledFrames(
+        frames.view,
+        frames.pictures[last],
+        np.full(int(last.sum()), KINDS.index("mined"), np.uint8),
+        frames.episodes[last],
+        frames.steps[last],
+        frames.ids,
+        {},
+    )
+    both = frames.replaced(newer)
+    assert len(both) == len(frames)
+    assert (both.kinds[both.episodes == 0] == KINDS.index("mined")).all()
+    assert np.array_equal(both.kinds[both.episodes != 0], frames.kinds[frames.episodes != 0])
