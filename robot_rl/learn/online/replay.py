@@ -198,6 +198,11 @@ class Replay:
             human=c["source"][rows] == Source.HUMAN,
         )
 
+    def newest(self, count: int) -> NDArray[np.int64]:
+        """The rows written last, at most `count`, oldest first; observations without a step are among them."""
+        first = max(self._count - min(count, self.capacity), 0)
+        return np.arange(first, self._count) % self.capacity
+
     def seen(self, rows: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
         """The observations (B, *shape) at `rows` (B,), histories included; a history does not reach into the episode
         before, nor past what has been overwritten: the earliest row there is stands in for those before it."""

@@ -42,6 +42,7 @@ UseOfBase = Literal["none", "played", "sampled"]
 IMPROVERS: dict[str, str] = {
     "rlpd": "robot_rl.learn.online.improvers.rlpd:RlpdConfig",
     "residual": "robot_rl.learn.online.improvers.residual:ResidualConfig",
+    "ppo_residual": "robot_rl.learn.online.improvers.ppo_residual:PpoResidualConfig",
     "dsrl": "robot_rl.learn.online.improvers.dsrl:DsrlConfig",
     "expo": "robot_rl.learn.online.improvers.expo:ExpoConfig",
     "pa_rl": "robot_rl.learn.online.improvers.pa_rl:PaRlConfig",

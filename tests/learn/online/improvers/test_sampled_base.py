@@ -37,7 +37,7 @@ CPU = torch.device("cpu")
 
 def session(improver: Any, cell: Workcell, base: ChunkPolicy, demonstrations: Any = (), **options: Any) -> Session:
     config = OnlineConfig(
-        improver, **{"warmup": 60, "evaluate_every": 5000, "evaluation_seeds": SEEDS, "capacity": 5000, **options}
+        improver, **{"warmup": 60, "evaluate_every": 5000, "evaluation_seeds": SEEDS[:1], "capacity": 5000, **options}
     )
     return Session(config, cell, demonstrations, base)
 
@@ -59,7 +59,7 @@ def test_each_reaches_the_goal_that_its_base_misses(
     noisy_base: ChunkPolicy,
     make_demonstrations: Callable[..., Dataset],
 ) -> None:
-    first, last = session(improver, cell, noisy_base, make_demonstrations(8), steps=steps).run()
+    first, last = session(improver, cell, noisy_base, make_demonstrations(8), steps=steps, evaluation_seeds=SEEDS).run()
     assert first.success <= 0.5
     assert last.success >= 0.7
 
