@@ -189,12 +189,12 @@ def make_operator(config: RobotConfig, quality: str = "mixed") -> Operator:
     path = str(config.task.get("operator", ""))
     if not path:
         raise ConfigError(f"{config.path}: 'task.operator' is missing, so nobody can drive '{config.name}'")
-    operator = _find(config, "task.operator", path)
+    operator = find_class(config, "task.operator", path)
     return operator(config, quality=quality)  # type: ignore[no-any-return]
 
 
-def _find(config: RobotConfig, key: str, path: str) -> Any:
-    """The class that `module:Class` names."""
+def find_class(config: RobotConfig, key: str, path: str) -> Any:
+    """The class that `module:Class` names under a key of robot.yaml. Raises ConfigError if there is none."""
     module, _, attribute = path.partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)

@@ -133,7 +133,7 @@ class PickInsert(SteppedRobot):
         self._reference = self._hand
 
     def stop(self) -> None:
-        """The reference goes back to the hand, which holds the place and stops pressing; the fingers stay as they are."""
+        """The reference goes back to the hand, which stops pressing; the fingers stay as they are."""
         super().stop()
         self._reference = self._hand
 

@@ -1,0 +1,162 @@
+"""Resets that the robot carries out itself: a scripted routine through the safety envelope, or none at all.
+
+`task.reset` of robot.yaml names the routine, `scripted:module:Class`. `SelfResetting` makes a robot of a robot and a
+routine, whose `reset` drives instead of asking a person (or the simulator) to set the scene up; so the loop, a
+recorder and an online session need to know nothing of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robot_rl.control.envelope import SafetyEnvelope
+from robot_rl.hardware.config import ConfigError, RobotConfig, find_class
+from robot_rl.hardware.robot import Reading, Robot
+
+Array = NDArray[np.float64]
+log = logging.getLogger(__name__)
+
+
+class ResetTimeoutError(RuntimeError):
+    """A routine took more steps than it may."""
+
+
+class Drive:
+    """How a routine moves the robot: one control step at a time, within the limits.
+
+    Args:
+        most: how many steps there are; another one raises ResetTimeoutError.
+    """
+
+    def __init__(self, robot: Robot, envelope: SafetyEnvelope, most: int) -> None:
+        self._robot, self._envelope, self._left = robot, envelope, most
+        self.steps = 0
+        self.reading = robot.read()
+        envelope.reset(self.reading.values)
+
+    def step(self, action: Array) -> Reading:
+        """Carry out an action (A,) for one control period, as far as the envelope lets it; what is measured then."""
+        if self._left <= 0:
+            raise ResetTimeoutError(f"the reset routine did not finish in {self.steps} steps")
+        self._left -= 1
+        self.steps += 1
+        now = self._robot.clock.now()
+        sent = self._envelope.filter(
+            action,
+            now=now,
+            command_stamp=now,
+            measured=self.reading.values,
+            measured_stamp=self.reading.stamp,
+            force_stamp=self._force_stamp(),
+        )
+        self._robot.send(sent.action)
+        self._robot.clock.sleep_until(now + self._robot.spec.period_ns)
+        self.reading = self._robot.read()
+        return self.reading
+
+    def _force_stamp(self) -> int | None:
+        limit = self._envelope.limits.force
+        return None if limit is None else self.reading.stamps.get(limit.measurement.field, -(2**62))
+
+
+class ResetRoutine(Protocol):
+    """Brings the robot and its scene to a start state."""
+
+    def run(self, drive: Drive, seed: int | None) -> bool:
+        """Drive there; whether it worked. `seed` draws the start state."""
+        ...
+
+
+class GoOn:
+    """The next episode begins where the last one ended: practice without resets."""
+
+    def run(self, drive: Drive, seed: int | None) -> bool:
+        return True
+
+
+def make_routine(config: RobotConfig) -> ResetRoutine | None:
+    """The routine that `task.reset` names, or None where there is none.
+
+    Raises:
+        ConfigError: it is not written `scripted:module:Class`, or cannot be found.
+    """
+    text = config.task.get("reset")
+    if text is None:
+        return None
+    kind, _, path = str(text).partition(":")
+    if kind != "scripted" or ":" not in path:
+        raise ConfigError(f"{config.path}: task.reset is {text!r}; write scripted:<module>:<Class>")
+    return find_class(config, "task.reset", path)(config)  # type: ignore[no-any-return]
+
+
+class SelfResetting:
+    """A Robot that resets itself. Everything that is not said here is the robot's own, its scene and task included.
+
+    Args:
+        routine: brings it to a start state; by default the one of robot.yaml.
+        most: the longest a routine may take [steps].
+
+    Raises:
+        ConfigError: no routine is given and robot.yaml names none.
+    """
+
+    def __init__(self, robot: Robot, config: RobotConfig, routine: ResetRoutine | None = None, most: int = 300) -> None:
+        routine = routine or make_routine(config)
+        if routine is None:
+            raise ConfigError(f"{config.path}: 'task.reset' is missing, so '{config.name}' cannot reset itself")
+        self._robot, self._routine, self._most = robot, routine, most
+        self.spec, self.clock = robot.spec, robot.clock
+        self._envelope = SafetyEnvelope(config.spec, config.limits)
+        self._fresh = False
+        self.set_up = 0
+        """How often the scene was set up from outside: by a person, or by the simulator."""
+        self.driven = 0
+        """How often the routine led to a start state."""
+        self.steps = 0
+        """How many steps the routine has driven in all."""
+
+    def set_up_next(self) -> None:
+        """The next `reset` is the robot's own: the scene is set up from outside."""
+        self._fresh = False
+
+    def reset(self, seed: int | None = None) -> Reading:
+        """The first time, when asked for, and where the routine fails: the robot's own reset. Else the routine."""
+        if self._fresh and self._drive(seed):
+            self.driven += 1
+            return self._robot.read()
+        self._fresh = True
+        self.set_up += 1
+        return self._robot.reset(seed)
+
+    def _drive(self, seed: int | None) -> bool:
+        drive = Drive(self._robot, self._envelope, self._most)
+        try:
+            done = self._routine.run(drive, seed)
+            why = "the routine gave up"
+        except ResetTimeoutError as error:
+            done, why = False, str(error)
+        finally:
+            self._robot.stop()
+            self.steps += drive.steps
+        if not done:
+            log.warning("%s could not reset itself: %s; it must be set up from outside", self.spec.robot, why)
+        return done
+
+    def read(self) -> Reading:
+        return self._robot.read()
+
+    def send(self, action: Array) -> Array:
+        return self._robot.send(action)
+
+    def stop(self) -> None:
+        self._robot.stop()
+
+    def close(self) -> None:
+        self._robot.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._robot, name)
