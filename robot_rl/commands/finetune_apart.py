@@ -34,9 +34,9 @@ def run_apart(recipe: Recipe, directory: Path, *, accept_changes: bool = False) 
 def _notes(session: RemoteSession) -> list[str]:
     """What a reader must know of the two processes."""
     per_step = session.updates / max(session.tally.robot_steps, 1)
-    late = f"{session.late} control steps began more than a period late"
     return [
         "Actor and learner were separate processes, so that a repetition takes another course. True ratio of critic "
-        f"updates to robot steps: {per_step:.2f}. {session.link.dropped} rows were not sent and came from the data set; "
-        f"{late}; the robot held for {session.waited:.0f} s because there was no learner."
+        f"updates to robot steps: {per_step:.2f}. {session.link.dropped} rows were not sent and came from the data "
+        f"set; {session.late} control steps began more than a period late; the robot held for {session.waited:.0f} s "
+        "because there was no learner."
     ]
