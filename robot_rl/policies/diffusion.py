@@ -17,6 +17,7 @@ from torch import Generator, Tensor, nn
 from robot_rl.policies.chunks import draw_noise, hold_last, initial_noise, masked_mean
 from robot_rl.policies.guidance import Guide
 from robot_rl.policies.networks.denoiser import DenoiserConfig
+from robot_rl.policies.networks.dispersive import with_dispersion
 
 Sampler = Literal["ddim", "ddpm"]
 
@@ -89,8 +90,8 @@ class DiffusionHead(nn.Module):
         x = hold_last(chunk, mask)
         noise = draw_noise(x, generator)
         k = torch.randint(self.config.training_steps, (len(x),), generator=generator, device=x.device)
-        predicted = self._noise(self.scheduler.add_noise(x, noise, k), k, context)
-        return masked_mean((predicted - noise).square(), mask)
+        predicted, dispersion = self._dispersed(self.scheduler.add_noise(x, noise, k), k, context)
+        return masked_mean((predicted - noise).square(), mask) + dispersion
 
     def sample(self, context: Tensor, noise: Tensor | None = None, generator: Generator | None = None) -> Tensor:
         """Denoise `noise`, or a draw of the generator. DDIM is deterministic given noise; DDPM draws on the way."""
@@ -117,6 +118,11 @@ class DiffusionHead(nn.Module):
             predicted = noise(x, torch.full((len(x),), k, device=x.device))
             x = self.scheduler.step(predicted, k, x, **options).prev_sample
         return x
+
+    def _dispersed(self, x: Tensor, k: Tensor, context: Tensor) -> tuple[Tensor, Tensor | float]:
+        if not self.config.dispersive:
+            return self._noise(x, k, context), 0.0
+        return with_dispersion(self.network, self.config.dispersive, x, k / self.config.training_steps, context)
 
     def _noise(self, x: Tensor, k: Tensor, context: Tensor) -> Tensor:
         out: Tensor = self.network(x, k / self.config.training_steps, context)

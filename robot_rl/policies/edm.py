@@ -17,6 +17,7 @@ from torch import Generator, Tensor, nn
 
 from robot_rl.policies.chunks import draw_noise, hold_last, initial_noise, masked_mean
 from robot_rl.policies.networks.denoiser import DenoiserConfig
+from robot_rl.policies.networks.dispersive import with_dispersion
 
 NoiseDistribution = Literal["log_logistic", "log_normal"]
 
@@ -114,7 +115,8 @@ class EdmHead(nn.Module):
         if self.goal_size:
             hidden = torch.rand(len(x), generator=generator, device=x.device) < self.config.goal_dropout
             context = torch.where(hidden[:, None], self._without_goal(context), context)
-        return masked_mean((self._raw(noisy, sigma, context) - (x - skip * noisy) / out).square(), mask)
+        raw, dispersion = with_dispersion(self.network, self.config.dispersive, *self._inputs(noisy, sigma), context)
+        return masked_mean((raw - (x - skip * noisy) / out).square(), mask) + dispersion
 
     def sample(self, context: Tensor, noise: Tensor | None = None, generator: Generator | None = None) -> Tensor:
         """Denoise sigma_max times `noise`, or times a draw of the generator; deterministic given noise."""
@@ -135,6 +137,10 @@ class EdmHead(nn.Module):
         return torch.cat([context[:, : -self.goal_size], torch.zeros_like(context[:, -self.goal_size :])], dim=1)
 
     def _raw(self, x: Tensor, sigma: Tensor, context: Tensor) -> Tensor:
-        c_in = preconditioning(sigma, self.config.sigma_data)[2]
-        out: Tensor = self.network(c_in[:, None, None] * x, sigma.log() / 4, context)
+        out: Tensor = self.network(*self._inputs(x, sigma), context)
         return out
+
+    def _inputs(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        """What the network is told of a noisy chunk: scaled to unit variance, and its level of noise."""
+        c_in = preconditioning(sigma, self.config.sigma_data)[2]
+        return c_in[:, None, None] * x, sigma.log() / 4

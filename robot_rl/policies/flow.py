@@ -16,6 +16,7 @@ from torch import Generator, Tensor, nn
 from robot_rl.policies.chunks import draw_noise, hold_last, initial_noise, masked_mean
 from robot_rl.policies.guidance import Guide
 from robot_rl.policies.networks.denoiser import DenoiserConfig
+from robot_rl.policies.networks.dispersive import with_dispersion
 
 Velocity = Callable[[Tensor, Tensor], Tensor]
 Solver = Literal["euler", "heun"]
@@ -93,7 +94,8 @@ class FlowHead(nn.Module):
         x0 = draw_noise(x1, generator)
         t = draw_times(len(x1), self.config.time, generator, x1.device)
         x_t, target = interpolate(x0, x1, t)
-        return masked_mean((self.network(x_t, t, context) - target).square(), mask)
+        v, dispersion = with_dispersion(self.network, self.config.dispersive, x_t, t, context)
+        return masked_mean((v - target).square(), mask) + dispersion
 
     def sample(self, context: Tensor, noise: Tensor | None = None, generator: Generator | None = None) -> Tensor:
         """Integrate the velocity field from `noise`, or from a draw of the generator; deterministic given noise."""

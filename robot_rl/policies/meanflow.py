@@ -16,10 +16,10 @@ from torch import Generator, Tensor, nn
 
 from robot_rl.policies.chunks import draw_noise, hold_last, initial_noise, masked_means
 from robot_rl.policies.networks.denoiser import DenoiserConfig
+from robot_rl.policies.networks.dispersive import with_dispersion
 
 ADAPTIVE_FLOOR = 1e-3
 """Added to the squared error before it weighs itself (MP1)."""
-DISPERSIVE_TEMPERATURE = 0.5
 TIME_FREQUENCY = 8.0
 """Highest frequency of the time embedding [rad]: the target holds a derivative by time, which a higher one blows up."""
 
@@ -39,15 +39,12 @@ class MeanFlowConfig(DenoiserConfig):
     """t and r are logistic functions of normal numbers with this mean and deviation; t is the larger."""
     adaptive: float = 0.5
     """Power p of the weight 1 / (error + 1e-3)^p of each chunk's squared error; 0 is the plain square."""
-    dispersive: float = 0.0
-    """Weight of the dispersive loss on hidden features, which pushes those of different samples apart (Wang & He
-    2025; MP1 takes 0.5)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 0 <= self.flow_ratio <= 1:
             raise ValueError(f"meanflow head: flow_ratio is {self.flow_ratio}; it must lie in [0, 1]")
-        for key in ("time_deviation", "adaptive", "dispersive"):
+        for key in ("time_deviation", "adaptive"):
             if getattr(self, key) < 0:
                 raise ValueError(f"meanflow head: {key} is {getattr(self, key)}; it must not be negative")
 
@@ -80,14 +77,6 @@ def adaptive_loss(error: Tensor, power: float) -> Tensor:
     return (error / (error.detach() + ADAPTIVE_FLOOR) ** power).mean()
 
 
-def dispersive_loss(features: Tensor) -> Tensor:
-    """log mean exp(-|h_i - h_j|^2 / (F tau)) over all pairs of rows of `features` (B, F); 0 where all are equal."""
-    distance = torch.cdist(features, features).square() / features.shape[1]
-    return (-distance / DISPERSIVE_TEMPERATURE).flatten().logsumexp(0) - 2 * torch.log(
-        torch.tensor(float(len(features)), device=features.device)
-    )
-
-
 class MeanFlowHead(nn.Module):
     """Learns and samples chunks (B, horizon, A) given a context (B, C)."""
 
@@ -105,11 +94,10 @@ class MeanFlowHead(nn.Module):
         z = (1 - t)[:, None, None] * x + t[:, None, None] * noise
         v = noise - x
         wanted = self._target(z, r, t, v, context)
-        u, features = self.network.with_features(z, torch.stack([t, t - r], dim=1), context)
-        loss = adaptive_loss(masked_means((u - wanted).square(), mask), self.config.adaptive)
-        if self.config.dispersive:
-            loss = loss + self.config.dispersive * dispersive_loss(features)
-        return loss
+        u, dispersion = with_dispersion(
+            self.network, self.config.dispersive, z, torch.stack([t, t - r], dim=1), context
+        )
+        return adaptive_loss(masked_means((u - wanted).square(), mask), self.config.adaptive) + dispersion
 
     def sample(self, context: Tensor, noise: Tensor | None = None, generator: Generator | None = None) -> Tensor:
         """One evaluation, from `noise` or a draw of the generator; deterministic given noise."""

@@ -20,6 +20,7 @@ from torch import Generator, Tensor, nn
 from robot_rl.policies.chunks import draw_noise, hold_last, masked_mean
 from robot_rl.policies.flow import euler, interpolate
 from robot_rl.policies.networks.denoiser import DenoiserConfig
+from robot_rl.policies.networks.dispersive import with_dispersion
 from robot_rl.policies.networks.resampling import token_mask
 from robot_rl.policies.networks.tokenizer import ActionTokenizer
 
@@ -93,8 +94,9 @@ class SlowFastHead(nn.Module):
         goal = latent.detach()
         t = torch.rand(len(goal), generator=generator, device=goal.device)
         point, velocity = interpolate(draw_noise(goal, generator), goal, t)
-        error = (self.network(point, t, context) - velocity).square()
-        return rebuilt + masked_mean(error, token_mask(mask, self.latent_shape[0]))
+        predicted, dispersion = with_dispersion(self.network, self.config.dispersive, point, t, context)
+        error = (predicted - velocity).square()
+        return rebuilt + masked_mean(error, token_mask(mask, self.latent_shape[0])) + dispersion
 
     def plan(self, context: Tensor, generator: Generator | None = None) -> Tensor:
         """A latent (B, tokens, size) for each context: the slow part."""

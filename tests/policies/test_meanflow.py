@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from robot_rl.policies.meanflow import MeanFlowConfig, adaptive_loss, dispersive_loss, draw_interval, target
+from robot_rl.policies.meanflow import MeanFlowConfig, adaptive_loss, draw_interval, target
 
 
 def test_the_target_of_a_linear_field_is_hand_worked():
@@ -49,13 +49,6 @@ def test_adaptive_weights_carry_no_gradient():
     assert loss.item() == pytest.approx((0.25 / math.sqrt(0.251) + 4 / math.sqrt(4.001)) / 2)
     loss.backward()
     torch.testing.assert_close(error.grad, torch.tensor([0.5 / math.sqrt(0.251), 0.5 / math.sqrt(4.001)]))
-
-
-def test_dispersive_loss_of_two_points_is_hand_worked_and_falls_as_they_part():
-    features = torch.tensor([[0.0, 0.0], [1.0, 1.0]])
-    # squared distance 2 over 2 features over 0.5 = 2; four pairs: two of 0, two of 2
-    assert dispersive_loss(features).item() == pytest.approx(math.log((2 + 2 * math.exp(-2)) / 4), abs=1e-6)
-    assert dispersive_loss(torch.zeros(5, 3)).item() == pytest.approx(0, abs=1e-6)
 
 
 def test_meanflow_learns_two_modes_in_one_evaluation(learn_toy):

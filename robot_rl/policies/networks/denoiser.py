@@ -41,10 +41,16 @@ class DenoiserConfig:
     """Taps of the U-Net's convolutions; odd."""
     attention_heads: int = 4
     """Of each transformer block; they divide `width`."""
+    dispersive: float = 0.0
+    """Weight of the dispersive loss on hidden features, which pushes those of different samples apart (Wang & He
+    2025; MP1 takes 0.5). It costs nothing at run time."""
 
     def __post_init__(self) -> None:
         for key in ("width", "depth", "condition", "kernel", "attention_heads"):
             self._at_least_one(key)
+        if self.dispersive < 0:
+            label = getattr(type(self), "name", "denoiser")
+            raise ValueError(f"{label} head: dispersive is {self.dispersive}; it must not be negative")
 
     def _at_least_one(self, *keys: str) -> None:
         for key in keys:
