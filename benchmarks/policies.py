@@ -1,8 +1,9 @@
 """Training step and chunk time of every head, in CPU milliseconds on one thread, beside LeRobot's diffusion policy.
 
 Shapes: action 7, state 9, 2 observations, horizon 16, batch 64. A training step is loss, gradient, clipping, AdamW
-and, on our side alone, the averaged weights. A chunk is one prediction for one observation. LeRobot is measured
-between two rounds of ours when an interpreter that has it is named:
+and, on our side alone, the averaged weights. A chunk is one prediction for one observation. The one-step head's chunks
+are also timed one by one, from state and with a picture of 84x84. LeRobot is measured between two rounds of ours when
+an interpreter that has it is named:
 
     ROBOT_RL_LEROBOT_PYTHON=<python with lerobot 0.4.4> python benchmarks/policies.py --dims 256,512,1024
 """
@@ -21,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from robot_rl.policies.chunk_policy import ChunkPolicy
 from robot_rl.policies.config import PolicyConfig
@@ -95,6 +97,25 @@ def measure(head: dict[str, Any], repeats: int) -> dict[str, float]:
     return {"parameters": sum(p.numel() for p in parameters), "train_ms": train, "chunk_ms": chunk}
 
 
+def latency(head: dict[str, Any], picture: int, calls: int) -> dict[str, float]:
+    """Median and 99 % quantile of the CPU time of a chunk [ms]; with a picture of that size where it is not 0."""
+    torch.manual_seed(0)
+    fields = [*SPEC.observation.values()]
+    observation: dict[str, NDArray[Any]] = {"state": np.zeros((N_OBS, STATE))}
+    if picture:
+        fields.append(Field("front", (picture, picture, 3), kind="image", dtype="uint8"))
+        observation["front"] = np.zeros((N_OBS, picture, picture, 3), np.uint8)
+    config = PolicyConfig(n_obs=N_OBS, horizon=HORIZON, head=head_config(head))
+    policy = ChunkPolicy(SPEC, Layout(tuple(fields)), config).eval()
+    times = []
+    for _ in range(calls + 5):
+        start = time.process_time()
+        policy.predict(observation)
+        times.append(1e3 * (time.process_time() - start))
+    p50, p99 = np.quantile(times[5:], (0.5, 0.99))
+    return {"p50_ms": float(p50), "p99_ms": float(p99)}
+
+
 def peer(dims: tuple[int, ...], repeats: int) -> dict[str, Any] | None:
     """LeRobot's figures, or None where no interpreter with it is named."""
     python = os.environ.get("ROBOT_RL_LEROBOT_PYTHON")
@@ -110,6 +131,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dims", default="64,128,256", help="channels of the U-Net")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--calls", type=int, default=300, help="chunks of which the 99 %% quantile is taken")
     options = parser.parse_args()
     dims = tuple(int(d) for d in options.dims.split(","))
     torch.set_num_threads(1)
@@ -123,7 +145,14 @@ def main() -> None:
         ours[name] = {k: min(v, before[k]) for k, v in again.items()}
         print(f"{name:34s}{again['parameters'] / 1e6:7.1f} M  train {ours[name]['train_ms']:8.1f} ms", end="")
         print(f"  chunk {ours[name]['chunk_ms']:8.2f} ms", flush=True)
-    document = {"dims": dims, "torch": torch.__version__, "machine": platform.machine(), "ours": ours}
+    one_step = heads(dims)["meanflow, 1 step, U-Net"]
+    chunks = {
+        "one step, state": latency(one_step, 0, options.calls),
+        "one step, state and 84x84": latency(one_step, 84, options.calls),
+    }
+    for name, row in chunks.items():
+        print(f"{name:34s}chunk p50 {row['p50_ms']:6.2f} ms  p99 {row['p99_ms']:6.2f} ms")
+    document = {"dims": dims, "torch": torch.__version__, "machine": platform.machine(), "ours": ours, "chunks": chunks}
     if lerobot:
         print(f"{'LeRobot diffusion, DDIM 10, U-Net':34s}{lerobot['parameters'] / 1e6:7.1f} M  ", end="")
         print(f"train {lerobot['train_ms']:8.1f} ms  chunk {lerobot['chunk_ms']:8.2f} ms")

@@ -57,17 +57,18 @@ class Choice:
         judged = [c for c in self.tried if self._key(c) is not None]
         if self.rule == "last":
             return f"step {self.best.step}, the last one"
-        last = self.tried[-1]
+        last = judged[-1]
         if self.rule == "loss":
-            return (
-                f"step {self.best.step}, the one of least held-out loss ({self.best.holdout_loss:.4g}) of "
-                f"{len(judged)}; the last one, step {last.step}, had {last.holdout_loss:.4g}"
+            text = (
+                f"step {self.best.step}, the one of least held-out loss ({self.best.holdout_loss:.4g}) of {len(judged)}"
             )
-        return (
-            f"step {self.best.step}, the one of most simulated success ({self.best.success}) of {len(judged)}; the "
-            f"last one, step {last.step}, had {last.success}. The rate of the chosen one is too good by the choice: "
-            "evaluate it on other states"
-        )
+            then = f"the last one, step {last.step}, had {last.holdout_loss:.4g}"
+        else:
+            text = f"step {self.best.step}, the one of most simulated success ({self.best.success}) of {len(judged)}"
+            then = f"the last one, step {last.step}, had {last.success}"
+        then = "it is also the last one" if last is self.best else then
+        hint = ". Chosen by it, its rate is too good: evaluate it on other states" if self.rule == "success" else ""
+        return f"{text}; {then}{hint}"
 
     def state(self) -> dict[str, Any]:
         """JSON-ready; `restore` takes it."""
