@@ -29,7 +29,7 @@ class ClassifierConfig:
     """The network."""
 
     encoder: str = CNN
-    """`cnn`, trained from scratch; any other name is of a frozen encoder that the caller gives."""
+    """`cnn`, trained from scratch; any other name is of a frozen encoder, e.g. `efficientnet_lite0`."""
     channels: tuple[int, ...] = (16, 32, 32)
     """Of the stride-2 convolutions of `cnn`."""
     features: int = 64

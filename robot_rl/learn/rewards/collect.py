@@ -111,7 +111,8 @@ def collect(
     for number in (*config.hands, *config.empty):
         if number not in chosen:
             raise RewardError(f"episode {number} is to show hands or an empty scene, but is not among those collected")
-    parts, labels, episodes, steps, ids = [], [], [], [], []
+    parts, labels, episodes, steps = [], [], [], []
+    ids: list[str] = []
     for number in chosen:
         episode = dataset.episode(number)
         found, kind = seen(episode, view.camera), kinds(episode, config)

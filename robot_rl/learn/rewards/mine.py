@@ -66,7 +66,8 @@ def mined_frames(
     Args:
         most: pictures of an episode; the most convincing are kept.
     """
-    parts, episodes, steps, ids = [], [], [], []
+    parts, episodes, steps = [], [], []
+    ids: list[str] = []
     for j in judgements:
         wrong = np.flatnonzero(~j.truth & (j.probabilities >= trained.threshold))
         if not j.verdict.false or not len(wrong):

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from robot_rl.learn.rewards.encoders import FrozenFeatures, digest
 from robot_rl.page.proportion import Proportion
 from robot_rl.policies import storage
 from robot_rl.rewards.classifier import CNN, ClassifierConfig, EncoderMaker, RewardClassifier
@@ -79,6 +80,7 @@ def save_classifier(folder: Path, trained: Trained, training: Mapping[str, Any],
         "threshold": trained.threshold,
         "debounce": [trained.rule.k, trained.rule.n],
         "drift": trained.reference.to_dict(),
+        "encoder": digest(trained.classifier.encoder) if trained.classifier.frozen else None,
         "training": dict(training),
         "measured": dict(measured),
     }
@@ -95,7 +97,7 @@ def load_classifier(
 
     Args:
         view: what it is going to look at; None where nothing is looked at yet.
-        encoders: by name, the frozen encoders that there are.
+        encoders: by name, frozen encoders beside the policies' backbones.
 
     Raises:
         RewardError: damaged, of another camera or crop than `view` (both are named), or of an unknown encoder.
@@ -114,6 +116,11 @@ def load_classifier(
     if view is not None:
         trained_on.require(view)
     classifier = RewardClassifier(network, trained_on.size, make_encoder(network.encoder, trained_on.size, encoders))
+    if classifier.frozen and digest(classifier.encoder) != document.get("encoder"):
+        raise RewardError(
+            f"{folder}: the frozen encoder '{network.encoder}' has other weights here than where the classifier was "
+            "trained: install the same version of what brings them, or train anew"
+        )
     own = {n for n in classifier.state_dict() if _own(classifier, n)}
     if own != set(tensors):
         raise RewardError(f"{folder}: weights {sorted(own ^ set(tensors))} are missing or too many for this network")
@@ -125,10 +132,7 @@ def make_encoder(name: str, size: int, encoders: Mapping[str, EncoderMaker] | No
     """A frozen encoder by its name; None for the CNN that a classifier makes itself. Raises RewardError."""
     if name == CNN:
         return None
-    if name not in (encoders or {}):
-        known = ", ".join([CNN, *(encoders or {})])
-        raise RewardError(f"no encoder '{name}': there is {known}")
-    return (encoders or {})[name](size)
+    return encoders[name](size) if encoders and name in encoders else FrozenFeatures(name, size)
 
 
 def figures(point: Proportion | None) -> dict[str, float] | None:

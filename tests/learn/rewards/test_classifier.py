@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from robot_rl.datasets import Dataset
 from robot_rl.learn.rewards import storage
@@ -238,3 +240,35 @@ def test_labels_given_later_win(made: tuple[LabelledFrames, Result, Path]) -> No
     assert len(both) == len(frames)
     assert (both.kinds[both.episodes == 0] == KINDS.index("mined")).all()
     assert np.array_equal(both.kinds[both.episodes != 0], frames.kinds[frames.episodes != 0])
+
+
+class Colours(nn.Module):
+    """Frozen features for a test: the colour in each of 4 x 4 fields, scaled."""
+
+    size = 48
+
+    def __init__(self, scale: float) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(scale))
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        fields = nn.functional.adaptive_avg_pool2d(pictures.permute(0, 3, 1, 2).float(), 4)
+        return self.scale * fields.flatten(1)
+
+
+def test_frozen_features_stay_frozen_and_must_be_the_same_when_loaded(
+    made: tuple[LabelledFrames, Result, Path], tmp_path: Path
+) -> None:
+    config = replace(CONFIG, network=replace(CONFIG.network, encoder="colours"))
+    result = train(made[0], config, {"colours": lambda size: Colours(0.01)})
+    assert float(result.trained.classifier.encoder.scale) == pytest.approx(0.01)
+    assert result.test.curve.area > 0.7
+    save(tmp_path, result, config)
+    again = storage.load_classifier(tmp_path, encoders={"colours": lambda size: Colours(0.01)})
+    few = made[0].pictures[:8]
+    mine = judge_pictures(result.trained.classifier, few).probabilities
+    assert judge_pictures(again.classifier, few).probabilities == pytest.approx(mine, abs=1e-9)
+    with pytest.raises(RewardError, match="frozen encoder 'colours' has other weights"):
+        storage.load_classifier(tmp_path, encoders={"colours": lambda size: Colours(0.02)})
+    with pytest.raises(RewardError, match="encoder 'colours'"):
+        storage.load_classifier(tmp_path)

@@ -1,0 +1,106 @@
+"""`robot-rl reward` from pictures to labels, on recorded pushes of the Cover task."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robot_rl import cli
+from robot_rl.datasets import Dataset
+from robot_rl.hardware.config import CameraConfig
+from robot_rl.sim.planar import cover
+
+_location = Path(__file__).parents[1] / "learn" / "rewards" / "conftest.py"
+_spec = importlib.util.spec_from_file_location("rewards_conftest", _location)
+assert _spec is not None and _spec.loader is not None
+recording = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(recording)
+
+QUICK = ["--network.channels", "8", "16", "--network.features", "16", "--fit.steps", "60", "--fit.batch", "32"]
+
+
+@pytest.fixture(scope="module")
+def pushes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eighteen pushes, six of which miss."""
+    rng = np.random.default_rng(0)
+    path = tmp_path_factory.mktemp("datasets") / "pushes"
+    camera = CameraConfig("top", "mujoco", width=32, height=32, fps=10.0)
+    with Dataset.create(path, recording.SPEC, {"top": camera}, images="zstd") as data:
+        recording.record(data, cover.roll_out(range(18), cover.demonstrations(18, rng), rng), "deployment")
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(pushes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A classifier made by the commands."""
+    out = tmp_path_factory.mktemp("reward")
+    collect = ["reward", "collect", str(pushes), "--camera", "top", "--size", "32", "--output", str(out)]
+    assert cli.main(collect) == 0
+    assert cli.main(["reward", "train", str(out), *QUICK]) in (0, 1)  # so short a training may say no success
+    return out
+
+
+def test_collecting_says_what_is_missing(pushes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["reward", "collect", str(pushes), "--camera", "top", "--output", str(tmp_path / "new")]) == 0
+    out = capsys.readouterr().out
+    assert "of 18 episodes" in out and "0 pictures of kind hands: aim at 100" in out
+    failures = sum(e.success is False for e in Dataset.open(pushes).episodes())
+    assert 6 <= failures < 18 and f"{failures} episodes without one: aim at 20" in out
+
+
+def test_the_report_holds_curves_pictures_and_the_interval(folder: Path) -> None:
+    page = (folder / "report.html").read_text()
+    assert "ROC" in page and "data:image/jpeg" in page and "false successes, test" in page
+    measured = json.loads((folder / "classifier.json").read_text())["measured"]["test"]
+    false = measured["false_successes_per_episode"]
+    assert false["low"] <= false["rate"] <= false["high"]
+
+
+def test_another_crop_is_refused_in_one_line(folder: Path, pushes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["reward", "check", str(folder), str(pushes), "--crop", "0", "0", "20", "20"]) == 2
+    said = capsys.readouterr().err
+    assert "trained on camera 'top' of 32 x 32 px, the whole" in said and "20 x 20 px" in said
+
+
+def test_checking_counts_episodes(folder: Path, pushes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["reward", "check", str(folder), str(pushes)]) in (0, 1)
+    assert "/18 = " in capsys.readouterr().out
+
+
+def test_mining_adds_what_fooled_it(folder: Path, pushes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    document = folder / "classifier.json"
+    before = document.read_text()
+    document.write_text(json.dumps(json.loads(before) | {"threshold": 1e-9}))  # one that believes everything
+    try:
+        assert cli.main(["reward", "mine", str(folder), str(pushes), "--most", "3"]) == 0
+    finally:
+        document.write_text(before)
+    assert "fooled in 18 of 18 labelled episodes: 0-17" in capsys.readouterr().out
+
+
+def test_a_key_pressed_late_labels_the_step_that_was_seen_and_undo_takes_it_back(pushes: Path) -> None:
+    length = len(Dataset.open(pushes).episode(0))
+    key = ["--key", "success", "--pressed", "1.05", "--latency", "0.3", "--yes"]
+    assert cli.main(["reward", "relabel", str(pushes), "--episodes", "0", *key]) == 0
+    after = Dataset.open(pushes).episode(0)
+    assert len(after) == 8 and after.steps["success"].tolist() == [False] * 7 + [True]  # 0.75 s at 10 Hz: step 7
+    assert cli.main(["reward", "relabel", str(pushes), "--undo", "--yes"]) == 0
+    assert len(Dataset.open(pushes).episode(0)) == length
+
+
+def test_a_classifier_labels_what_no_person_has(folder: Path, pushes: Path) -> None:
+    assert cli.main(["reward", "relabel", str(pushes), "--episodes", "3", "--timeout", "--yes"]) == 0
+    assert cli.main(["reward", "relabel", str(pushes), "--classifier", str(folder), "--yes"]) == 0
+    data = Dataset.open(pushes)
+    by = [data.episode(n).attributes["reward_label"]["by"] for n in data.numbers]
+    assert by[3] == "human" and all(b.startswith("classifier ") for n, b in enumerate(by) if n != 3)
+
+
+def test_two_labels_at_once_are_refused(pushes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--episodes", "0", "--timeout", "--success-step", "3", "--yes"]
+    assert cli.main(["reward", "relabel", str(pushes), *options]) == 2
+    assert "2 were given" in capsys.readouterr().err
