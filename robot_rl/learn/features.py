@@ -27,6 +27,8 @@ from robot_rl.policies.encoders.images import ImageEncoder, MapExtractor
 from robot_rl.spec import Layout
 
 DTYPE = "float16"
+METHOD = 1
+"""Raised whenever the code that makes features of a picture makes others, so that old files are not found."""
 
 
 def features(config: EncoderConfig, inputs: Layout, device: torch.device) -> dict[str, Derived]:
@@ -53,7 +55,7 @@ def identity(config: EncoderConfig, extractor: MapExtractor) -> str:
     """A digest of all that decides the features of a picture."""
     preprocessing = asdict(extractor.preprocessing)
     settings = {"backbone": config.backbone, "stride": config.stride, "description": config.description}
-    digest = hashlib.sha256(json.dumps([settings, preprocessing, DTYPE], sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([settings, preprocessing, DTYPE, METHOD], sort_keys=True).encode())
     for name, value in sorted(extractor.backbone.state_dict().items()):
         digest.update(name.encode())
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())
@@ -85,7 +87,7 @@ def compute(episodes: Sequence[Episode], derived: Mapping[str, Derived], *, prog
 def _function(extractor: MapExtractor, device: torch.device) -> Any:
     @torch.inference_mode()
     def function(pictures: NDArray[np.uint8]) -> NDArray[np.float16]:
-        maps: torch.Tensor = extractor.of_bytes(torch.from_numpy(pictures).to(device))
+        maps: torch.Tensor = extractor(extractor.pictures(torch.from_numpy(pictures).to(device)))
         return maps.half().cpu().numpy()
 
     return function

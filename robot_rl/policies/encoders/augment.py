@@ -29,15 +29,11 @@ def center_crop(frames: Tensor, share: float) -> Tensor:
 
 def random_crop(frames: Tensor, share: float, generator: Generator | None = None) -> Tensor:
     """Histories (B, T, H, W, 3) to (B, T, h, w, 3), each sample cut at its own place, the same in all its frames."""
-    n, steps, height, width = frames.shape[:4]
+    n, height, width = len(frames), *frames.shape[2:4]
     h, w = crop_size(height, width, share)
-    top = torch.randint(height - h + 1, (n, 1), generator=generator, device=frames.device)
-    left = torch.randint(width - w + 1, (n, 1), generator=generator, device=frames.device)
-    rows = (top + torch.arange(h, device=frames.device))[:, None, :, None]
-    columns = (left + torch.arange(w, device=frames.device))[:, None, None, :]
-    sample = torch.arange(n, device=frames.device)[:, None, None, None]
-    step = torch.arange(steps, device=frames.device)[None, :, None, None]
-    return frames[sample, step, rows, columns]
+    top = torch.randint(height - h + 1, (n,), generator=generator, device=frames.device).tolist()
+    left = torch.randint(width - w + 1, (n,), generator=generator, device=frames.device).tolist()
+    return torch.stack([f[:, t : t + h, x : x + w] for f, t, x in zip(frames, top, left)])
 
 
 def color_matrices(saturation: Tensor, hue: Tensor) -> Tensor:

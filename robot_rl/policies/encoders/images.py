@@ -18,15 +18,17 @@ SHARED = "all_cameras"
 """Name of the one backbone that all cameras share."""
 
 
-def resized(pictures: Tensor, preprocessing: Preprocessing) -> Tensor:
-    """Pictures (B, 3, H, W) as squares of the wanted side, low-passed where that is smaller."""
-    size = preprocessing.size
+def resized(frames: Tensor, preprocessing: Preprocessing) -> Tensor:
+    """Bytes (B, H, W, 3) to bytes (B, 3, h, w): squares of the wanted side, low-passed where that is smaller."""
+    size, pictures = preprocessing.size, frames.permute(0, 3, 1, 2)
     if not size or pictures.shape[-2:] == (size, size):
         return pictures
     if preprocessing.interpolation == "nearest":
         return nn.functional.interpolate(pictures, (size, size), mode="nearest-exact")
     mode = "bicubic" if preprocessing.interpolation == "bicubic" else "bilinear"
-    return nn.functional.interpolate(pictures, (size, size), mode=mode, antialias=True, align_corners=False).clamp(0, 1)
+    x = pictures if pictures.device.type == "cpu" else pictures.float()  # only the CPU has it for bytes
+    out = nn.functional.interpolate(x, (size, size), mode=mode, antialias=True, align_corners=False)
+    return out if out.dtype == torch.uint8 else out.round().clamp(0, 255).byte()
 
 
 class MapExtractor(nn.Module):
@@ -51,22 +53,16 @@ class MapExtractor(nn.Module):
         super().train(mode and not self.frozen)
         return self
 
+    def pictures(self, frames: Tensor) -> Tensor:
+        """Bytes (B, H, W, 3) to pictures (B, 3, h, w) in [0, 1] of the backbone's size."""
+        return resized(frames, self.preprocessing).float().div_(255)
+
     def forward(self, pictures: Tensor) -> Tensor:
-        """Pictures (B, 3, H, W) in [0, 1] to maps (B, C, h, w)."""
-        x = (resized(pictures, self.preprocessing) - cast(Tensor, self.mean)) / cast(Tensor, self.std)
+        """Pictures (B, 3, h, w) in [0, 1] to maps (B, C, h', w')."""
+        x = (pictures - cast(Tensor, self.mean)) / cast(Tensor, self.std)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
             maps: Tensor = self.backbone(x)
         return maps
-
-    def of_bytes(self, frames: Tensor) -> Tensor:
-        """Frames (B, H, W, 3) uint8 to maps (B, C, h, w), without augmentation."""
-        out: Tensor = self(unit(frames[:, None])[:, 0])
-        return out
-
-
-def unit(frames: Tensor) -> Tensor:
-    """Bytes (B, T, H, W, 3) to numbers (B, T, 3, H, W) in [0, 1]."""
-    return frames.permute(0, 1, 4, 2, 3).float().div_(255)
 
 
 class ImageEncoder(nn.Module):
@@ -124,10 +120,12 @@ class ImageEncoder(nn.Module):
         share, strength = self.config.crop, self.config.color
         if share < 1:
             frames = random_crop(frames, share, generator) if self.training else center_crop(frames, share)
-        pictures = unit(frames)
+        extractor = self.extractor(name)
+        pictures = extractor.pictures(frames.flatten(0, 1))
         if strength and self.training:
-            pictures = color_jitter(pictures, strength, generator)
-        maps: Tensor = self.extractor(name)(pictures.flatten(0, 1))
+            history = pictures.unflatten(0, frames.shape[:2])
+            pictures = color_jitter(history, strength, generator).flatten(0, 1)
+        maps: Tensor = extractor(pictures)
         return maps
 
     def _known(self, maps: Tensor) -> Tensor:

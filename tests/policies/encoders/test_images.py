@@ -3,7 +3,7 @@ import torch
 
 from robot_rl.policies.encoders.backbone import BackboneError, Preprocessing, described
 from robot_rl.policies.encoders.config import EncoderConfig
-from robot_rl.policies.encoders.images import ImageEncoder, MapExtractor, resized, unit
+from robot_rl.policies.encoders.images import ImageEncoder, MapExtractor, resized
 from robot_rl.spec import Field
 
 
@@ -24,8 +24,8 @@ def encoder(*cameras, **options):
 
 
 def test_bytes_become_rgb_planes_between_zero_and_one():
-    pixel = torch.tensor([0, 51, 255], dtype=torch.uint8).expand(1, 1, 2, 2, 3)
-    torch.testing.assert_close(unit(pixel)[0, 0, :, 1, 0], torch.tensor([0.0, 0.2, 1.0]))
+    pixel = torch.tensor([0, 51, 255], dtype=torch.uint8).expand(1, 2, 2, 3)
+    torch.testing.assert_close(MapExtractor(EncoderConfig()).pictures(pixel)[0, :, 1, 0], torch.tensor([0.0, 0.2, 1.0]))
 
 
 def test_pictures_are_normalised_as_the_weights_want():
@@ -39,16 +39,24 @@ def test_pictures_are_normalised_as_the_weights_want():
 
 
 def test_halving_a_picture_is_low_passed():
-    stripes = torch.zeros(1, 3, 64, 64)
-    stripes[..., ::2] = 1  # finer than the small picture can show: grey
+    stripes = torch.zeros(1, 64, 64, 3, dtype=torch.uint8)
+    stripes[:, :, ::2] = 200  # finer than the small picture can show: half as bright
     middle = resized(stripes, Preprocessing(size=32))[..., 8:-8, 8:-8]
-    torch.testing.assert_close(middle, torch.full_like(middle, 0.5), atol=0.02, rtol=0)
+    assert middle.dtype == torch.uint8 and (middle.int() - 100).abs().max() <= 4
+
+
+def test_a_larger_picture_is_between_its_pixels_and_stays_a_picture():
+    ramp = (4 * torch.arange(32, dtype=torch.uint8)).expand(1, 32, 32)[..., None].expand(1, 32, 32, 3)
+    for way in ("bilinear", "bicubic"):
+        out = resized(ramp, Preprocessing(size=64, interpolation=way))[0, 0, 10, 8:-8].int()
+        expected = 4 * ((torch.arange(64) + 0.5) / 2 - 0.5)[8:-8]  # centres of the small pixels
+        assert (out - expected).abs().max() <= 1, way
 
 
 def test_a_picture_of_the_right_size_is_left_alone():
-    picture = torch.rand(1, 3, 32, 32)
-    assert resized(picture, Preprocessing(size=32)) is picture
-    assert resized(picture, Preprocessing()) is picture
+    frame = frames(1, 1)[0]
+    for preprocessing in (Preprocessing(size=32), Preprocessing()):
+        assert torch.equal(resized(frame, preprocessing), frame.permute(0, 3, 1, 2))
 
 
 def test_cameras_have_a_backbone_each_or_share_one():
@@ -90,7 +98,8 @@ def test_a_frozen_backbone_also_takes_the_features_it_would_compute(timm_folder)
     for pooling in ("spatial_softmax", "mean"):
         network = encoder(camera("a"), pooling=pooling, **options)
         seen = frames(3, 2)
-        maps = network.extractor("a").of_bytes(seen.flatten(0, 1)).unflatten(0, (3, 2)).half()
+        extractor = network.extractor("a")
+        maps = extractor(extractor.pictures(seen.flatten(0, 1))).unflatten(0, (3, 2)).half()
         torch.testing.assert_close(network({"a": maps})[0], network({"a": seen})[0], atol=5e-3, rtol=5e-3)
 
 
