@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, String
 
+from robot_rl.control.safety import Safety
 from robot_rl.hardware import config as hardware
 from robot_rl.hardware.robot import Reading, Simulated
 from robot_rl.ros import codecs, topics, wire
@@ -39,11 +40,21 @@ class RobotServer(RobotNode):
         seed, cameras = self.param("seed", 0), list(self.cameras_param("none"))
         self._pace: Pace = LockstepPace(self, cameras) if self.lockstep else RealtimePace(self, seed)
         self.create_subscription(JointState, topics.COMMAND, self._on_command, topics.stream(10))
+        self._backing_off = False
+        if self.config.limits.get("force"):
+            self.create_subscription(JointState, topics.DECISION, self._on_decision, topics.kept())
         self.create_subscription(Bool, topics.STOPPED, self._on_stopped, topics.latched(1))
         self.on_event(topics.EPISODE_EVENT, self._on_episode_event)
 
     def _on_command(self, message: JointState) -> None:
         self._pace.command(codecs.stamp_of(message), codecs.unlabelled(message, self.spec.action.labels))
+
+    def _on_decision(self, message: JointState) -> None:
+        """The beginning of a retreat from force lets go of the lead that presses, as the driver's own stop does."""
+        retreat = bool(wire.read_decision(self.spec.action, message).safety & Safety.RETREAT)
+        if retreat and not self._backing_off:
+            self._pace.stop()
+        self._backing_off = retreat
 
     def _on_stopped(self, message: Bool) -> None:
         self._stopped = message.data

@@ -8,6 +8,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from robot_rl.control.compliance import ComplianceError, six
 from robot_rl.hardware.config import ConfigError
 from robot_rl.hardware.robot import Outcome, Reading, RobotError, SceneState
 from robot_rl.sim import suite
@@ -52,7 +53,8 @@ class RobosuiteArm:
         placement: half range of the object's start position [m], one number or x and y.
         yaw: half range of the object's start yaw [rad].
         joint_noise: standard deviation of the arm's start joints [rad].
-        max_lead: how far the reference may lead the measured pose [m, rad].
+        max_lead: how far the reference may lead the measured pose on each axis [m, rad]: two numbers, or six for x,
+            y, z and the rotation vector in the world frame.
         stiffness: of the end-effector loop [1/s^2].
         goal_bias: the measured goal is off by up to this along x and along y [m].
         scene: what else the task's scene can be told, see `robot_rl.sim.suite.Task.options`.
@@ -88,8 +90,10 @@ class RobosuiteArm:
             raise ConfigError(
                 f"placement {placement}, yaw {yaw}: half ranges of x and y [m] and yaw [rad], none negative"
             )
-        if len(max_lead) != 2 or min(max_lead) <= 0:
-            raise ConfigError(f"max_lead {max_lead}: two numbers above 0, [m] and [rad]")
+        try:
+            self._max_lead = six("max_lead", max_lead)
+        except ComplianceError as error:
+            raise ConfigError(f"robot '{spec.robot}': {error}") from None
         if goal_bias < 0:
             raise ConfigError(f"goal_bias {goal_bias}: a half range [m] is not negative")
         self._engine = suite.make_engine(
@@ -103,7 +107,6 @@ class RobosuiteArm:
         self._model: mujoco.MjModel = self._engine.sim.model._model
         self._data: mujoco.MjData = self._engine.sim.data._data
         self._goal_bias, self._bias = goal_bias, np.zeros(3)
-        self._max_lead = (float(max_lead[0]), float(max_lead[1]))
         self._locate()
         home = np.array(self._engine.robots[0].init_qpos)
         self._controller = OperationalSpaceController(

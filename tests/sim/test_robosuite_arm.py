@@ -204,7 +204,7 @@ def test_another_arm_needs_only_its_own_spec() -> None:
     [
         ({"robot": "Pandda"}, "Did you mean 'Panda'"),
         ({"placement": [0.1, -0.1]}, "none negative"),
-        ({"max_lead": [0.1]}, "two numbers above 0"),
+        ({"max_lead": [0.1]}, "max_lead is .* two .linear, angular. or six finite numbers above 0"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(option: dict[str, object], message: str) -> None:
