@@ -10,6 +10,7 @@ import pytest
 import torch
 import yaml
 
+from robot_rl.learn.run import Run
 from robot_rl.learn.train import train
 from robot_rl.learn.trainer import Trainer
 from robot_rl.policies import checkpoint
@@ -56,7 +57,7 @@ def test_a_process_killed_at_any_moment_is_gone_on_from_to_the_same_curve(make_d
         {"parts": 2},
         {"weights": "operator"},
         {"policy": PolicyConfig(horizon=6, n_action_steps=3, encoder=EncoderConfig(width=32), head=ACT)},
-        pytest.param({"compile": True}, marks=pytest.mark.slow),
+        pytest.param({"compile": True}, marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
     ],
     ids=["bf16", "parts", "weights", "act", "compile"],
 )
@@ -77,6 +78,27 @@ def test_resume_is_exact_however_a_step_is_computed(make_dataset, small, tmp_pat
         with pytest.raises(KeyboardInterrupt):
             train(config, progress=False)
     torch.manual_seed(12345)  # what a caller draws has no say in it
+    train(config, progress=False)
+    assert same_run(tmp_path / "halves", whole.directory)
+
+
+def test_resume_is_exact_with_pictures_read_ahead_cut_and_tinted(picture_dataset, small, tmp_path, monkeypatch):
+    encoder = EncoderConfig(32, channels=(8, 16), crop=0.8, color=0.2, state_dropout=0.3)
+    policy = PolicyConfig(("front", "clock"), horizon=4, n_action_steps=2, encoder=encoder)
+    options = {"policy": policy, "steps": 12, "save_every": 4, "log_every": 1, "batch": 8}
+    whole = train(small(picture_dataset, output=tmp_path / "whole", workers=1, **options), progress=False)
+    account = Run.account
+
+    def dying(self, loss, norm):
+        if self.trainer.step == 7:
+            raise SystemExit
+        account(self, loss, norm)
+
+    config = small(picture_dataset, output=tmp_path / "halves", **options)
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "account", dying)
+        with pytest.raises(SystemExit):
+            train(config, progress=False)
     train(config, progress=False)
     assert same_run(tmp_path / "halves", whole.directory)
 
