@@ -52,8 +52,9 @@ class Wiping:
             raise ConfigError(f"robot '{spec.robot}': force_noise is {force_noise}: a finite number, 0 or more")
         self.spec = spec
         self.clock = SteppedClock(spec.period_ns, self._step_period)
+        options: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in task.items()}
         try:
-            self._task = WipingTask(**{k: tuple(v) if isinstance(v, list) else v for k, v in task.items()})
+            self._task = WipingTask(**options)
         except (ValueError, TypeError) as error:
             raise ConfigError(f"robot '{spec.robot}': {error}") from None
         self._noise = force_noise
