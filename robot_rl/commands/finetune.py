@@ -15,7 +15,6 @@ Examples:
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
     from robot_rl.learn.online.workcell import Workcell
     from robot_rl.policies.chunk_policy import ChunkPolicy
 
-EPISODES = "episodes"
-"""The data set of online episodes in a session's folder."""
 FIRST_TRIAL = 1_000_000
 """Seed of the first held-out initial state."""
 
@@ -69,6 +66,8 @@ class Options:
     processes: Literal[1, 2] = 1
     """1: acting and learning take turns, and a session can be repeated exactly. 2: the learner is a process of its own,
     and the robot never waits for it."""
+    untouched: int = 0
+    """Stop after so many successes in a row without help; 0 goes on to the last step."""
     output: Path | None = None
     """Folder of the session; by default policies/<recipe>/checkpoints/<time>."""
     accept_changes: bool = False
@@ -86,11 +85,14 @@ def run(options: Options) -> int:
     if options.processes == 2:
         from robot_rl.commands.finetune_apart import run_apart
 
-        return run_apart(recipe, directory, accept_changes=options.accept_changes)
+        return run_apart(recipe, directory, untouched=options.untouched, accept_changes=options.accept_changes)
     from robot_rl.commands.finetune_view import View
     from robot_rl.learn.online.session import Session
 
-    with parts(recipe, directory) as (cell, demonstrations, base, dataset), View(recipe, directory) as view:
+    with (
+        parts(recipe, directory) as (cell, demonstrations, base, dataset),
+        View(recipe, directory, options.untouched) as view,
+    ):
         session = Session(
             recipe.online,
             cell,
@@ -102,7 +104,7 @@ def run(options: Options) -> int:
             accept_changes=options.accept_changes,
         )
         view.begin(session)
-        session.run(stop=view.stopped, on_episode=lambda _: view.episode(session), on_point=view.point)
+        session.run(stop=view.stopped, on_episode=lambda r: view.episode(session, r), on_point=view.point)
         view.end(session)
     return 0
 
@@ -115,6 +117,7 @@ def _resolve(options: Options) -> tuple[Recipe, Path]:
         TrainingError, CheckpointError: no such recipe or base.
     """
     from robot_rl.learn.online import recipe as recipes
+    from robot_rl.learn.online.folder import begin_folder
 
     if bool(options.recipe) == (options.resume is not None):
         known = ", ".join(workspace.names("policies", recipes.FILE))
@@ -130,8 +133,7 @@ def _resolve(options: Options) -> tuple[Recipe, Path]:
     directory = options.output or recipe.directory()
     if (directory / recipes.FILE).exists():
         raise UsageError(f"{directory} holds a session already: continue it with --resume {directory}")
-    _keep_base(recipe, directory)
-    recipes.save(recipe, directory)
+    begin_folder(recipe, directory)
     return recipe, directory
 
 
@@ -154,24 +156,12 @@ def _changed(recipe: Recipe, options: Options) -> Recipe:
     return replace(recipe, **given, online=replace(recipe.online, **online))
 
 
-def _keep_base(recipe: Recipe, directory: Path) -> None:
-    """Copy the base policy into the session's folder, which then holds all that a robot needs."""
-    if recipe.online.improver.base == "none":
-        return
-    from robot_rl.learn.online.deployed import BASE
-    from robot_rl.policies import checkpoint
-
-    if not recipe.checkpoint:
-        raise UsageError(f"improver '{recipe.online.improver.name}' improves a base policy: add --checkpoint NAME")
-    shutil.copytree(checkpoint.resolve(recipe.checkpoint), directory / BASE)
-
-
 @contextmanager
 def parts(recipe: Recipe, directory: Path) -> Iterator[tuple[Workcell, list[Episode], ChunkPolicy | None, Dataset]]:
     """What a session needs, by the recipe: the robot with all around it, demonstrations, base, the data set to record
     to; released at the end."""
     from robot_rl.datasets.dataset import Dataset
-    from robot_rl.learn.online.deployed import BASE
+    from robot_rl.learn.online.folder import BASE, EPISODES
     from robot_rl.learn.online.workcell import workcell
     from robot_rl.policies import checkpoint
 

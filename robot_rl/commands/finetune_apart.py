@@ -13,17 +13,17 @@ from robot_rl.learn.online.remote.process import LearnerProcess
 from robot_rl.learn.online.remote.session import RemoteSession
 
 
-def run_apart(recipe: Recipe, directory: Path, *, accept_changes: bool = False) -> int:
+def run_apart(recipe: Recipe, directory: Path, *, untouched: int = 0, accept_changes: bool = False) -> int:
     """Act here, with the learner in a process of its own that ends with this one. Returns 0."""
     require("serve")
     process = LearnerProcess(directory, recipe.remote.restarts, accept_changes=accept_changes)
-    with parts(recipe, directory) as (cell, _, base, dataset), View(recipe, directory) as view:
+    with parts(recipe, directory) as (cell, _, base, dataset), View(recipe, directory, untouched) as view:
         link = Link(process.address, process.token, recipe.remote)
         try:
             session = RemoteSession(recipe.online, cell, link, dataset, base, view.say)
             session.begin(view.stopped)
             view.begin(session)
-            session.run(stop=view.stopped, on_episode=lambda _: view.episode(session), on_point=view.point)
+            session.run(stop=view.stopped, on_episode=lambda r: view.episode(session, r), on_point=view.point)
         finally:
             link.close()
             process.close()

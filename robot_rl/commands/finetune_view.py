@@ -16,6 +16,8 @@ from robot_rl.learn.online.report import write_report
 from robot_rl.learn.online.session import Point
 from robot_rl.learn.online.tally import Tally
 from robot_rl.learn.statistics import wilson
+from robot_rl.runtime.loop import EpisodeResult
+from robot_rl.runtime.stopping import Streak
 
 
 class Shown(Protocol):
@@ -34,9 +36,15 @@ class Shown(Protocol):
 
 class View:
     """A progress bar over robot steps, curves and, at each evaluation and at the end, the report. Ctrl-C is taken at
-    the end of an episode; a second one at once."""
+    the end of an episode; a second one at once.
 
-    def __init__(self, recipe: Recipe, directory: Path) -> None:
+    Args:
+        untouched: successes in a row without help after which the session is over; 0 for no such rule.
+    """
+
+    def __init__(self, recipe: Recipe, directory: Path, untouched: int = 0) -> None:
+        self._rule = Streak(untouched) if untouched else None
+        self._reason: str | None = None
         self.recipe, self.directory = recipe, directory
         self._bar = progress()
         self._interrupt = deferred_interrupt()
@@ -58,8 +66,8 @@ class View:
         self._interrupt.__exit__(None, None, None)
 
     def stopped(self) -> bool:
-        """The user wants an end."""
-        return self._stop.is_set()
+        """The user wants an end, or the stop rule does."""
+        return self._stop.is_set() or self._reason is not None
 
     def prepared(self, share: float) -> None:
         """This share of what comes before the first robot step is done."""
@@ -87,8 +95,10 @@ class View:
             completed=session.tally.robot_steps,
         )
 
-    def episode(self, session: Shown) -> None:
+    def episode(self, session: Shown, result: EpisodeResult) -> None:
         """An episode is over, and safe on disk."""
+        if self._rule is not None and self._reason is None:
+            self._reason = self._rule.add(result)
         if self._logbook is None:
             return
         values = self._logbook.episode(session.tally, session.updates, session.figures)
@@ -104,8 +114,9 @@ class View:
     def end(self, session: Shown, notes: Sequence[str] = ()) -> None:
         """The session is over, for now: the report, and what to do next."""
         path = self.report(session, notes)
-        done = session.tally.robot_steps >= self.recipe.online.steps
-        if not done:
+        if self._reason is not None:
+            self.say(f"over after {session.tally.robot_steps} robot steps: {self._reason}")
+        elif session.tally.robot_steps < self.recipe.online.steps:
             self.say(f"stopped after {session.tally.robot_steps} of {self.recipe.online.steps} robot steps; continue:")
             self.say(f"  robot-rl finetune --resume {self.directory}")
         self.say(f"report: {path}")

@@ -18,29 +18,30 @@ def add_episodes(
     episodes: Iterable[Episode],
     notes: Callable[[], Row],
     human_weight: float = 1.0,
-    key: str = "id",
+    name: Callable[[Episode], str] = lambda episode: str(episode.attributes["id"]),
 ) -> int:
     """Add those episodes that the replay does not hold yet; returns how many.
 
     Args:
         notes: what the agent adds to the observer's newest row, in which it did not act.
-        key: the attribute that tells episodes apart.
+        name: tells episodes apart.
 
     Raises:
         ReplayError: a number is not finite (episode and step are named).
         TrainingError: the base policy was not available.
     """
-    return sum(_add(replay, observer, episode, notes, human_weight, key) for episode in episodes)
+    return sum(_add(replay, observer, episode, notes, human_weight, name(episode)) for episode in episodes)
 
 
 def _add(
-    replay: Replay, observer: Observer, episode: Episode, notes: Callable[[], Row], human_weight: float, key: str
+    replay: Replay, observer: Observer, episode: Episode, notes: Callable[[], Row], human_weight: float, name: str
 ) -> bool:
-    if not replay.begin(str(episode.attributes[key])):
+    if not replay.begin(name):
         return False
     try:
         seen = episode.aligned(observer.needed, final=True)
-        observer.reset(0)
+        seed = episode.attributes.get("seed") if episode.attributes.get("purpose") == "deployment" else None
+        observer.reset(0 if seed is None else int(seed))  # a base then samples what it sampled on the robot
         for t in range(len(episode) + 1):
             row = observer.row({name: values[t] for name, values in seen.items()})
             if row is None:
@@ -50,6 +51,8 @@ def _add(
             else:
                 step = _step(episode, t)
                 replay.add(row | notes(), step, t, human_weight if step.source == Source.HUMAN else 1.0)
+                if step.source != Source.POLICY and step.phase != Phase.DEMONSTRATION:
+                    observer.interrupt()
     finally:
         replay.drop()
     return True

@@ -19,6 +19,7 @@ from torch import Generator
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.acting import AgentExecutor, consider
 from robot_rl.learn.online.config import OnlineConfig
+from robot_rl.learn.online.folder import BASE
 from robot_rl.learn.online.improvers.improver import Agent
 from robot_rl.learn.online.learner import make_improver, make_observer
 from robot_rl.learn.online.observe import Pictures, Values
@@ -31,7 +32,6 @@ from robot_rl.spec import Field, Layout, Spec
 FORMAT = "robot_rl.agent"
 VERSION = 1
 NAME = "agent"
-BASE = "base"
 
 
 class AgentPolicy:

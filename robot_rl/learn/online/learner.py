@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,9 @@ from robot_rl.policies.checkpoint import torch_device
 from robot_rl.policies.chunk_policy import ChunkPolicy
 from robot_rl.policies.policy import Policy
 from robot_rl.spec import Spec
+
+EPISODE_ID = "episode_id"
+"""The attribute of a session's own episodes that replay and data set share."""
 
 
 class Learner:
@@ -54,21 +57,26 @@ class Learner:
         return self.improver.agent
 
     @torch.no_grad()
-    def add(self, episodes: Iterable[Episode], key: str = "id") -> int:
+    def add(self, episodes: Iterable[Episode]) -> int:
         """Take those recorded episodes that the replay does not hold yet; returns how many.
-
-        Args:
-            key: the attribute that tells them apart: `id`, or of this session's own `episode_id`.
 
         Raises:
             ReplayError, TrainingError: as `demonstrations.add_episodes`.
         """
+        return self._add(episodes, lambda episode: str(episode.attributes["id"]))
+
+    @torch.no_grad()
+    def add_own(self, episodes: Iterable[Episode]) -> int:
+        """The same for episodes that this session has recorded itself; see `own_name`."""
+        return self._add(episodes, own_name)
+
+    def _add(self, episodes: Iterable[Episode], name: Callable[[Episode], str]) -> int:
         generator = Generator(self.device).manual_seed(self.config.seed)
 
         def notes() -> Row:
             return consider(self.agent, self.observer, self.device, generator) | no_notes(self.agent)
 
-        return add_episodes(self.replay, self.observer, episodes, notes, self.config.human_weight, key)
+        return add_episodes(self.replay, self.observer, episodes, notes, self.config.human_weight, name)
 
     def update(self) -> dict[str, float]:
         """One robot step's worth of learning; returns figures. What diverges is rolled back; see `guard`.
@@ -99,6 +107,11 @@ class Learner:
         checkpoint.restore_replay(self.replay, tensors, document["replay"], observation)
         self.rng.bit_generator.state = document["rng"]
         self.guard.restore(document["guard"])
+
+
+def own_name(episode: Episode) -> str:
+    """What an episode that this session has recorded is called in its replay: as the actor called it, if it did."""
+    return str(episode.attributes.get(EPISODE_ID, episode.attributes["id"]))
 
 
 def make_observer(

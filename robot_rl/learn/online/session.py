@@ -22,7 +22,7 @@ from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online import deployed
 from robot_rl.learn.online.acting import AgentExecutor, RowRecorder
 from robot_rl.learn.online.config import OnlineConfig
-from robot_rl.learn.online.learner import Learner
+from robot_rl.learn.online.learner import EPISODE_ID, Learner, own_name
 from robot_rl.learn.online.store import NAME as NAME
 from robot_rl.learn.online.store import Store, write_json
 from robot_rl.learn.online.tally import Tally
@@ -34,9 +34,6 @@ from robot_rl.runtime.loop import EpisodeResult
 from robot_rl.runtime.recorder import Recorder
 
 log = logging.getLogger(__name__)
-
-EPISODE_ID = "episode_id"
-"""The attribute of a session's own episodes that replay and data set share."""
 
 
 @dataclass(frozen=True)
@@ -226,8 +223,8 @@ class Session:
 
     def _recover(self) -> int:
         """Take in what was recorded after the session was saved last."""
-        lost = [e for e in self.dataset or () if str(e.attributes[EPISODE_ID]) not in self.learner.replay]
-        self.learner.add(lost, EPISODE_ID)
+        lost = [e for e in self.dataset or () if own_name(e) not in self.learner.replay]
+        self.learner.add_own(lost)
         for episode in lost:
             self.tally.recover(episode)
         return len(lost)

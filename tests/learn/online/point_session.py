@@ -1,8 +1,13 @@
-"""A session on the point task as a process that can be killed: `python point_session.py FOLDER STEPS`."""
+"""Sessions on the point task as processes that can be killed: `python point_session.py FOLDER STEPS`.
+
+Each line on standard input begins the session in FOLDER, or continues it, in a process of its own, whose number is
+written to standard output.
+"""
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -51,4 +56,12 @@ def load_point() -> ModuleType:
 
 
 if __name__ == "__main__":
-    point_session(Path(sys.argv[1]), int(sys.argv[2]), load_point()).run()
+    task = load_point()
+    for _ in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            point_session(Path(sys.argv[1]), int(sys.argv[2]), task).run()
+            os._exit(0)
+        sys.stdout.write(f"{child}\n")
+        sys.stdout.flush()
+        os.waitpid(child, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import random
 import resource
 import shutil
@@ -44,19 +45,20 @@ def point(worker: ModuleType) -> ModuleType:
 
 def kill_at_random(directory: Path, times: int, rng: random.Random) -> None:
     """Let the session run, and SIGKILL it a moment after it has saved something new, again and again."""
-    for _ in range(times):
+    command = [sys.executable, str(HERE / "point_session.py"), str(directory), str(FOREVER)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdin is not None and parent.stdout is not None
         file = directory / f"{NAME}.json"
-        before = file.stat().st_mtime_ns if file.exists() else 0
-        command = [sys.executable, str(HERE / "point_session.py"), str(directory), str(FOREVER)]
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-        deadline = time.monotonic() + 60
-        while (not file.exists() or file.stat().st_mtime_ns == before) and time.monotonic() < deadline:
-            if process.poll() is not None and process.stderr is not None:
-                pytest.fail(process.stderr.read())
-            time.sleep(0.005)
-        time.sleep(rng.uniform(0.0, 0.3))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        for _ in range(times):
+            before = file.stat().st_mtime_ns if file.exists() else 0
+            parent.stdin.write("\n")
+            parent.stdin.flush()
+            child = int(parent.stdout.readline())
+            deadline = time.monotonic() + 60
+            while (not file.exists() or file.stat().st_mtime_ns == before) and time.monotonic() < deadline:
+                time.sleep(0.005)
+            time.sleep(rng.uniform(0.0, 0.3))
+            os.kill(child, signal.SIGKILL)
 
 
 def check(session: Session) -> None:

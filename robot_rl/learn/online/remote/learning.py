@@ -15,12 +15,12 @@ from torch import Tensor
 from robot_rl.datasets.episode import Episode
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online import deployed
-from robot_rl.learn.online.learner import Learner
+from robot_rl.learn.online.learner import Learner, own_name
 from robot_rl.learn.online.remote import rows
 from robot_rl.learn.online.remote.config import RemoteConfig
 from robot_rl.learn.online.remote.server import GONE, HELLO, ActorServer
 from robot_rl.learn.online.replay import ReplayError
-from robot_rl.learn.online.session import EPISODE_ID, Point, write_curve
+from robot_rl.learn.online.session import Point, write_curve
 from robot_rl.learn.online.store import Store
 from robot_rl.learn.online.tally import Tally
 
@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 IDLE = 0.05
 """Longest wait for a message when there is nothing to learn [s]."""
+LOOK = 0.5
+"""Between two looks into the data set [s]."""
 
 
 class Learning:
@@ -39,6 +41,8 @@ class Learning:
     Args:
         facts: what `deployed.describe` says.
         recorded: the session's data set as it is now, from the actor's recorder.
+        follow: look into the data set all the time, for actors that record and send no rows.
+        on_saved: called whenever the session has been saved.
     """
 
     def __init__(
@@ -48,6 +52,9 @@ class Learning:
         remote: RemoteConfig,
         facts: Mapping[str, Any],
         recorded: Callable[[], Iterable[Episode]] = tuple,
+        *,
+        follow: bool = False,
+        on_saved: Callable[[Learning], None] = lambda learning: None,
     ) -> None:
         self.learner, self.remote = learner, remote
         self.tally = Tally()
@@ -57,6 +64,7 @@ class Learning:
         """Robot steps that came in and have not been learnt from."""
         self.recovered = 0
         self._store, self._facts, self._recorded = store, facts, recorded
+        self._follow, self._on_saved, self._next_look = follow, on_saved, 0.0
         self._exploration: Tensor | None = None
         self._steps = 0
         self._whole = False
@@ -105,6 +113,10 @@ class Learning:
     def _run(self, server: ActorServer, stopped: Callable[[], bool]) -> None:
         next_time = time.monotonic() + self.remote.period
         while not stopped():
+            if self._follow and time.monotonic() >= self._next_look:
+                self._next_look = time.monotonic() + LOOK
+                if self._recover():
+                    self._save()
             learning = self._may_learn()
             message = self._next(server.inbox, wait=not learning)
             if message is not None:
@@ -206,15 +218,16 @@ class Learning:
         self._steps += steps
         self.owed += max(before + steps - max(before, self.learner.config.warmup), 0)
 
-    def _recover(self) -> None:
-        """Take in what was recorded and is not in the replay; it is counted once."""
-        lost = [e for e in self._recorded() if str(e.attributes[EPISODE_ID]) not in self.learner.replay]
+    def _recover(self) -> int:
+        """Take in what was recorded and is not in the replay; it is counted once. Returns how many episodes."""
+        lost = [e for e in self._recorded() if own_name(e) not in self.learner.replay]
         for episode in lost:
-            self.learner.add([episode], EPISODE_ID)
+            self.learner.add_own([episode])
             self._count(len(episode))
             self._steps = 0
             self.tally.recover(episode)
         self.recovered += len(lost)
+        return len(lost)
 
     def _publish(self, server: ActorServer, *, whole: bool = False) -> None:
         """Send those of the agent's tensors that have changed since the last time, or all."""
@@ -229,6 +242,8 @@ class Learning:
             "rollbacks": self.learner.guard.rollbacks,
             "waiting": server.inbox.qsize(),
             "transitions": len(self.learner.replay),
+            "robot_steps": self.tally.robot_steps + self._steps,
+            "episodes": self.tally.episodes,
             "figures": dict(self.figures),
         }
         if changed:
@@ -249,6 +264,7 @@ class Learning:
         training = {"robot_steps": self.tally.robot_steps, "updates": self.learner.improver.updates}
         deployed.save(self._store.directory, self.learner.agent, {**self._facts, "training": training})
         write_curve(self._store.directory, [Point(**p) for p in self.curve])
+        self._on_saved(self)
 
     def _restore(self) -> None:
         tensors, document = self._store.restore()

@@ -25,14 +25,13 @@ from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.lock import WriterLock
 from robot_rl.hardware.config import ConfigError
 from robot_rl.learn.config import TrainingError
+from robot_rl.learn.online.folder import BASE, EPISODES
 from robot_rl.learn.online.replay import ReplayError
 from robot_rl.policies.checkpoint import CheckpointError
 from robot_rl.serving.protocol import TOKEN
 
 log = logging.getLogger(__name__)
 
-EPISODES = "episodes"
-"""The data set of a session, in its folder."""
 LOCK = ".learner"
 LOCK_WAIT = 30.0
 """How long a learner waits for one that is still saving [s]."""
@@ -172,7 +171,7 @@ def _learn(options: argparse.Namespace) -> None:
     setup = hardware_config.load(plan.robot, plan.control_mode or None)
     pictures = {n: (c.height, c.width) for n, c in setup.select_cameras(plan.cameras).items()}
     kind = plan.online.improver.base
-    base = checkpoint.load(directory / deployed.BASE, plan.online.device) if kind != "none" else None
+    base = checkpoint.load(directory / BASE, plan.online.device) if kind != "none" else None
     learner = Learner(plan.online, setup.spec, base, pictures)
     learning = Learning(
         learner,

@@ -18,11 +18,12 @@ from robot_rl.datasets import Dataset
 from robot_rl.hardware import config as hardware_config
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.config import OnlineConfig
+from robot_rl.learn.online.folder import EPISODES
 from robot_rl.learn.online.improvers.rlpd import RlpdConfig
 from robot_rl.learn.online.recipe import Recipe, save
 from robot_rl.learn.online.remote.config import RemoteConfig
 from robot_rl.learn.online.remote.link import Link
-from robot_rl.learn.online.remote.process import EPISODES, LearnerProcess
+from robot_rl.learn.online.remote.process import LearnerProcess
 from robot_rl.learn.online.remote.session import RemoteSession
 from robot_rl.learn.online.sac import SacConfig
 from robot_rl.learn.online.workcell import workcell
