@@ -82,11 +82,11 @@ def test_resume_is_exact_however_a_step_is_computed(make_dataset, small, tmp_pat
     assert same_run(tmp_path / "halves", whole.directory)
 
 
-def test_resume_is_exact_with_pictures_read_ahead_cut_and_tinted(picture_dataset, small, tmp_path, monkeypatch):
+def test_resume_is_exact_with_pictures_cut_and_tinted(picture_dataset, small, tmp_path, monkeypatch):
     encoder = EncoderConfig(32, channels=(8, 16), crop=0.8, color=0.2, state_dropout=0.3)
     policy = PolicyConfig(("front", "clock"), horizon=4, n_action_steps=2, encoder=encoder)
     options = {"policy": policy, "steps": 12, "save_every": 4, "log_every": 1, "batch": 8}
-    whole = train(small(picture_dataset, output=tmp_path / "whole", workers=1, **options), progress=False)
+    whole = train(small(picture_dataset, output=tmp_path / "whole", **options), progress=False)
     account = Run.account
 
     def dying(self, loss, norm):
