@@ -35,5 +35,6 @@ def test_steps_that_are_not_learned_from_are_not_counted(make_dataset, small):
     learned = make_dataset(1, "learned", executed=np.array([0.5]))
     by_itself = {"source": Source.POLICY, "phase": Phase.AUTONOMOUS}
     robots = make_dataset(1, "robots", executed=np.array([-1.0]), **by_itself)
-    data = load_data(replace(small(learned, holdout=0.0, select="human"), dataset=(learned, robots)), torch.device("cpu"))
+    config = replace(small(learned, holdout=0.0, select="human"), dataset=(learned, robots))
+    data = load_data(config, torch.device("cpu"))
     assert actions(data.statistics)[:3] == [0.5, 0.5, 0.5]
