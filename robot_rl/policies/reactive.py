@@ -66,7 +66,9 @@ class SlowFastExecutor(AsyncExecutor):
         overrun: Overrun = "still",
     ) -> None:
         if not isinstance(policy, ReactivePolicy) or not policy.can_react:
-            raise SpecError("this policy has no fast path here (head slow_fast, on this computer): use execution receding or async")
+            raise SpecError(
+                "this policy has no fast path (head slow_fast, on this computer): use execution receding or async"
+            )
         super().__init__(policy, n_action_steps, latency=latency, expected=expected, overrun=overrun)
         self._reactive: ReactivePolicy = policy
         self._readings: deque[dict[str, NDArray[Any]]] = deque(maxlen=policy.horizon)
