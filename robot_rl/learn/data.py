@@ -129,8 +129,8 @@ def load_data(config: TrainConfig, device: torch.device, world: World | None = N
     features.compute(episodes, derived)
 
     def windows(chosen: Sequence[Episode]) -> Windows:
-        n_obs, horizon, fast = config.policy.n_obs, config.policy.horizon, config.policy.fast
-        return Windows(chosen, list(inputs), n_obs, horizon, select, derived=derived, future=fast)
+        n_obs, horizon, future = config.policy.n_obs, config.policy.horizon, config.policy.future(inputs)
+        return Windows(chosen, list(inputs), n_obs, horizon, select, derived=derived, future=future)
 
     train_windows = windows(train)
     _check_histories(train_windows)

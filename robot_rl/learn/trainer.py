@@ -77,6 +77,7 @@ class Trainer:
         self.optimizer.step()
         self.step += 1
         self.ema.update(self.parameters, self.step)
+        self.policy.after_update()
         self._next = self._fetch()  # while a CUDA device still computes; what is asked below waits for it
         return loss.item(), norm.item()
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 
 from robot_rl.policies.action_space import ActionSpace
+from robot_rl.policies.auxiliary import Later, TargetEncoder
 from robot_rl.policies.config import PolicyConfig
 from robot_rl.policies.encoders import ObservationEncoder
 from robot_rl.policies.guidance import Guide, GuidedHead
@@ -59,8 +60,11 @@ class ChunkPolicy(nn.Module):
         context_size = self.encoder.width + goal_size
         self.action_space = action_space(spec, inputs, config)
         extra = {"fast_size": self._fast_size()} if self.fast_names else {}
+        if getattr(config.head, "needs_latents", False):
+            extra["latent_size"] = self.encoder.width
         self.head = config.head.build(self.action_space.size, config.horizon, context_size, goal_size, **extra)
         self.action_normalizer = Normalizer(self.action_space.size)
+        self.later = self._later(config, context_size)
         if statistics is not None:
             self.encoder.fit(statistics)
             if self.goal_encoder is not None:
@@ -68,6 +72,8 @@ class ChunkPolicy(nn.Module):
             # A sampler's error in a rotation column that never varied in the data must not be of the size of 1.
             constant = 1.0 if self.action_space.plain else MIN_SPREAD / 2
             self.action_normalizer.fit(statistics["action"], config.action_normalization, constant)
+            if self.later is not None:
+                self.later.target.follow(self.encoder, all_the_way=True)
         self._generator: Generator | None = None
         self.choice = Choice()
         """How many chunks are drawn for an observation, and who chooses."""
@@ -86,8 +92,20 @@ class ChunkPolicy(nn.Module):
                 with a fast path also "future.<name>" (B, horizon, ...) of each of `fast_names`.
         """
         chunk = self._learned(batch["action"], batch)
-        fast = self._fast({n: batch[f"future.{n}"] for n in self.fast_names})
-        return self._head.loss(chunk, batch["action_mask"], self._context(batch, generator), generator, **fast)
+        mask, context = batch["action_mask"], self._context(batch, generator)
+        extra = self._fast({n: batch[f"future.{n}"] for n in self.fast_names})
+        if self.later is None:
+            return self._head.loss(chunk, mask, context, generator, **extra)
+        latents = self.later.latents(batch)
+        if self.later.joint:
+            extra |= {"latents": latents[:, -1], "known": batch.get("action_known")}
+        loss = self._head.loss(chunk, mask, context, generator, **extra)
+        return loss + self.later.weight * self.later.loss(context, latents, mask) if self.later.weight else loss
+
+    def after_update(self) -> None:
+        """What follows a step of the optimiser: the target encoder, where there is one, moves towards the encoder."""
+        if self.later is not None:
+            self.later.target.follow(self.encoder)
 
     def sample(
         self, observation: Mapping[str, Tensor], noise: Tensor | None = None, generator: Generator | None = None
@@ -252,6 +270,16 @@ class ChunkPolicy(nn.Module):
         if not self.fast_names:
             return {}
         return {"fast": torch.cat([self.encoder.vectors[n](values[n]) for n in self.fast_names], dim=-1)}
+
+    def _later(self, config: PolicyConfig, context_size: int) -> Later | None:
+        """What is learned from later observations; None where nothing is."""
+        joint = bool(getattr(config.head, "needs_latents", False))
+        if not joint and not config.auxiliary.latents:
+            return None
+        names = tuple(n for n in self.inputs if n not in config.goal)
+        momentum = getattr(config.head, "momentum", config.auxiliary.momentum)
+        target = TargetEncoder(self.encoder, names, config.n_obs, momentum)
+        return Later(target, config.horizon, context_size, config.auxiliary, joint)
 
     def _fast_size(self) -> int:
         """F. Raises SpecError where a fast field is not a vector that the policy sees."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 
@@ -11,6 +11,7 @@ from tyro.conf import AvoidSubcommands
 
 from robot_rl.policies.act import ActConfig
 from robot_rl.policies.action_space import REPRESENTATIONS, Representation
+from robot_rl.policies.auxiliary import AuxiliaryConfig
 from robot_rl.policies.carp import CarpConfig
 from robot_rl.policies.diffusion import DiffusionConfig
 from robot_rl.policies.edm import EdmConfig
@@ -19,6 +20,7 @@ from robot_rl.policies.flow import FlowConfig
 from robot_rl.policies.gaussian import GaussianConfig
 from robot_rl.policies.gmm_rnn import GmmRnnConfig
 from robot_rl.policies.heads import head_config, head_dict
+from robot_rl.policies.joint import JointConfig
 from robot_rl.policies.meanflow import MeanFlowConfig
 from robot_rl.policies.normalization import Normalization
 from robot_rl.policies.slow_fast import SlowFastConfig
@@ -36,6 +38,7 @@ AnyHead = (
     | GmmRnnConfig
     | CarpConfig
     | SlowFastConfig
+    | JointConfig
 )
 """Heads that a recipe and the command line know. A recipe's `head: {name: ...}` chooses one; the command line
 changes that one's options (--policy.head.width)."""
@@ -65,6 +68,7 @@ class PolicyConfig:
     """Scaling of actions, in the representation that is learned."""
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     head: Annotated[AnyHead, AvoidSubcommands] = field(default_factory=FlowConfig)
+    auxiliary: AuxiliaryConfig = field(default_factory=AuxiliaryConfig)
 
     def __post_init__(self) -> None:
         if self.n_obs < 1 or self.horizon < 1:
@@ -99,6 +103,12 @@ class PolicyConfig:
         """Fields that the head also sees at each step of the chunk."""
         return tuple(getattr(self.head, "fast", ()))
 
+    def future(self, inputs: Iterable[str]) -> tuple[str, ...]:
+        """Those of `inputs`, the fields it looks at, that training also needs at each step of the chunk."""
+        if self.auxiliary.latents or getattr(self.head, "needs_latents", False):
+            return tuple(n for n in inputs if n not in self.goal or n in self.fast)
+        return self.fast
+
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready form; `from_dict` reads it back."""
         return {**dataclasses.asdict(self), "head": head_dict(self.head)}
@@ -109,6 +119,8 @@ class PolicyConfig:
         options = dict(data)
         if "head" in options:
             options["head"] = head_config(options["head"])
+        if "auxiliary" in options:
+            options["auxiliary"] = from_mapping(AuxiliaryConfig, options["auxiliary"], "auxiliary")
         if "encoder" in options:
             options["encoder"] = from_mapping(EncoderConfig, options["encoder"], "encoder")
         return from_mapping(cls, options, "policy")

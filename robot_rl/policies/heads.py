@@ -24,6 +24,7 @@ HEADS: dict[str, str] = {
     "gaussian": "robot_rl.policies.gaussian:GaussianConfig",
     "gmm_rnn": "robot_rl.policies.gmm_rnn:GmmRnnConfig",
     "carp": "robot_rl.policies.carp:CarpConfig",
+    "joint": "robot_rl.policies.joint:JointConfig",
     "slow_fast": "robot_rl.policies.slow_fast:SlowFastConfig",
 }
 
