@@ -29,7 +29,7 @@ def center_crop(frames: Tensor, share: float) -> Tensor:
 
 def random_crop(frames: Tensor, share: float, generator: Generator | None = None) -> Tensor:
     """Histories (B, T, H, W, 3) to (B, T, h, w, 3), each sample cut at its own place, the same in all its frames."""
-    n, height, width = len(frames), *frames.shape[2:4]
+    n, _, height, width = frames.shape[:4]
     h, w = crop_size(height, width, share)
     top = torch.randint(height - h + 1, (n,), generator=generator, device=frames.device).tolist()
     left = torch.randint(width - w + 1, (n,), generator=generator, device=frames.device).tolist()
