@@ -6,6 +6,7 @@ import importlib.util
 
 EXTRAS: dict[str, tuple[str, ...]] = {
     "sim": ("mujoco", "gymnasium", "scipy", "numba", "PIL", "termcolor", "cv2", "fast_simplification"),
+    "pusht": ("pymunk", "pygame", "shapely"),
     "ros": (
         "rclpy",
         "sensor_msgs",
@@ -30,7 +31,10 @@ EXTRAS: dict[str, tuple[str, ...]] = {
 }
 """Extra to the modules it brings. A module named under several belongs to the first."""
 
-_APART = {"robosuite": "pip install 'robot_rl[sim]' && pip install --no-deps robosuite==1.5.2"}
+_APART = {
+    "robosuite": "pip install 'robot_rl[sim]' && pip install --no-deps robosuite==1.5.2",
+    "gym_pusht": "pip install 'robot_rl[sim,pusht]' && pip install --no-deps gym-pusht==0.1.8",
+}
 """Modules that no extra can carry, with what installs them."""
 
 

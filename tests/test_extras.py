@@ -19,6 +19,7 @@ PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text
         ("timm", "pip install 'robot_rl[vision]'"),
         ("pyrealsense2", "pip install 'robot_rl[realsense]'"),
         ("rerun", "pip install 'robot_rl[cockpit]'"),
+        ("gym_pusht", "pip install 'robot_rl[sim,pusht]' && pip install --no-deps gym-pusht==0.1.8"),
         ("robosuite", "pip install 'robot_rl[sim]' && pip install --no-deps robosuite==1.5.2"),
     ],
 )

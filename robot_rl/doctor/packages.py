@@ -10,6 +10,7 @@ from robot_rl.doctor.check import Finding
 
 _PURPOSE = {
     "sim": "simulated robots",
+    "pusht": "PushT",
     "ros": "nodes",
     "train": "training and policies",
     "camera": "OpenCV cameras",

@@ -1,0 +1,1 @@
+"""PushT: a round finger pushes a T over a table to where its outline is drawn."""
