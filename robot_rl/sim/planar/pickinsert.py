@@ -42,7 +42,7 @@ _FLOOR = 0.015
 class PickInsertTask:
     """Where everything starts and what counts as done."""
 
-    bias: float = 0.001
+    bias: float = 0.002
     """The slot's measured x is off by a constant drawn from +- this [m]."""
     slot_range: float = 0.01
     """The slot's x lies within +- this of 0.04 [m]."""
