@@ -104,16 +104,19 @@ class MeanFlowHead(nn.Module):
         e = initial_noise(noise, context, self.shape, generator)
         return e - self._mean_velocity(e, e.new_zeros(len(e)), e.new_ones(len(e)), context)
 
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def _target(self, z: Tensor, r: Tensor, t: Tensor, v: Tensor, context: Tensor) -> Tensor:
-        """The derivative is asked for only where it counts: behind the first chunks, which have r = t."""
+        """The derivative is asked for only where it counts: behind the first chunks, which have r = t. It is taken in
+        full precision and uncompiled: convolutions have no forward derivative in autocast, nor when they are traced."""
         i = round(self.config.flow_ratio * len(z))
         if i == len(z):
             return v
 
         def u(z: Tensor, r: Tensor, t: Tensor) -> Tensor:
-            return self._mean_velocity(z, r, t, context[i:])
+            return self._mean_velocity(z, r, t, context[i:].float())
 
-        return torch.cat([v[:i], target(u, z[i:], r[i:], t[i:], v[i:])])
+        with torch.autocast(z.device.type, enabled=False):
+            return torch.cat([v[:i], target(u, z[i:], r[i:], t[i:], v[i:])])
 
     def _mean_velocity(self, z: Tensor, r: Tensor, t: Tensor, context: Tensor) -> Tensor:
         out: Tensor = self.network(z, torch.stack([t, t - r], dim=1), context)

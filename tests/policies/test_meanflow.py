@@ -73,3 +73,17 @@ def test_the_loss_trains_every_weight_of_each_network_also_without_gradient_mode
     assert all(p.grad.abs().sum() > 0 for p in head.parameters())
     with torch.no_grad():
         torch.testing.assert_close(head.loss(*arguments, torch.Generator().manual_seed(0)), loss.detach())
+
+
+@pytest.mark.parametrize("options", [{"width": 32}, {"backbone": "unet", "dims": (16, 32)}], ids=["mlp", "unet"])
+def test_meanflow_learns_in_bf16_what_it_learns_in_full_precision(options):
+    torch.manual_seed(0)
+    head = MeanFlowConfig(**options).build(2, 8, 4)
+    chunk, mask, context = torch.randn(16, 8, 2), torch.ones(16, 8, dtype=torch.bool), torch.randn(16, 4)
+    torch.manual_seed(1)
+    full = head.loss(chunk, mask, context)
+    torch.manual_seed(1)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = head.loss(chunk, mask, context.bfloat16())
+    half.backward()
+    assert half.item() == pytest.approx(full.item(), rel=0.02)
