@@ -45,7 +45,12 @@ def folder(pushes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_collecting_says_what_is_missing(pushes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["reward", "collect", str(pushes), "--camera", "top", "--output", str(tmp_path / "new")]) == 0
+    assert (
+        cli.main(
+            ["reward", "collect", str(pushes), "--camera", "top", "--size", "32", "--output", str(tmp_path / "new")]
+        )
+        == 0
+    )
     out = capsys.readouterr().out
     assert "of 18 episodes" in out and "0 pictures of kind hands: aim at 100" in out
     failures = sum(e.success is False for e in Dataset.open(pushes).episodes())
@@ -90,6 +95,30 @@ def test_a_key_pressed_late_labels_the_step_that_was_seen_and_undo_takes_it_back
     assert len(after) == 8 and after.steps["success"].tolist() == [False] * 7 + [True]  # 0.75 s at 10 Hz: step 7
     assert cli.main(["reward", "relabel", str(pushes), "--undo", "--yes"]) == 0
     assert len(Dataset.open(pushes).episode(0)) == length
+
+
+def test_a_log_of_keys_marks_what_stands_and_a_held_key_labels_pictures(
+    pushes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "keys.jsonl"
+    rows = [(5, "failure", 0.9), (5, "success", 1.2), (5, "undo", 1.4), (6, "success", 0.8), (6, "undo", 0.9)]
+    log.write_text("\n".join(json.dumps({"episode": e, "key": k, "at": at}) for e, k, at in rows))
+    assert cli.main(["reward", "relabel", str(pushes), "--keys", str(log), "--latency", "0.25", "--yes"]) == 0
+    episode = Dataset.open(pushes).episode(5)  # only the failure at 0.9 s stands: 0.65 s is in step 6
+    assert len(episode) == 7 and episode.success is False and bool(episode.steps["terminated"][6])
+    assert "reward_label" not in Dataset.open(pushes).episode(6).attributes
+    assert cli.main(["reward", "relabel", str(pushes), "--undo", "--yes"]) == 0
+
+    log.write_text('{"episode": 4, "held": [1.0, 1.6]}')  # less 0.25 s: pictures of 0.8 to 1.3 s
+    held = ["--keys", str(log), "--latency", "0.25", "--episodes", "4", "--before", "0", "--near", "0"]
+    capsys.readouterr()
+    collect = ["reward", "collect", str(pushes), "--camera", "top", "--output", str(tmp_path / "held"), *held]
+    assert cli.main(collect) == 0
+    assert "(6 success," in capsys.readouterr().out
+
+    log.write_text('{"episode": 4, "key": "sucess", "at": 1}')
+    assert cli.main(["reward", "relabel", str(pushes), "--keys", str(log), "--yes"]) == 2
+    assert "line 1" in capsys.readouterr().err
 
 
 def test_a_classifier_labels_what_no_person_has(folder: Path, pushes: Path) -> None:

@@ -41,16 +41,29 @@ class Collect:
     """The time before that, and the last of failures, are near misses [s]."""
     every: int = 1
     """Of all other pictures, one in so many is taken."""
+    keys: Path | None = None
+    """A log of a held success key, one JSON object a line: {"episode": 7, "held": [3.1, 5.0]}, in seconds."""
+    latency: float = 0.4
+    """Of the person at that key [s]."""
 
     def run(self) -> int:
         from robot_rl.datasets.dataset import Dataset
         from robot_rl.datasets.edit.numbers import parse_numbers
         from robot_rl.learn.rewards import storage
         from robot_rl.learn.rewards.collect import CollectConfig, camera_view, collect
+        from robot_rl.learn.rewards.key_log import KeyLog, read
         from robot_rl.rewards.frames import KINDS, advice
 
         data = Dataset.open(existing_dataset(self.dataset))
-        config = CollectConfig(self.before, self.near, parse_numbers(self.hands), parse_numbers(self.empty), self.every)
+        config = CollectConfig(
+            self.before,
+            self.near,
+            parse_numbers(self.hands),
+            parse_numbers(self.empty),
+            self.every,
+            KeyLog() if self.keys is None else read(self.keys),
+            self.latency,
+        )
         view = camera_view(data, self.camera, self.crop, self.size)
         frames = collect(data, view, config, parse_numbers(self.episodes) if self.episodes else None)
         if storage.has_frames(self.output):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Relabel:
     """Write reward, success, termination and truncation of episodes anew; steps after the end are cut off.
 
-    Give one of --success-step, --failure-step, --timeout, --key, --classifier or --undo.
+    Give one of --success-step, --failure-step, --timeout, --key, --keys, --classifier or --undo.
     """
 
     dataset: Positional[str]
@@ -39,6 +39,8 @@ class Relabel:
     """... so long after its first step began [s] ..."""
     latency: float = 0.4
     """... which concerns what was seen so much earlier [s]."""
+    keys: Path | None = None
+    """A log of keys, one JSON object a line: {"episode": 7, "key": "success", "at": 5.8}; key `undo` takes one back."""
     classifier: Path | None = None
     """Label by this reward classifier: success where it first says so."""
     undo: bool = False
@@ -57,12 +59,13 @@ class Relabel:
             self.failure_step is not None,
             self.timeout,
             self.key is not None,
+            self.keys is not None,
             self.classifier is not None,
             self.undo,
         ]
         if sum(given) != 1:
             raise UsageError(
-                "give one of --success-step, --failure-step, --timeout, --key, --classifier and --undo; "
+                "give one of --success-step, --failure-step, --timeout, --key, --keys, --classifier and --undo; "
                 f"{sum(given)} were given"
             )
         if self.undo:
@@ -78,6 +81,8 @@ class Relabel:
         numbers = parse_numbers(self.episodes)
         if self.classifier is not None:
             return self._by_classifier(data, self.classifier, numbers or unlabelled_by_people(data))
+        if self.keys is not None:
+            return self._by_log(data, self.keys, numbers)
         check_there(numbers, data.numbers, data.path)
         if self.timeout:
             return {n: Label("timeout", len(data.episode(n)) - 1) for n in numbers}
@@ -95,6 +100,19 @@ class Relabel:
             raise UsageError("--key goes with --pressed: when the key went down [s] after the first step began")
         stamps = data.episode(number).steps["stamp"]
         return Label(self.key, step_meant(stamps, int(stamps[0]) + round(self.pressed * 1e9), self.latency))
+
+    def _by_log(self, data: Dataset, path: Path, numbers: tuple[int, ...]) -> dict[int, Label]:
+        from robot_rl.datasets.edit.numbers import check_there
+        from robot_rl.learn.rewards.key_log import read
+
+        log = read(path)
+        chosen = numbers or tuple(sorted(log.marks))
+        check_there(chosen, data.numbers, data.path)
+        said = {n: log.label(data.episode(n), self.latency) for n in chosen}
+        labels = {n: label for n, label in said.items() if label is not None}
+        if not labels:
+            raise UsageError(f"{path}: no mark stands for these episodes; all were taken back, or there was none")
+        return labels
 
     def _by_classifier(self, data: Dataset, folder: Path, numbers: tuple[int, ...]) -> dict[int, Label]:
         from robot_rl.learn.rewards import storage

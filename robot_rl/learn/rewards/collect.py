@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.episode import Episode
+from robot_rl.learn.rewards.key_log import KeyLog
 from robot_rl.rewards.errors import RewardError
 from robot_rl.rewards.frames import KINDS, LabelledFrames
+from robot_rl.rewards.keys import LATENCY
 from robot_rl.rewards.view import View
 from robot_rl.workspace import did_you_mean
 
@@ -32,6 +34,10 @@ class CollectConfig:
     """Numbers of episodes that show an empty scene."""
     every: int = 1
     """Of pictures of kind `other`, one in so many is taken."""
+    keys: KeyLog = field(default_factory=KeyLog)
+    """Where a success key was held while an episode was watched, that says what is a success."""
+    latency: float = LATENCY
+    """Of the person at that key [s]."""
 
     def __post_init__(self) -> None:
         if self.before < 0.0 or self.near < 0.0 or self.every < 1:
@@ -74,7 +80,8 @@ def kinds(episode: Episode, config: CollectConfig) -> NDArray[np.int64]:
     Raises:
         RewardError: an episode said to show hands or an empty scene holds a success.
     """
-    success, stamps = episode.steps["success"], episode.steps["stamp"]
+    held, stamps = config.keys.success(episode, config.latency), episode.steps["stamp"]
+    success = episode.steps["success"] if held is None else held
     if episode.number in (*config.hands, *config.empty):
         if success.any():
             raise RewardError(

@@ -41,7 +41,8 @@ class FrozenFeatures(nn.Module):
         self.size = channels * GRID**2
 
     def forward(self, pictures: Tensor) -> Tensor:
-        out: Tensor = self.pool(self.extractor.of_bytes(pictures)).flatten(1)
+        maps = self.extractor(pictures.permute(0, 3, 1, 2).float().div(255.0))
+        out: Tensor = self.pool(maps).flatten(1)
         return out
 
 
