@@ -157,8 +157,9 @@ def _read_verifier(directory: Path, policy: Mapping[str, Any], device: torch.dev
         log.warning("%s: the verifier was trained for other weights and is not used; train it again", directory)
         return None
     try:
-        verifier = CountVerifier(*document["sizes"], CountConfig(**document["config"]))
-    except (KeyError, TypeError) as error:
+        context_size, chunk_size = document["sizes"]
+        verifier = CountVerifier(context_size, chunk_size, CountConfig(**document["config"]))
+    except (KeyError, TypeError, ValueError) as error:
         raise storage.StorageError(f"{directory / VERIFIER}.json: damaged: {error!r}") from error
     verifier.load_state_dict(storage.read_tensors(directory, document))
     return verifier.to(device).eval().requires_grad_(False)

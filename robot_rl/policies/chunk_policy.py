@@ -91,8 +91,8 @@ class ChunkPolicy(nn.Module):
                 (B, horizon) bool, false on padded steps, which enter neither the loss nor its gradient; for a head
                 with a fast path also "future.<name>" (B, horizon, ...) of each of `fast_names`.
         """
-        chunk = self._learned(batch["action"], batch)
-        mask, context = batch["action_mask"], self._context(batch, generator)
+        chunk = self.learned(batch["action"], batch)
+        mask, context = batch["action_mask"], self.context(batch, generator)
         extra = self._fast({n: batch[f"future.{n}"] for n in self.fast_names})
         if self.later is None:
             return self._head.loss(chunk, mask, context, generator, **extra)
@@ -114,7 +114,7 @@ class ChunkPolicy(nn.Module):
         path is told that what it senses stays as it is."""
         newest = {n: observation[n][:, -1:] for n in self.fast_names}
         fast = self._fast({n: v.expand(-1, self.horizon, *v.shape[2:]) for n, v in newest.items()})
-        return self._commands(self._head.sample(self._context(observation), noise, generator, **fast), observation)
+        return self.commands(self._head.sample(self.context(observation), noise, generator, **fast), observation)
 
     @torch.inference_mode()
     def predict(self, observation: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
@@ -163,7 +163,7 @@ class ChunkPolicy(nn.Module):
         batch = {name: self._to_tensor(name, observation) for name in self.observation_names}
         target = torch.from_numpy(np.array(committed, dtype=np.float32)).to(self.device)
         row_weights = torch.from_numpy(np.array(weights, dtype=np.float32)).to(self.device)
-        guide = Guide(self._learned(target[None], batch), row_weights, frozen)
+        guide = Guide(self.learned(target[None], batch), row_weights, frozen)
         best = self._best(batch, lambda context: head.sample_guided(context, guide, generator=self._generator))
         chunk = best.double().cpu().numpy()
         return np.clip(chunk, self.spec.action.low, self.spec.action.high)
@@ -186,7 +186,7 @@ class ChunkPolicy(nn.Module):
             SpecError: a field is missing or has another shape, or the head has no fast path.
         """
         batch = {name: self._to_tensor(name, observation) for name in self.observation_names}
-        latent = self._reactive.plan(self._context(batch), self._generator)
+        latent = self._reactive.plan(self.context(batch), self._generator)
         out: NDArray[np.float64] = latent[0].double().cpu().numpy()
         return out
 
@@ -211,12 +211,12 @@ class ChunkPolicy(nn.Module):
         readings = {n: torch.from_numpy(fast[n].astype(np.float32)).to(self.device)[None] for n in self.fast_names}
         sensed = self._fast(readings).get("fast", torch.zeros(1, row + 1, 0, device=self.device))
         latent = torch.from_numpy(plan.astype(np.float32)).to(self.device)[None]
-        actions = self._commands(self._reactive.react(latent, sensed), references)
+        actions = self.commands(self._reactive.react(latent, sensed), references)
         return np.clip(actions[0, -1].double().cpu().numpy(), self.spec.action.low, self.spec.action.high)
 
     def encode(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """What its head is told of a batch (as of `loss`): contexts (B, C) and normalised chunks (B, horizon, E)."""
-        return self._context(batch), self._learned(batch["action"], batch)
+        return self.context(batch), self.learned(batch["action"], batch)
 
     def verify_with(self, verifier: Verifier | None) -> None:
         """Let `verifier` choose where several chunks are drawn; it is no part of the policy's weights."""
@@ -245,20 +245,20 @@ class ChunkPolicy(nn.Module):
 
     def _best(self, observation: Mapping[str, Tensor], draw: Callable[[Tensor], Tensor]) -> Tensor:
         """The chosen one (horizon, A) of the chunks drawn for one observation, which is encoded once."""
-        context = self._context(observation)
+        context = self.context(observation)
         learned = draw(context.expand(self.choice.samples, -1))
-        return self.choice.best(Candidates(observation, context, learned, self._commands(learned, observation)))
+        return self.choice.best(Candidates(observation, context, learned, self.commands(learned, observation)))
 
-    def _learned(self, commands: Tensor, observation: Mapping[str, Tensor]) -> Tensor:
+    def learned(self, commands: Tensor, observation: Mapping[str, Tensor]) -> Tensor:
         """Commands (B, horizon, A) as the head sees them: represented and normalised, (B, horizon, learned size)."""
         out: Tensor = self.action_normalizer(self.action_space.encode(commands, observation))
         return out
 
-    def _commands(self, chunk: Tensor, observation: Mapping[str, Tensor]) -> Tensor:
+    def commands(self, chunk: Tensor, observation: Mapping[str, Tensor]) -> Tensor:
         """What the head gives as commands (B, horizon, A) for the newest of these observations."""
         return self.action_space.decode(self.action_normalizer.inverse(chunk), observation)
 
-    def _context(self, observation: Mapping[str, Tensor], generator: Generator | None = None) -> Tensor:
+    def context(self, observation: Mapping[str, Tensor], generator: Generator | None = None) -> Tensor:
         """(B, C), in training augmented; the goal's columns, if any, are the last."""
         context: Tensor = self.encoder(observation, generator)
         if self.goal_encoder is None:

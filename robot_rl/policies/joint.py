@@ -91,7 +91,7 @@ class JointHead(nn.Module):
         """Mean squared velocity errors of chunk and latent.
 
         Args:
-            latents: (B, Z) of the observation at the chunk's end; one whose step is padding does not count.
+            latents: (B, Z) of the observation at the chunk's end, or the last before the padding.
             known: (B,) bool, false where the chunk is not known and whatever stands there is not looked at.
         """
         if known is not None:
