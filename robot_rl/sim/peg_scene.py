@@ -81,7 +81,8 @@ def _peg() -> ElementTree.Element:
     body = ElementTree.Element("body", name="peg", pos=f"0 0 {REACH}", quat="0 1 0 0")
     length = 0.5 * (REACH + 0.01)
     shape = {"type": "box", "size": f"{PEG} {PEG} {length}", "pos": f"0 0 {length}"}
-    ElementTree.SubElement(body, "geom", name="peg_collision", group="0", density="1000", **shape, **_HARD, **_PEG_BITS)
+    solid = {"name": "peg_collision", "group": "0", "density": "1000"}
+    ElementTree.SubElement(body, "geom", {**solid, **shape, **_HARD, **_PEG_BITS})
     _visible(body, "peg_visual", shape, "0.8 0.3 0.1 1")
     return body
 
@@ -102,11 +103,12 @@ def _block(clearance: float) -> ElementTree.Element:
         ("right", (inner, wall), (0.0, -inner - wall)),
     ):
         shape = {"type": "box", "size": f"{size[0]} {size[1]} {HEIGHT / 2}", "pos": f"{at[0]} {at[1]} {-HEIGHT / 2}"}
-        ElementTree.SubElement(body, "geom", name=f"hole_{name}_collision", group="0", **shape, **_HARD, **_WORLD_BITS)
+        solid = {"name": f"hole_{name}_collision", "group": "0"}
+        ElementTree.SubElement(body, "geom", {**solid, **shape, **_HARD, **_WORLD_BITS})
         _visible(body, f"hole_{name}_visual", shape, "0.3 0.4 0.6 1")
     return body
 
 
 def _visible(body: ElementTree.Element, name: str, shape: dict[str, str], color: str) -> None:
     attributes = {"name": name, "group": "1", "contype": "0", "conaffinity": "0", "mass": "0", "rgba": color}
-    ElementTree.SubElement(body, "geom", **attributes, **shape)
+    ElementTree.SubElement(body, "geom", {**attributes, **shape})

@@ -25,6 +25,9 @@ class CanAlone(PickPlaceCan):  # type: ignore[misc]
         placement_initializer: draws where the can starts.
     """
 
+    objects: list[Any]
+    visual_objects: list[Any]
+
     def __init__(self, *, placement_initializer: Any, **options: Any) -> None:
         self._sampler = placement_initializer
         super().__init__(**options)
@@ -55,6 +58,8 @@ class CanAlone(PickPlaceCan):  # type: ignore[misc]
 
 class SquareAlone(NutAssemblySquare):  # type: ignore[misc]
     """NutAssemblySquare without the round nut; both pegs stay."""
+
+    nuts: list[Any]
 
     def _load_model(self) -> None:
         super()._load_model()

@@ -109,7 +109,8 @@ def route(block: Array, start: Array, target: Array) -> list[Array]:
     ring = to_world(block, _MIDDLE + _CIRCLE * np.stack([np.cos(angles), np.sin(angles)], axis=-1))
     ring = ring[(ring > FINGER).all(axis=1) & (ring < SIZE - FINGER).all(axis=1)]
     nodes = np.concatenate([[start, target], ring])
-    best, queue = {0: 0.0}, [(0.0, 0, (0,))]
+    best = {0: 0.0}
+    queue: list[tuple[float, int, tuple[int, ...]]] = [(0.0, 0, (0,))]
     while queue:
         length, node, path = heapq.heappop(queue)
         if node == 1:
