@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from support.results import Row, rounded, save, versions
 
 from robot_rl.learn.config import TrainConfig, load
 from robot_rl.learn.data import load_data, tensors
@@ -27,7 +27,6 @@ from robot_rl.policies.config import PolicyConfig
 from robot_rl.policies.flow import FlowConfig
 from robot_rl.policies.joint import JointConfig
 
-RESULTS = Path(__file__).parent / "results"
 VARIANTS: dict[str, dict[str, Any]] = {
     "flow": {},
     "flow, dispersive 0.25": {"head": FlowConfig(dispersive=0.25)},
@@ -86,11 +85,10 @@ def main() -> None:
                 base, dataset=(options.dataset,), policy=policy, seed=seed, holdout=0.2, device="cpu", workers=0
             )
             trainer, steps = train(config, options.seconds)
-            rows.append({"variant": name, "seed": seed, "steps": steps, "error": error(trainer)})
-            print(f"seed {seed}  {name:28} {steps:5} steps  held-out error {rows[-1]['error']:.4f}", flush=True)
-    RESULTS.mkdir(exist_ok=True)
-    result = {"seconds": options.seconds, "recipe": options.recipe, "rows": rows}
-    (RESULTS / "representations.json").write_text(json.dumps(result, indent=1) + "\n")
+            note = f"{steps} steps; held-out error in units of half the action's range"
+            rows.append(Row(f"{name}, seed {seed}", rounded(error(trainer)), note=note))
+    what = f"{options.recipe}, {options.seconds:g} CPU seconds each, seeds {', '.join(map(str, options.seeds))}"
+    save("representations", what, rows, versions=versions(["torch"]))
 
 
 if __name__ == "__main__":
