@@ -48,6 +48,8 @@ _PASSED = 0.012
 """A point on the way is passed at this distance [m]."""
 _THERE = 0.0015
 """The finger stands where a push begins [m]."""
+_TOO_LONG = 8.0
+"""A finger that is not where a push begins by then has been held up: look again [s]."""
 _PROGRESS = 0.004
 """Getting on is at least this much nearer to the goal [m]."""
 _WORTH = 0.15
@@ -92,6 +94,7 @@ class PushTOperator:
         self._push: Push | None = None
         self._way: list[Array] = []
         self._left = self._rest = 0
+        self._elapsed = 0.0
         self._nearest, self._idle, self._pause = math.inf, 0.0, 0.0
         self._correcting = False
 
@@ -107,13 +110,13 @@ class PushTOperator:
     def _velocity(self, finger: Array, block: Array) -> Array:
         """Of the finger (2,) [m/s]."""
         if self._push is None:
-            options = self._planner.pushes(finger, block, self._steps)
-            if not options:
+            self._choose(finger, block)
+            if self._push is None:
                 return np.zeros(2)
-            worth = max(_WORTH * away(block), 1e-6)
-            self._push = choose([(push.cost / worth, push) for push in options], self._skill.whim, self._rng)
-            self._way = route(block, finger, self._push.start)
-            self._left, self._rest = self._push.steps, 2
+        self._elapsed += self._period
+        if self._way and self._elapsed > _TOO_LONG:
+            self._push = None
+            return np.zeros(2)
         while len(self._way) > 1 and math.dist(self._way[0], finger) < _PASSED:
             self._way.pop(0)
         if self._way:
@@ -129,6 +132,17 @@ class PushTOperator:
             self._push = None
             self._correcting = False
         return np.zeros(2)
+
+    def _choose(self, finger: Array, block: Array) -> None:
+        """Decide on a push, and on the way to it."""
+        pushes = self._planner.pushes(finger, block, self._steps)
+        ways = [(push, route(block, finger, push.start)) for push in pushes]
+        options = [(push, way) for push, way in ways if way] or [(push, [push.start]) for push in pushes]
+        if options:
+            worth = max(_WORTH * away(block), 1e-6)
+            costs = [(push.cost / worth, (push, way)) for push, way in options]
+            self._push, self._way = choose(costs, self._skill.whim, self._rng)
+            self._left, self._rest, self._elapsed = self._push.steps, 2, 0.0
 
     def _sticks(self, velocity: Array) -> Array:
         """Axes x and y (2,) in [-1, 1], as a person holds them."""

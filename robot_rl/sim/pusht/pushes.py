@@ -103,11 +103,11 @@ def to_world(block: Array, points: Array) -> Array:
 def route(block: Array, start: Array, target: Array) -> list[Array]:
     """Points (2,) to pass on the way of the finger to `target` that does not touch the T; the last is `target`.
 
-    The shortest way over points on a circle about the T, or straight to the target if there is none.
+    The shortest way over points on a circle about the T; empty if there is none.
     """
     angles = np.arange(16) * (2.0 * math.pi / 16)
     ring = to_world(block, _MIDDLE + _CIRCLE * np.stack([np.cos(angles), np.sin(angles)], axis=-1))
-    ring = ring[(ring > FINGER).all(axis=1) & (ring < SIZE - FINGER).all(axis=1)]
+    ring = ring[(ring > 0.0).all(axis=1) & (ring < SIZE).all(axis=1)]  # the finger can pass over the rim
     nodes = np.concatenate([[start, target], ring])
     best = {0: 0.0}
     queue: list[tuple[float, int, tuple[int, ...]]] = [(0.0, 0, (0,))]
@@ -122,7 +122,7 @@ def route(block: Array, start: Array, target: Array) -> list[Array]:
             if total < best.get(other, math.inf) and _free(block, nodes[node], nodes[other]):
                 best[other] = total
                 heapq.heappush(queue, (total, other, (*path, other)))
-    return [target]
+    return []
 
 
 def _free(block: Array, a: Array, b: Array) -> bool:
