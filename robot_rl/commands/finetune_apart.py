@@ -18,7 +18,7 @@ def run_apart(recipe: Recipe, directory: Path, *, untouched: int = 0, accept_cha
     require("serve")
     process = LearnerProcess(directory, recipe.remote.restarts, accept_changes=accept_changes)
     with parts(recipe, directory) as (cell, _, base, dataset), View(recipe, directory, untouched) as view:
-        link = Link(process.address, process.token, recipe.remote)
+        link = Link(process.where, recipe.remote)
         try:
             session = RemoteSession(recipe.online, cell, link, dataset, base, view.say)
             session.begin(view.stopped)

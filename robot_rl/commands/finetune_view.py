@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -25,7 +25,9 @@ class Shown(Protocol):
 
     tally: Tally
     curve: list[Point]
-    figures: dict[str, float]
+
+    @property
+    def figures(self) -> Mapping[str, float]: ...
 
     @property
     def updates(self) -> int: ...

@@ -34,6 +34,7 @@ class PolicyNode(RobotNode):
         path = self.param("checkpoint", "")
         if not path:
             raise ValueError("parameter 'checkpoint' is empty: give the directory that `robot-rl train` wrote")
+        self._await_checkpoint(path)
         self._policy = load_policy(
             path,
             self.spec,
@@ -60,6 +61,9 @@ class PolicyNode(RobotNode):
         self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, topics.stream())
         self._reported = (0, 0)
         self.create_timer(1.0, self._report)
+
+    def _await_checkpoint(self, path: str) -> None:
+        """A checkpoint is there from the start."""
 
     def _make_executor(self) -> Executor:
         config = ExecutionConfig(

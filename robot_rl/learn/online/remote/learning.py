@@ -133,6 +133,7 @@ class Learning:
                 next_time = time.monotonic() + self.remote.period
                 self._publish(server)
         self._drop()
+        self._recover()
         self._save()
 
     def _next(self, inbox: queue.Queue[dict[str, Any]], *, wait: bool) -> dict[str, Any] | None:

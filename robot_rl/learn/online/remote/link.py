@@ -33,11 +33,11 @@ class Link:
     """To a learner, reconnected whenever it breaks.
 
     Args:
-        address: says where the learner is, starting it if need be; raises TrainingError when there is none any more.
-        token: the learner's.
+        where: address and token of the learner, starting it if need be; raises ConnectionError while there is none, and
+            TrainingError when there will be none any more.
     """
 
-    def __init__(self, address: Callable[[], str], token: str, config: RemoteConfig) -> None:
+    def __init__(self, where: Callable[[], tuple[str, str]], config: RemoteConfig) -> None:
         self.config = config
         self.dropped = 0
         """Rows that were not sent: the queue was full, or there was no connection."""
@@ -49,7 +49,7 @@ class Link:
         """What the learner said when it was met last."""
         self.meetings = 0
         """How often a learner has said hello; an episode counts as sent only within one meeting."""
-        self._address, self._token = address, token
+        self._where = where
         self._heard = time.monotonic()
         self._status: Mapping[str, Any] = {}
         self._queue: deque[rows.SentStep | Mapping[str, Any]] = deque()
@@ -132,6 +132,11 @@ class Link:
         }
 
     @property
+    def status(self) -> Mapping[str, Any]:
+        """What the learner said of itself last."""
+        return self._status
+
+    @property
     def lag(self) -> int:
         """Robot steps that have not been learnt from, as far as is known here."""
         return int(self._status.get("lag", 0)) + self._rows
@@ -170,13 +175,14 @@ class Link:
         """Connect, and take what comes until the connection ends."""
         from websockets.sync.client import connect
 
+        address, token = self._where()
         with connect(
-            self._address(),
+            address,
             open_timeout=self.config.timeout,
             close_timeout=1.0,
             compression=None,
             max_size=protocol.MAX_MESSAGE,
-            additional_headers={"Authorization": f"Api-Key {self._token}"},
+            additional_headers={"Authorization": f"Api-Key {token}"},
             proxy=None,
         ) as socket:
             for data in socket:

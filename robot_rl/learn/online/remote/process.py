@@ -79,6 +79,10 @@ class LearnerProcess:
             self._address = self._start()
             return self._address
 
+    def where(self) -> tuple[str, str]:
+        """Address and token, as `Link` wants them."""
+        return self.address(), self.token
+
     def close(self, timeout: float = 60.0) -> None:
         """Let it save and end."""
         with self._lock:
@@ -136,7 +140,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     import torch
 
     torch.set_num_threads(1)
-    lock = _lock(options.directory)
+    lock = hold_lock(options.directory)
     try:
         _learn(options)
     except (TrainingError, ReplayError, DatasetError, CheckpointError, ConfigError) as error:
@@ -208,7 +212,7 @@ def _watch(stream: IO[str], orphaned: threading.Event) -> None:
     orphaned.set()
 
 
-def _lock(directory: Path) -> WriterLock:
+def hold_lock(directory: Path) -> WriterLock:
     """One learner a session; one that is just ending is waited for. Raises DatasetError."""
     (directory / LOCK).mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + LOCK_WAIT

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,8 @@ from robot_rl.datasets.record import Phase, Source, Step
 from robot_rl.learn.online.observe import Row
 
 
-class SentStep(NamedTuple):
+@dataclass(frozen=True)
+class SentStep:
     """One step on its way to the learner."""
 
     row: Row

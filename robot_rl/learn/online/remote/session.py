@@ -179,7 +179,8 @@ class RemoteSession:
     def _learner_there(self, stop: Callable[[], bool]) -> bool:
         """Whether another episode may begin; what a lost learner means is a rule."""
         self._check()
-        if self.link.alive:
+        there = self.link.alive
+        if there:
             self._lost = False
             return True
         rule = self.link.config.lost
@@ -190,14 +191,16 @@ class RemoteSession:
             return False
         self._say("the learner is lost: the robot holds still until it is back")
         begun = time.monotonic()
-        while not self.link.alive and not stop():
+        back = False
+        while not back and not stop():
             self._check()
             time.sleep(WAIT)
+            back = self.link.alive
         self.waited += time.monotonic() - begun
         self._lost = False
-        if self.link.alive:
+        if back:
             self._say("the learner is back")
-        return self.link.alive
+        return back
 
     def _catch_up(self, stop: Callable[[], bool]) -> None:
         """The last robot step is done: let the learner learn from all of them."""

@@ -48,7 +48,7 @@ def test_a_learner_that_is_killed_is_started_again_and_lacks_nothing(tmp_path: P
     save(RECIPE, tmp_path)
     process = LearnerProcess(tmp_path, restarts=1)
     setup = hardware_config.load(RECIPE.robot)
-    link = Link(process.address, process.token, RECIPE.remote)
+    link = Link(process.where, RECIPE.remote)
     try:
         with workcell(RECIPE.robot) as cell, Dataset.create(tmp_path / EPISODES, setup.spec) as dataset:
             session = RemoteSession(RECIPE.online, cell, link, dataset)

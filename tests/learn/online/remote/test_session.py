@@ -80,7 +80,7 @@ def at_work(
 ) -> Iterator[tuple[RemoteSession, Bench, list[str]]]:
     bench = Bench(directory, cell.robot.spec, config, remote).start()
     said: list[str] = []
-    link = Link(lambda: bench.server.address, TOKEN, remote)
+    link = Link(lambda: (bench.server.address, TOKEN), remote)
     try:
         session = RemoteSession(config, cell, link, bench.episodes, say=said.append)
         session.begin()
@@ -200,7 +200,7 @@ def test_a_learner_that_fails_says_why(cell: Workcell, tmp_path: Path) -> None:
 
 def test_an_actor_without_the_token_is_refused(cell: Workcell, tmp_path: Path) -> None:
     with at_work(cell, tmp_path) as (_, bench, _):
-        link = Link(lambda: bench.server.address, "another", REMOTE)
+        link = Link(lambda: (bench.server.address, "another"), REMOTE)
         time.sleep(0.5)
         link.close()
         assert link.hello is None
