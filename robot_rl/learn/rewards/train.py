@@ -17,7 +17,7 @@ from robot_rl.rewards.classifier import ClassifierConfig, EncoderMaker, Judged, 
 from robot_rl.rewards.debounce import Rule
 from robot_rl.rewards.drift import reference
 from robot_rl.rewards.errors import RewardError
-from robot_rl.rewards.frames import LabelledFrames
+from robot_rl.rewards.frames import KINDS, LabelledFrames
 from robot_rl.rewards.judge import Trained
 from robot_rl.rewards.roc import Roc, roc
 from robot_rl.rewards.splits import rows_of, split
@@ -82,7 +82,7 @@ def train(
     Raises:
         RewardError: a part lacks successes or other pictures, or the training fails.
     """
-    parts = split(frames.ids, frames.strata, config.held_out, config.seed)
+    parts = parts_of(frames, config)
     rows = {p: rows_of(p, parts, frames.episodes) for p in ("train", "choose", "test")}
     for part, which in rows.items():
         _check(part, frames.labels[which])
@@ -104,6 +104,20 @@ def train(
         probabilities=probabilities,
     )
     return Result(trained, chosen, trial, before, after, tuple(parts), losses, storage.identity(frames))
+
+
+def parts_of(frames: LabelledFrames, config: RewardTrainConfig) -> list[str]:
+    """The part of each episode: train, choose or test.
+
+    Episodes of which mining kept only what fooled a classifier are learned from and not measured on: they are no
+    whole episodes, and chosen for being hard, so that a threshold set by them would hardly ever say success.
+    """
+    mined = frames.kinds == KINDS.index("mined")
+    whole = np.isin(np.arange(len(frames.ids)), frames.episodes[~mined])
+    ids = [i for i, w in zip(frames.ids, whole) if w]
+    strata = [s for s, w in zip(frames.strata, whole) if w]
+    of = dict(zip(ids, split(ids, strata, config.held_out, config.seed)))
+    return [of.get(i, "train") for i in frames.ids]
 
 
 def save(folder: Path, result: Result, config: RewardTrainConfig) -> None:

@@ -15,7 +15,7 @@ from robot_rl.datasets import Dataset
 from robot_rl.learn.rewards import storage
 from robot_rl.learn.rewards.collect import CollectConfig, camera_view, collect
 from robot_rl.learn.rewards.mine import judge_dataset, labels_by, mined_frames
-from robot_rl.learn.rewards.train import Result, RewardTrainConfig, save, train
+from robot_rl.learn.rewards.train import Result, RewardTrainConfig, parts_of, save, train
 from robot_rl.rewards.classifier import ClassifierConfig, judge_pictures
 from robot_rl.rewards.drift import DriftAlarm
 from robot_rl.rewards.errors import RewardError
@@ -240,6 +240,25 @@ def test_labels_given_later_win(made: tuple[LabelledFrames, Result, Path]) -> No
     assert len(both) == len(frames)
     assert (both.kinds[both.episodes == 0] == KINDS.index("mined")).all()
     assert np.array_equal(both.kinds[both.episodes != 0], frames.kinds[frames.episodes != 0])
+
+
+def test_what_was_mined_is_learned_from_and_not_measured_on(made: tuple[LabelledFrames, Result, Path]) -> None:
+    frames, result, _ = made
+    tested = frames.episodes == result.parts.index("test")
+    names = {n: f"mined-{n}" for n in frames.ids}
+    mined = LabelledFrames(
+        frames.view,
+        frames.pictures[tested],
+        np.full(int(tested.sum()), KINDS.index("mined"), np.uint8),
+        frames.episodes[tested],
+        frames.steps[tested],
+        tuple(names.values()),
+        {},
+    )
+    both = frames.joined(mined)
+    parts = dict(zip(both.ids, parts_of(both, CONFIG)))
+    assert [parts[i] for i in frames.ids] == list(result.parts)
+    assert {parts[n] for n in names.values()} == {"train"}
 
 
 class Colours(nn.Module):
