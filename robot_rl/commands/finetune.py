@@ -126,7 +126,9 @@ def _resolve(options: Options) -> tuple[Recipe, Path]:
         directory = options.resume
         if not (directory / recipes.FILE).is_file():
             raise UsageError(f"{directory} holds no session: there is no {recipes.FILE} in it")
-        changed = _changed(recipes.load(directory / recipes.FILE), options)
+        before = recipes.load(directory / recipes.FILE)
+        changed = _changed(before, options)
+        _require_same(before, changed, directory, accept=options.accept_changes)
         recipes.save(changed, directory)
         return changed, directory
     recipe = _changed(recipes.load(options.recipe), options)
@@ -135,6 +137,18 @@ def _resolve(options: Options) -> tuple[Recipe, Path]:
         raise UsageError(f"{directory} holds a session already: continue it with --resume {directory}")
     begin_folder(recipe, directory)
     return recipe, directory
+
+
+def _require_same(before: Recipe, now: Recipe, directory: Path, *, accept: bool) -> None:
+    """Raise UsageError with each difference, before anything is changed, unless they are accepted."""
+    from robot_rl.learn.online.store import FREE, differences, plain
+
+    changed = differences(plain(before.to_dict()), plain(now.to_dict()), free=("operator", "remote", "name", *FREE))
+    if changed and not accept:
+        lines = "\n  ".join(changed)
+        raise UsageError(f"{directory} was begun with another recipe:\n  {lines}\nLeave it, or add --accept-changes")
+    if before.checkpoint != now.checkpoint:
+        raise UsageError(f"{directory} improves the base policy that it was begun with; begin a new session for another")
 
 
 def _changed(recipe: Recipe, options: Options) -> Recipe:

@@ -93,15 +93,15 @@ class Store:
             )
 
 
-def differences(theirs: Mapping[str, Any], mine: Mapping[str, Any]) -> list[str]:
+def differences(theirs: Mapping[str, Any], mine: Mapping[str, Any], free: Sequence[str] = FREE) -> list[str]:
     """One line for each option that may not change by itself; options of options are named `a.b`."""
     out: list[str] = []
     for key in dict.fromkeys((*mine, *theirs)):
         was, now = theirs.get(key), mine.get(key)
-        if key in FREE or was == now:
+        if key in free or was == now:
             continue
         if isinstance(was, Mapping) and isinstance(now, Mapping):
-            out += [f"{key}.{line}" for line in differences(was, now)]
+            out += [f"{key}.{line}" for line in differences(was, now, free)]
         else:
             out.append(f"{key} was {was}, now {now}")
     return out

@@ -1,0 +1,90 @@
+"""`robot-rl finetune` from end to end: begun, interrupted, continued; what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from robot_rl.cli import main
+from robot_rl.datasets import Dataset
+from robot_rl.learn.online import recipe
+
+RECIPE = """
+robot: sim_pegslot
+online:
+  improver: {name: rlpd, sac: {critics: 2, hidden: [16], batch: 16, utd: 1}}
+  demo_share: 0.0
+  observation: [tip, lead, force, slot]
+  steps: 60
+  warmup: 30
+  evaluate_every: 60
+  capacity: 1000
+"""
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Path:
+    path = tmp_path / "plan" / "finetune.yaml"
+    path.parent.mkdir()
+    path.write_text(RECIPE)
+    return path
+
+
+def test_a_session_is_begun_continued_and_evaluated(
+    plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "session"
+    assert main(["finetune", "--recipe", str(plan), "--output", str(folder), "--trials", "2"]) == 0
+    assert main(["finetune", "--resume", str(folder), "--steps", "90"]) == 0
+    said = capsys.readouterr().out
+    assert "continued after" in said and "on held-out states" in said
+    steps = sum(len(e) for e in Dataset.open(folder / "episodes"))
+    document = json.loads((folder / "session.json").read_text())
+    assert document["tally"]["robot_steps"] == steps >= 90
+    for name in ("report.html", "curve.json", "curve.png", "curves.json", "agent.json", "finetune.yaml"):
+        assert (folder / name).stat().st_size > 0, name
+    assert "95 % interval" in (folder / "report.html").read_text()
+    assert main(["evaluate", "--checkpoint", str(folder), "--episodes", "2", "--allow-slow"]) == 0
+
+
+def test_a_changed_recipe_is_refused_and_changes_nothing(
+    plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "session"
+    recipe.save(recipe.load(plan), folder)
+    before = (folder / "finetune.yaml").read_text()
+    assert main(["finetune", "--resume", str(folder), "--seed", "3", "--robot", "sim_pegslot_hard"]) == 2
+    said = capsys.readouterr().err
+    assert "robot was sim_pegslot, now sim_pegslot_hard" in said and "online.seed was 0, now 3" in said
+    assert (folder / "finetune.yaml").read_text() == before
+
+
+def test_a_session_folder_is_not_begun_twice(plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "session"
+    recipe.save(recipe.load(plan), folder)
+    assert main(["finetune", "--recipe", str(plan), "--output", str(folder)]) == 2
+    assert f"continue it with --resume {folder}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "give either --recipe NAME"),
+        (["--resume", "nowhere"], "holds no session"),
+        (["--recipe", "rlpd_pegslott"], "Did you mean 'rlpd_pegslot'"),
+        (["--recipe", "residual_pegslot", "--checkpoint", "nowhere"], "no policy at 'nowhere'"),
+    ],
+)
+def test_what_cannot_be_begun_is_said_in_one_line(
+    arguments: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["finetune", *arguments, "--output", str(tmp_path / "session")]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_an_unknown_option_of_a_recipe_is_named(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plan.write_text(RECIPE.replace("warmup", "warmupp"))
+    assert main(["finetune", "--recipe", str(plan)]) == 2
+    assert "unknown option 'warmupp'. Did you mean 'warmup'" in capsys.readouterr().err
