@@ -148,7 +148,7 @@ def _require_same(before: Recipe, now: Recipe, directory: Path, *, accept: bool)
         lines = "\n  ".join(changed)
         raise UsageError(f"{directory} was begun with another recipe:\n  {lines}\nLeave it, or add --accept-changes")
     if before.checkpoint != now.checkpoint:
-        raise UsageError(f"{directory} improves the base policy that it was begun with; begin a new session for another")
+        raise UsageError(f"{directory} improves the base that it was begun with; begin a new session for another one")
 
 
 def _changed(recipe: Recipe, options: Options) -> Recipe:
