@@ -149,7 +149,7 @@ def roll_out(seeds: Sequence[int], plans: Array, rng: np.random.Generator, steps
 
 
 def demonstrations(count: int, rng: np.random.Generator) -> Array:
-    """Plans (count, 4) of a person who pushes well, and in a third of the cases stops short or goes by."""
+    """Plans (count, 4) of a person whose pushes mostly arrive; one in three stops short on purpose."""
     plans = np.tile([0.52, 0.0, PUCK + HAND, 0.0], (count, 1)) + rng.normal(0.0, 0.005, (count, 4))
     missed = np.arange(count) % 3 == 2
     plans[missed, 2] += rng.uniform(0.15, 0.45, int(missed.sum()))
