@@ -196,7 +196,7 @@ def report(document: dict[str, Any]) -> None:
         "PegSlot from state, sparse reward: success of the deployed policy on held-out states",
         rows,
         versions=results.versions(["torch", "numpy"]),
-        notes="Mean over seeds, each with demonstrations and a base of its own; the interval is Student's t over seeds.",
+        notes="Mean over seeds, each with demonstrations and a base of its own; the interval is Student's t.",
     )
     picture(groups, results.RESULTS.parents[1] / "docs" / "improvers.png")
 
