@@ -2,7 +2,7 @@
 
 A task to try reward classifiers on. Who learns "success" from pictures of pushes that went well learns "the mark is
 not to be seen", and a policy that maximises such a reward parks its hand, or its arm, over the mark. Many scenes are
-stepped and drawn at once, in numpy, without a physics engine: about 10 us a step and picture.
+stepped and drawn at once, in numpy, without a physics engine: about 0.15 ms a step and picture.
 """
 
 from __future__ import annotations
