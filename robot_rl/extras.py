@@ -24,6 +24,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "camera": ("cv2",),
     "realsense": ("pyrealsense2",),
     "cockpit": ("viser", "rerun"),
+    "cluster": ("ray",),
     "serve": ("websockets", "msgpack"),
     "convert": ("pyarrow", "av", "h5py", "rosbags", "minari"),
     "cloud": ("obstore",),

@@ -68,6 +68,8 @@ class Options:
     and the robot never waits for it."""
     untouched: int = 0
     """Stop after so many successes in a row without help; 0 goes on to the last step."""
+    actors: int = 0
+    """So many simulated robots at a time, each an actor of a Ray cluster: this machine, or what RAY_ADDRESS names."""
     output: Path | None = None
     """Folder of the session; by default policies/<recipe>/checkpoints/<time>."""
     accept_changes: bool = False
@@ -82,6 +84,14 @@ def run(options: Options) -> int:
         raise UsageError(
             f"robot '{recipe.robot}' is not simulated: use `robot-rl launch finetune robot:={recipe.robot}`"
         )
+    if options.actors:
+        if options.untouched or options.processes == 2:
+            raise UsageError(
+                "--actors goes with neither --processes 2 nor --untouched: many robots have no row of wins"
+            )
+        from robot_rl.commands.finetune_apart import run_cluster
+
+        return run_cluster(recipe, directory, options.actors, accept_changes=options.accept_changes)
     if options.processes == 2:
         from robot_rl.commands.finetune_apart import run_apart
 

@@ -1,4 +1,4 @@
-"""`robot-rl finetune --processes 2`: this process acts, a second one learns."""
+"""`robot-rl finetune` with actor and learner apart: `--processes 2`, and `--actors N` through Ray."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from pathlib import Path
 
 from robot_rl.commands.finetune import parts
 from robot_rl.commands.finetune_view import View
+from robot_rl.commands.names import existing_dataset
+from robot_rl.datasets.dataset import Dataset
 from robot_rl.extras import require
 from robot_rl.learn.online.recipe import Recipe
+from robot_rl.learn.online.remote.cluster import ClusterSession
 from robot_rl.learn.online.remote.link import Link
 from robot_rl.learn.online.remote.process import LearnerProcess
 from robot_rl.learn.online.remote.session import RemoteSession
@@ -28,6 +31,20 @@ def run_apart(recipe: Recipe, directory: Path, *, untouched: int = 0, accept_cha
             link.close()
             process.close()
         view.end(session, _notes(session))
+    return 0
+
+
+def run_cluster(recipe: Recipe, directory: Path, actors: int, *, accept_changes: bool = False) -> int:
+    """Learn here, with `actors` robots on a Ray cluster. Returns 0."""
+    demonstrations = [e for name in recipe.dataset for e in Dataset.open(existing_dataset(name))]
+    with View(recipe, directory) as view:
+        session = ClusterSession(recipe, directory, demonstrations, actors, accept_changes=accept_changes)
+        try:
+            view.begin(session)
+            session.run(stop=view.stopped, on_episode=lambda _: view.episode(session), on_point=view.point)
+        finally:
+            session.close()
+        view.end(session, [f"{actors} simulated robots acted at a time, so that a repetition takes another course."])
     return 0
 
 

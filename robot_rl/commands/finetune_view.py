@@ -97,9 +97,9 @@ class View:
             completed=session.tally.robot_steps,
         )
 
-    def episode(self, session: Shown, result: EpisodeResult) -> None:
+    def episode(self, session: Shown, result: EpisodeResult | None = None) -> None:
         """An episode is over, and safe on disk."""
-        if self._rule is not None and self._reason is None:
+        if self._rule is not None and self._reason is None and result is not None:
             self._reason = self._rule.add(result)
         if self._logbook is None:
             return

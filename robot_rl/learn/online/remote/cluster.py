@@ -1,0 +1,261 @@
+"""Many actors through Ray, one learner here: on this machine, or on the cluster that RAY_ADDRESS names.
+
+Ray's own transport carries rows and parameters, as pickles between the cluster's own processes: use a network that you
+trust. Actors never wait for the learner; parameters reach them in the middle of an episode.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from robot_rl.datasets.dataset import Dataset
+from robot_rl.datasets.episode import Episode
+from robot_rl.extras import require
+from robot_rl.hardware import config as hardware_config
+from robot_rl.learn.config import TrainingError
+from robot_rl.learn.online import deployed
+from robot_rl.learn.online.folder import BASE, EPISODES
+from robot_rl.learn.online.learner import Learner, own_name
+from robot_rl.learn.online.recipe import Recipe
+from robot_rl.learn.online.remote import rows
+from robot_rl.learn.online.remote.worker import Worker
+from robot_rl.learn.online.session import Point, due, write_curve
+from robot_rl.learn.online.store import Store
+from robot_rl.learn.online.tally import Tally
+from robot_rl.learn.statistics import wilson
+from robot_rl.policies import checkpoint
+
+log = logging.getLogger(__name__)
+
+PARAMETERS = "parameters"
+"""The thread of an actor that takes parameters, beside the one that acts."""
+
+
+class ClusterSession:
+    """A session with `actors` robots in simulation, each a Ray actor.
+
+    Args:
+        directory: the session's folder, which every machine sees under this name.
+
+    Raises:
+        TrainingError, ReplayError: as `Learner` and `Store` raise them.
+        MissingExtraError: Ray is not installed.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        directory: Path,
+        demonstrations: Iterable[Episode] = (),
+        actors: int = 2,
+        *,
+        accept_changes: bool = False,
+    ) -> None:
+        require("cluster")
+        ray: Any = importlib.import_module("ray")
+        self._ray, self.recipe, self.config, self.directory = ray, recipe, recipe.online, directory
+        setup = hardware_config.load(recipe.robot, recipe.control_mode or None)
+        pictures = {n: (c.height, c.width) for n, c in setup.select_cameras(recipe.cameras).items()}
+        base = None
+        if self.config.improver.base != "none":
+            base = checkpoint.load(directory / BASE, self.config.device)
+        self.learner = Learner(self.config, setup.spec, base, pictures)
+        self._rate = setup.spec.rate
+        self._store = Store(directory, self.learner, accept_changes=accept_changes)
+        self._facts = deployed.describe(self.config, setup.spec, pictures)
+        self.tally, self.recovered = Tally(), 0
+        self.curve: list[Point] = []
+        self.figures: dict[str, float] = {}
+        self.owed = 0
+        """Robot steps that have not been learnt from."""
+        self._begin(demonstrations)
+        self._next = 0
+        self._running: dict[Any, int] = {}
+        self._started = not ray.is_initialized()
+        if self._started:
+            ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        self._make = ray.remote(concurrency_groups={PARAMETERS: 1})(Worker)
+        self._deaths = 0
+        self._workers = [self._worker(i) for i in range(actors)]
+
+    @property
+    def updates(self) -> int:
+        """Critic updates so far."""
+        return self.learner.improver.updates
+
+    def run(
+        self,
+        *,
+        stop: Callable[[], bool] = lambda: False,
+        on_episode: Callable[[bool], None] = lambda success: None,
+        on_point: Callable[[Point], None] = lambda point: None,
+    ) -> list[Point]:
+        """Act and learn until `config.steps`; returns the evaluations."""
+        next_time = time.monotonic()
+        while self.tally.robot_steps < self.config.steps and not stop():
+            self._submit()
+            done, _ = self._ray.wait(list(self._running), timeout=0 if self.owed else 0.05)
+            for future in done:
+                on_episode(self._take(future))
+            if due(self.config, self.tally.robot_steps, self.curve[-1].robot_steps if self.curve else 0):
+                self._catch_up()
+                on_point(self._evaluate())
+            if self.owed:
+                self._update()
+            if time.monotonic() >= next_time:
+                next_time = time.monotonic() + self.recipe.remote.period
+                self._publish()
+        return self.curve
+
+    def close(self) -> None:
+        """End the actors; episodes under way are left out."""
+        for worker in self._workers:
+            self._ray.kill(worker)
+        if self._started:
+            self._ray.shutdown()
+
+    def _begin(self, demonstrations: Iterable[Episode]) -> None:
+        resumed = self._store.exists
+        if resumed:
+            _, document = self._store.restore()
+            self.tally, self.figures = Tally.from_dict(document["tally"]), document["figures"]
+            self.curve = [Point(**p) for p in document["curve"]]
+            self.owed = int(document.get("owed", 0))
+        self.learner.add(demonstrations)
+        if not resumed:
+            self.learner.improver.begin(self.learner.replay)
+            while self.learner.improver.prepare(self.learner.replay, self.learner.rng) < 1.0:
+                pass
+        self._recover()
+        self._save()
+
+    def _worker(self, index: int) -> Any:
+        worker = self._make.remote(self.recipe.to_dict(), str(self.directory.absolute()), index)
+        self._send(worker, self._parameters())
+        return worker
+
+    def _send(self, worker: Any, parameters: Any) -> None:
+        """In a thread of their own, so that they reach an episode under way."""
+        worker.set_parameters.options(concurrency_group=PARAMETERS).remote(parameters)
+
+    def _submit(self) -> None:
+        """Give every idle actor an episode; names go on from where the replay and the actors are."""
+        busy = set(self._running.values())
+        for index, worker in enumerate(self._workers):
+            if index in busy:
+                continue
+            while f"online-{self.config.seed}-{self._next}" in self.learner.replay:
+                self._next += 1
+            mode = "warmup" if self.tally.robot_steps < self.config.warmup else "sample"
+            name, seed = f"online-{self.config.seed}-{self._next}", 1000 * self.config.seed + self._next
+            self._next += 1
+            self._running[worker.episode.remote(name, seed, mode)] = index
+
+    def _take(self, future: Any) -> bool:
+        """An episode into the replay; returns whether it succeeded. An actor that has died is replaced."""
+        index = self._running.pop(future)
+        try:
+            message: Mapping[str, Any] = self._ray.get(future)
+        except self._ray.exceptions.RayTaskError as error:
+            raise TrainingError(f"actor {index}: {error.cause}") from error
+        except self._ray.exceptions.RayActorError as error:
+            self._deaths += 1
+            if self._deaths > self.recipe.remote.restarts:
+                raise TrainingError(f"actors have died {self._deaths} times; the last: {error}") from error
+            log.warning("actor %d has died and is replaced: %s", index, error)
+            self._workers[index] = self._worker(index)
+            self._recover()
+            self._save()
+            return False
+        replay, before = self.learner.replay, self.tally.robot_steps
+        if message["rows"] is not None:
+            if message["row"] is not None:
+                replay.begin(message["episode"])
+            for sent in rows.decode(message["rows"]):
+                self.tally.step(sent.step.source)
+                if message["row"] is not None:
+                    replay.add(sent.row, sent.step, sent.index, sent.weight)
+            if message["row"] is not None:
+                replay.finish(message["row"])
+        self.tally.episode(message["success"])
+        self._owe(before)
+        self._save()
+        return bool(message["success"])
+
+    def _owe(self, before: int) -> None:
+        self.owed += max(self.tally.robot_steps - max(before, self.config.warmup), 0)
+
+    def _recover(self) -> None:
+        """Take in what actors recorded and the session had not saved."""
+        for path in sorted(self.directory.glob(f"{EPISODES}-*")):
+            for episode in Dataset.open(path) if (path / "zarr.json").is_file() else ():
+                if own_name(episode) not in self.learner.replay:
+                    before = self.tally.robot_steps
+                    self.learner.add_own([episode])
+                    self.tally.recover(episode)
+                    self._owe(before)
+                    self.recovered += 1
+
+    def _update(self) -> None:
+        self.figures |= self.learner.update()
+        self.owed -= 1
+
+    def _catch_up(self) -> None:
+        while self.owed:
+            self._update()
+        self._publish()
+
+    def _parameters(self) -> Any:
+        state = self.learner.agent.state_dict()
+        return self._ray.put({name: value.detach().cpu().numpy() for name, value in state.items()})
+
+    def _publish(self) -> None:
+        parameters = self._parameters()
+        for worker in self._workers:
+            self._send(worker, parameters)
+
+    def _evaluate(self) -> Point:
+        """The held-out states, shared among the actors once each has ended its episode."""
+        seeds, n = self.config.evaluation_seeds, len(self._workers)
+        shares = [w.evaluate.remote(seeds[i::n]) for i, w in enumerate(self._workers) if seeds[i::n]]
+        results = [r for share in self._ray.get(shares) for r in share]
+        won = [steps for success, steps in results if success]
+        interval, tally = wilson(len(won), len(results)), self.tally
+        self.curve.append(
+            Point(
+                robot_steps=tally.robot_steps,
+                human_steps=tally.human_steps,
+                minutes=tally.robot_steps / self._rate / 60.0,
+                updates=self.updates,
+                trials=len(results),
+                successes=len(won),
+                low=interval.low,
+                high=interval.high,
+                seconds_to_success=float(np.mean(won)) / self._rate if won else None,
+                training_successes=tally.successes,
+                training_episodes=tally.episodes,
+                figures=dict(self.figures),
+            )
+        )
+        self._save()
+        return self.curve[-1]
+
+    def _save(self) -> None:
+        document = {
+            "tally": self.tally.to_dict(),
+            "figures": self.figures,
+            "curve": [asdict(p) for p in self.curve],
+            "owed": self.owed,
+        }
+        self._store.save({}, document)
+        training = {"robot_steps": self.tally.robot_steps, "updates": self.updates}
+        deployed.save(self.directory, self.learner.agent, {**self._facts, "training": training})
+        write_curve(self.directory, self.curve)
