@@ -44,7 +44,7 @@ def test_the_package_keeps_the_layer_rule() -> None:
         ("newcomer.py", "", "Imports flow one way"),
         ("runtime/bad.py", "import rclpy", "Only robot_rl.ros imports rclpy"),
         ("hardware/bad.py", "def late():\n    import torch", "A robot computer runs without torch"),
-        ("datasets/bad.py", "import robot_rl.policies", "Simulation, data sets, policies and rewards see each other not at all"),
+        ("datasets/bad.py", "import robot_rl.policies", "Simulation, data sets, policies and rewards see each other"),
         ("commands/bad.py", "import robot_rl.ros", "Nodes are started as processes, never imported"),
     ],
 )
