@@ -152,12 +152,16 @@ class ClusterSession:
         for index, worker in enumerate(self._workers):
             if index in busy:
                 continue
-            while f"online-{self.config.seed}-{self._next}" in self.learner.replay:
+            while self._name() in self.learner.replay:
                 self._next += 1
             mode = "warmup" if self.tally.robot_steps < self.config.warmup else "sample"
-            name, seed = f"online-{self.config.seed}-{self._next}", 1000 * self.config.seed + self._next
+            name, seed = self._name(), 1000 * self.config.seed + self._next
             self._next += 1
             self._running[worker.episode.remote(name, seed, mode)] = index
+
+    def _name(self) -> str:
+        """Of the next episode; unlike those of a session without a cluster, which may go on with this one."""
+        return f"cluster-{self.config.seed}-{self._next}"
 
     def _take(self, future: Any) -> bool:
         """An episode into the replay; returns whether it succeeded. An actor that has died is replaced."""
