@@ -83,8 +83,8 @@ def test_every_executable_is_started_by_some_launch_description():
     assert set(re.findall(r"exec: (\w+)", text)) == {s.name for s in SCRIPTS}
 
 
-def test_there_are_the_three_bring_ups():
-    assert [p.name for p in LAUNCH] == ["deploy.launch.py", "record.launch.py", "teleop.launch.py"]
+def test_there_are_the_four_bring_ups():
+    assert [p.name for p in LAUNCH] == [f"{n}.launch.py" for n in ("deploy", "finetune", "record", "teleop")]
 
 
 @pytest.mark.parametrize("path", LAUNCH, ids=lambda p: p.name)
@@ -98,10 +98,11 @@ def test_a_python_launch_file_includes_the_yaml_of_its_name_and_adds_nothing(pat
     assert "DeclareLaunchArgument" not in called and "IncludeLaunchDescription" in called
 
 
-@pytest.mark.parametrize("name", ["teleop", "record", "deploy"])
+@pytest.mark.parametrize("name", ["teleop", "record", "deploy", "finetune"])
 def test_every_argument_is_explained_and_used(name: str):
     arguments = arguments_of(name)
-    assert {"robot", "device", "dataset", "cameras", "control_mode", "lockstep", "episodes", "seed"} <= {
+    kept = "session" if name == "finetune" else "dataset"
+    assert {"robot", "device", kept, "cameras", "control_mode", "lockstep", "episodes", "seed"} <= {
         a.name for a in arguments
     }
     text = "".join(p.read_text() for p in (PACKAGE / "launch").rglob("*.launch.yaml"))

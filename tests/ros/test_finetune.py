@@ -41,7 +41,8 @@ def finetune(session: Path, **arguments: str) -> subprocess.CompletedProcess[str
     return subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
 
 
-@pytest.mark.parametrize("launches", [(3,), pytest.param((3, 2), marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("launches", [(3,), (3, 2)])
 def test_a_session_learns_from_every_episode_once(tmp_path: Path, launches: tuple[int, ...]) -> None:
     session, seed = tmp_path / "session", 0
     recipe.save(RECIPE, session)

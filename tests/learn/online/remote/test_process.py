@@ -64,6 +64,7 @@ def test_a_learner_that_is_killed_is_started_again_and_lacks_nothing(tmp_path: P
     check(tmp_path, session.tally.robot_steps)
 
 
+@pytest.mark.slow
 def test_a_learner_that_dies_too_often_is_not_started_any_more(tmp_path: Path) -> None:
     save(replace(RECIPE, robot="sim_nothing"), tmp_path)
     process = LearnerProcess(tmp_path, restarts=0)
