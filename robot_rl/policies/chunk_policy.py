@@ -108,13 +108,20 @@ class ChunkPolicy(nn.Module):
             self.later.target.follow(self.encoder)
 
     def sample(
-        self, observation: Mapping[str, Tensor], noise: Tensor | None = None, generator: Generator | None = None
+        self,
+        observation: Mapping[str, Tensor],
+        noise: Tensor | None = None,
+        generator: Generator | None = None,
+        count: int = 1,
     ) -> Tensor:
-        """Chunks (B, horizon, A) in physical units, not clipped, for histories (B, n_obs, ...). A head with a fast
-        path is told that what it senses stays as it is."""
-        newest = {n: observation[n][:, -1:] for n in self.fast_names}
+        """Chunks (B count, horizon, A) in physical units, not clipped, for histories (B, n_obs, ...): `count` of each,
+        one after the other, encoded once. A head with a fast path is told that what it senses stays as it is."""
+        context = self.context(observation).repeat_interleave(count, dim=0)
+        needed = {*self.fast_names, *self.action_space.references}
+        seen = {n: observation[n].repeat_interleave(count, dim=0) for n in needed}
+        newest = {n: seen[n][:, -1:] for n in self.fast_names}
         fast = self._fast({n: v.expand(-1, self.horizon, *v.shape[2:]) for n, v in newest.items()})
-        return self.commands(self._head.sample(self.context(observation), noise, generator, **fast), observation)
+        return self.commands(self._head.sample(context, noise, generator, **fast), seen)
 
     @torch.inference_mode()
     def predict(self, observation: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:

@@ -69,3 +69,10 @@ def test_configuration_is_checked():
         PolicyConfig.from_dict({"horizn": 8})
     config = PolicyConfig(observation=("q",), horizon=12)
     assert PolicyConfig.from_dict(config.to_dict()) == config
+
+
+def test_several_chunks_of_an_observation_follow_one_another(policy):
+    seen = {n: torch.randn(3, policy.n_obs, *policy.inputs[n].shape) for n in policy.observation_names}
+    repeated = {n: v.repeat_interleave(4, dim=0) for n, v in seen.items()}
+    noise = torch.randn(12, policy.horizon, policy.spec.action.size)
+    torch.testing.assert_close(policy.sample(seen, noise, count=4), policy.sample(repeated, noise))

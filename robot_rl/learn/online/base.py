@@ -31,13 +31,13 @@ class Base:
         self.steps = steps or policy.n_action_steps
         if not 1 <= self.steps <= policy.horizon:
             raise TrainingError(f"steps is {steps}; it must lie in 1..{policy.horizon}, the base policy's horizon")
-        self.noise_shape = (policy.horizon, policy.spec.action.size)
+        self.noise_shape = (policy.horizon, policy.action_space.size)
         """Of the noise that a chunk starts from."""
 
     @property
     def size(self) -> int:
         """Numbers in the actions played of a chunk, D = steps A."""
-        return self.steps * self.noise_shape[1]
+        return self.steps * self.scale.size
 
     @torch.no_grad()
     def chunks(
@@ -51,10 +51,11 @@ class Base:
         chunk = self.policy.sample(self.histories(observation), noise, generator)[:, : self.steps]
         return cast(Tensor, self.scale.to_unit(chunk))
 
+    @torch.no_grad()
     def candidates(self, observation: Observation, count: int, generator: Generator | None = None) -> Tensor:
         """`count` independent draws for each observation, (B, count, D) in units."""
-        repeated = {n: v.repeat_interleave(count, dim=0) for n, v in observation.items() if n.startswith(BASE)}
-        return self.chunks(repeated, generator=generator).flatten(1).unflatten(0, (-1, count))
+        chunk = self.policy.sample(self.histories(observation), None, generator, count)[:, : self.steps]
+        return cast(Tensor, self.scale.to_unit(chunk).flatten(1).unflatten(0, (-1, count)))
 
     def histories(self, observation: Observation) -> dict[str, Tensor]:
         """What the policy looks at, by its own names: (B, n_obs, *shape)."""

@@ -130,7 +130,7 @@ class PaRl(ActorCritic):
 
     def _distil(self, batch: Batch) -> float:
         """A supervised step of the base to the chosen actions; the chunk's later steps are left open."""
-        policy, (horizon, size) = self.base.policy, self.base.noise_shape
+        policy, horizon, size = self.base.policy, self.base.policy.horizon, self.base.scale.size
         with torch.no_grad():
             chosen = self.agent.next_action(batch.observation, self.sac.critics, self.sac.generator)[0]
         chunk = torch.zeros((len(chosen), horizon, size), device=chosen.device)

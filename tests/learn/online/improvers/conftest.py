@@ -22,9 +22,13 @@ class NoisyBase(ChunkPolicy):
     """Heads for a place 0.2 beside the goal, and one unit of noise moves that place by 0.15."""
 
     def sample(
-        self, observation: Mapping[str, Tensor], noise: Tensor | None = None, generator: Generator | None = None
+        self,
+        observation: Mapping[str, Tensor],
+        noise: Tensor | None = None,
+        generator: Generator | None = None,
+        count: int = 1,
     ) -> Tensor:
-        position, goal = observation["position"][:, -1], observation["goal"][:, -1]
+        position, goal = (observation[n][:, -1].repeat_interleave(count, dim=0) for n in ("position", "goal"))
         if noise is None:
             noise = torch.randn((len(goal), HORIZON, 2), generator=generator)
         aim = (goal + torch.tensor([0.2, 0.0]) - position)[:, None] + 0.15 * noise
