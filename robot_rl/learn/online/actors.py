@@ -25,7 +25,11 @@ class Actor(Agent):
     def __init__(self, features: Features, scale: ActionScale, hidden: Sequence[int], size: int | None = None) -> None:
         super().__init__(scale)
         self.features, self.size = features, scale.size if size is None else size
+        self.considered, self.spared = features.considered, features.spared
         self.network = self._network(hidden)
+
+    def consider(self, observation: Observation, generator: Generator) -> dict[str, Tensor]:
+        return self.features.consider(observation)
 
     @property
     def critic_size(self) -> int:

@@ -48,7 +48,9 @@ class Learner:
         self.observer = make_observer(config, spec, base, cameras)
         self.improver = make_improver(config, spec, self.observer, base)
         self.guard = Guard(config.guard, self.improver)
-        rows = {**self.observer.rows, **note_fields(self.agent)}
+        sources = {source for source, _ in self.observer.histories.values()}
+        rows = {n: f for n, f in self.observer.rows.items() if n in sources or n not in self.agent.spared}
+        rows |= note_fields(self.agent)
         self.replay = Replay(config.capacity, rows, spec.action.size, self.improver.span, self.observer.histories)
         self.rng = np.random.default_rng(config.seed)
 

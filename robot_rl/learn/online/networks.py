@@ -9,6 +9,8 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
+from robot_rl.learn.online.bins import ValueBins
+
 LOG_STD = (-5.0, 2.0)
 """Bounds of the actor's logarithmic standard deviation, before the tanh."""
 FIRST_LOG_STD = -1.0
@@ -18,7 +20,7 @@ EDGE = 1e-5
 
 
 class EnsembleLinear(nn.Module):
-    """E affine maps side by side: (E, B, in) to (E, B, out) in one `baddbmm`."""
+    """E affine maps side by side: (E, B, in) to (E, B, out) in one `baddbmm`; of `members` (M,) alone if given."""
 
     def __init__(self, ensemble: int, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -26,8 +28,10 @@ class EnsembleLinear(nn.Module):
         self.weight = nn.Parameter(torch.empty(ensemble, inputs, outputs).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.empty(ensemble, 1, outputs).uniform_(-bound, bound))
 
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.baddbmm(self.bias, x, self.weight)
+    def forward(self, x: Tensor, members: Tensor | None = None) -> Tensor:
+        if members is None:
+            return torch.baddbmm(self.bias, x, self.weight)
+        return torch.baddbmm(self.bias[members], x, self.weight[members])
 
 
 class EnsembleLayerNorm(nn.Module):
@@ -38,8 +42,9 @@ class EnsembleLayerNorm(nn.Module):
         self.gain = nn.Parameter(torch.ones(ensemble, 1, width))
         self.offset = nn.Parameter(torch.zeros(ensemble, 1, width))
 
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.addcmul(self.offset, functional.layer_norm(x, x.shape[-1:]), self.gain)
+    def forward(self, x: Tensor, members: Tensor | None = None) -> Tensor:
+        gain, offset = (self.gain, self.offset) if members is None else (self.gain[members], self.offset[members])
+        return torch.addcmul(offset, functional.layer_norm(x, x.shape[-1:]), gain)
 
 
 class Critics(nn.Module):
@@ -48,24 +53,47 @@ class Critics(nn.Module):
     Args:
         inputs: numbers of state and action together.
         layer_norm: after each hidden layer; bounds the values of actions never seen (Ball et al., RLPD, 2023).
+        bins: values are the means of distributions over these; None regresses the value itself.
     """
 
-    def __init__(self, ensemble: int, inputs: int, hidden: Sequence[int], *, layer_norm: bool = True) -> None:
+    def __init__(
+        self,
+        ensemble: int,
+        inputs: int,
+        hidden: Sequence[int],
+        *,
+        layer_norm: bool = True,
+        bins: ValueBins | None = None,
+    ) -> None:
         super().__init__()
-        self.ensemble = ensemble
+        self.ensemble, self.bins = ensemble, bins
         layers: list[nn.Module] = []
         for width in hidden:
             layers.append(EnsembleLinear(ensemble, inputs, width))
             layers += [EnsembleLayerNorm(ensemble, width)] if layer_norm else []
             layers.append(nn.ReLU())
             inputs = width
-        self.layers = nn.Sequential(*layers, EnsembleLinear(ensemble, inputs, 1))
+        self.layers = nn.Sequential(*layers, EnsembleLinear(ensemble, inputs, 1 if bins is None else bins.count))
 
-    def forward(self, state: Tensor, action: Tensor) -> Tensor:
-        """state (B, S) and action (B, A) to values (E, B)."""
+    def forward(self, state: Tensor, action: Tensor, members: Tensor | None = None) -> Tensor:
+        """state (B, S) and action (B, A) to values (E, B); of `members` (M,), indices, alone if given: (M, B)."""
+        out = self._output(state, action, members)
+        return out[..., 0] if self.bins is None else self.bins.mean(out)
+
+    def error(self, state: Tensor, action: Tensor, target: Tensor) -> Tensor:
+        """(E, B) how far the values are from `target` (B,): squared differences, or with bins cross-entropies."""
+        out = self._output(state, action, None)
+        if self.bins is None:
+            return (out[..., 0] - target) ** 2
+        return -(self.bins.project(target) * out.log_softmax(dim=-1)).sum(dim=-1)
+
+    def _output(self, state: Tensor, action: Tensor, members: Tensor | None) -> Tensor:
+        """(E or M, B, 1 or bins)."""
         x = torch.cat([state, action], dim=1)
-        out: Tensor = self.layers(x.expand(self.ensemble, *x.shape))
-        return out[..., 0]
+        x = x.expand(self.ensemble if members is None else len(members), *x.shape)
+        for layer in self.layers:
+            x = layer(x) if isinstance(layer, nn.ReLU) else layer(x, members)
+        return x
 
 
 class TanhGaussian(nn.Module):
@@ -119,6 +147,6 @@ def _log_density(u: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
 
 @torch.no_grad()
 def follow(target: nn.Module, source: nn.Module, tau: float) -> None:
-    """Move the lagged copy: target := (1 - tau) target + tau source."""
-    mine, theirs = list(target.parameters()), list(source.parameters())
-    torch._foreach_lerp_(mine, theirs, tau)
+    """Move the lagged copy: target := (1 - tau) target + tau source; what the copy lacks is left out."""
+    mine, theirs = dict(target.named_parameters()), dict(source.named_parameters())
+    torch._foreach_lerp_(list(mine.values()), [theirs[name] for name in mine], tau)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Generator, Tensor, nn
@@ -17,6 +17,8 @@ from torch import Generator, Tensor, nn
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.actors import Actor
 from robot_rl.learn.online.batch import Batch
+from robot_rl.learn.online.bins import ValueBins
+from robot_rl.learn.online.features import ENCODED, Features, FeaturesConfig
 from robot_rl.learn.online.networks import Critics, follow
 
 
@@ -31,6 +33,12 @@ class SacConfig:
     hidden: tuple[int, ...] = (256, 256)
     layer_norm: bool = True
     """In the critics."""
+    features: FeaturesConfig = field(default_factory=FeaturesConfig)
+    """Of vectors and pictures."""
+    bins: int = 0
+    """Critics give distributions over this many bins of `value_range`, by classification; 0 regresses values."""
+    value_range: tuple[float, float] = (-0.1, 1.1)
+    """Returns beyond it cannot be told apart."""
     gamma: float = 0.97
     n_step: int = 1
     """Steps of reward before the bootstrap."""
@@ -56,6 +64,12 @@ class SacConfig:
     def __post_init__(self) -> None:
         if not 1 <= self.subset <= self.critics:
             raise TrainingError(f"subset is {self.subset}; it must lie in 1..{self.critics}, the number of critics")
+        low, high = self.value_range
+        if self.bins < 0 or self.bins == 1 or not -math.inf < low < high < math.inf:
+            raise TrainingError(
+                f"bins is {self.bins} and value_range {self.value_range}; bins must be 0 or at least 2, the range finite "
+                "and rising"
+            )
         for key in ("n_step", "batch", "utd", "actor_delay"):
             if getattr(self, key) < 1:
                 raise TrainingError(f"{key} is {getattr(self, key)}; it must be at least 1")
@@ -79,14 +93,18 @@ class Sac:
         inputs = actor.features.size + actor.critic_size
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            critics = Critics(config.critics, inputs, config.hidden, layer_norm=config.layer_norm)
+            bins = ValueBins(config.bins, *config.value_range) if config.bins else None
+            critics = Critics(config.critics, inputs, config.hidden, layer_norm=config.layer_norm, bins=bins)
         self.critics = critics.to(device)
         self.targets = copy.deepcopy(self.critics).requires_grad_(False)
+        encoder = [p for _, p in actor.features.trained()]
+        self.target_features: Features = actor.features.lagged() if encoder else actor.features
+        """Features that targets are made of, those of the next action included."""
         actor.follow(self.critics)
         self.log_alpha = nn.Parameter(torch.tensor(math.log(config.temperature), device=device))
         self.target_entropy = -actor.size / 2 if config.target_entropy is None else config.target_entropy
         self.optimizers = {
-            "critics": torch.optim.Adam(self.critics.parameters(), lr=config.critic_lr, fused=True),
+            "critics": torch.optim.Adam([*self.critics.parameters(), *encoder], lr=config.critic_lr, fused=True),
             "temperature": torch.optim.Adam([self.log_alpha], lr=config.temperature_lr),
         }
         if trained := list(actor.trained()):
@@ -100,7 +118,8 @@ class Sac:
     @property
     def modules(self) -> Mapping[str, nn.Module]:
         """Everything with weights, by name."""
-        return {"actor": self.actor, "critics": self.critics, "targets": self.targets}
+        out: dict[str, nn.Module] = {"actor": self.actor, "critics": self.critics, "targets": self.targets}
+        return out if self.target_features is self.actor.features else {**out, "target_features": self.target_features}
 
     @property
     def alpha(self) -> float:
@@ -117,28 +136,40 @@ class Sac:
         """
         figures: dict[str, float] = {}
         for batch in batches:
-            figures |= self._update_critics(batch)
+            seen = self.encoded(batch)
+            figures |= self._update_critics(seen)
         self.groups += 1
         if "actor" in self.optimizers and self.groups % self.config.actor_delay == 0:
-            figures |= self._update_actor(batches[-1])
+            figures |= self._update_actor(self.detached(seen))
         return figures
+
+    def encoded(self, batch: Batch) -> Batch:
+        """The batch with its features, each computed once: of s by the encoder that the critics' loss trains, of s' by
+        the lagged one. Pictures are shifted at random before."""
+        features, lagged = self.actor.features, self.target_features
+        now = features.shifted(batch.observation, self.generator)
+        after = lagged.shifted(batch.next_observation, self.generator)
+        with torch.no_grad():
+            after[ENCODED] = lagged.encode(after)
+        now[ENCODED] = features.encode(now)
+        return replace(batch, observation=now, next_observation=after)
 
     @torch.no_grad()
     def target(self, batch: Batch) -> Tensor:
         """y = R + bootstrap min_{e in subset} Q'_e(s', a'), a' of the policy at s'; perhaps less alpha log pi; (B,)."""
         action, log_density = self.actor.next_action(batch.next_observation, self.targets, self.generator)
         members = torch.randperm(self.config.critics, generator=self.generator, device=self.device)
-        values = self.targets(self.actor.features(batch.next_observation), action)[members[: self.config.subset]]
-        value = values.min(dim=0).values
+        subset = members[: self.config.subset] if self.config.subset < self.config.critics else None
+        value = self.targets(self.target_features(batch.next_observation), action, subset).min(dim=0).values
         if self.config.backup_entropy:
             value = value - self.log_alpha.exp() * log_density
         out: Tensor = batch.reward + batch.bootstrap * value
         return out
 
     def critic_loss(self, batch: Batch, target: Tensor) -> Tensor:
-        """sum_e mean_b w (Q_e(s, a) - y)^2."""
-        values = self.critics(self.actor.features(batch.observation), self.actor.executed(batch))
-        out: Tensor = (batch.weight * (values - target) ** 2).mean(dim=1).sum()
+        """sum_e mean_b w (Q_e(s, a) - y)^2; with bins the cross-entropy in place of the square."""
+        error = self.critics.error(self.actor.features(batch.observation), self.actor.executed(batch), target)
+        out: Tensor = (batch.weight * error).mean(dim=1).sum()
         return out
 
     def actor_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -159,9 +190,22 @@ class Sac:
         target = self.target(batch)
         loss = self.critic_loss(batch, target)
         self._step("critics", loss)
-        follow(self.targets, self.critics, self.config.tau)
+        for lagged, source in self.lags():
+            follow(lagged, source, self.config.tau)
         self.updates += 1
-        return {"critic_loss": loss.item() / self.config.critics, "q": target.mean().item()}
+        figures = {"critic_loss": loss.item() / self.config.critics, "q": target.mean().item()}
+        return figures if self.critics.bins is None else figures | {"q_outside": self.critics.bins.outside(target)}
+
+    @staticmethod
+    def detached(batch: Batch) -> Batch:
+        """The batch with features that no gradient passes through: the actor's loss does not train the encoder."""
+        return replace(batch, observation={**batch.observation, ENCODED: batch.observation[ENCODED].detach()})
+
+    def lags(self) -> list[tuple[nn.Module, nn.Module]]:
+        """Each lagged copy with what it follows."""
+        out: list[tuple[nn.Module, nn.Module]] = [(self.targets, self.critics)]
+        features = self.actor.features
+        return out if self.target_features is features else [*out, (self.target_features, features)]
 
     def _update_actor(self, batch: Batch) -> dict[str, float]:
         self.critics.requires_grad_(False)

@@ -14,7 +14,6 @@ from robot_rl.learn.online.actors import Actor
 from robot_rl.learn.online.batch import Batch
 from robot_rl.learn.online.features import Features
 from robot_rl.learn.online.improvers.improver import Parts
-from robot_rl.learn.online.observe import STATE
 from robot_rl.learn.online.replay import Replay
 from robot_rl.learn.online.sac import Sac, SacConfig
 
@@ -30,7 +29,7 @@ class ActorCritic:
         self.config, self.parts = config, parts
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(parts.seed)
-            actor = make(Features(parts.fields[STATE][0][0]))
+            actor = make(Features.of(parts.fields, config.features))
         self.agent = actor.to(parts.device)
         self.sac = self._sac()
         self.span = config.n_step

@@ -46,6 +46,10 @@ IMPROVERS: dict[str, str] = {
     "dsrl": "robot_rl.learn.online.improvers.dsrl:DsrlConfig",
     "expo": "robot_rl.learn.online.improvers.expo:ExpoConfig",
     "pa_rl": "robot_rl.learn.online.improvers.pa_rl:PaRlConfig",
+    "iql": "robot_rl.learn.online.improvers.iql:IqlConfig",
+    "calql": "robot_rl.learn.online.improvers.calql:CalQlConfig",
+    "wsrl": "robot_rl.learn.online.improvers.wsrl:WsrlConfig",
+    "imitation": "robot_rl.learn.online.improvers.imitation:ImitationConfig",
 }
 
 
@@ -70,6 +74,8 @@ class Agent(nn.Module):
     """What it wants at hand for every row, as fields of the replay; see `consider`."""
     notes: Fields = MappingProxyType({})
     """What it wants remembered of its answers, as fields of the replay."""
+    spared: tuple[str, ...] = ()
+    """Fields of rows that nothing is learnt from: `considered` stands for them, and the replay does not keep them."""
 
     def __init__(self, scale: ActionScale) -> None:
         super().__init__()

@@ -38,10 +38,11 @@ class ProposalActor(Actor):
     def __init__(self, features: Features, scale: ActionScale, hidden: Sequence[int], base: Base, count: int) -> None:
         super().__init__(features, scale, hidden, base.size)
         self.base, self.count = base, count
-        self.considered = {CANDIDATES: ((count, base.size), "float32")}
+        self.considered = {**self.considered, CANDIDATES: ((count, base.size), "float32")}
 
     def consider(self, observation: Observation, generator: Generator) -> dict[str, Tensor]:
-        return {CANDIDATES: self.base.candidates(observation, self.count, generator)}
+        own = super().consider(observation, generator)
+        return {**own, CANDIDATES: self.base.candidates(observation, self.count, generator)}
 
     def act(self, observation: Observation, mode: Mode, generator: Generator) -> Answer:
         """Warming up, the first of the base's chunks: what the base would do."""
