@@ -18,6 +18,7 @@ from typing import Any
 from torch import Tensor
 
 from robot_rl.learn.config import TrainingError
+from robot_rl.learn.online.config import OnlineConfig
 from robot_rl.learn.online.journal import RowJournal
 from robot_rl.learn.online.learner import Learner
 from robot_rl.learn.online.replay import ReplayError
@@ -84,6 +85,8 @@ class Store:
         return tensors, document
 
     def _compare(self, theirs: Mapping[str, Any]) -> None:
+        # options that were not known when the session was begun count with their defaults
+        theirs = plain(OnlineConfig.from_dict(theirs).to_dict())
         changed = differences(theirs, plain(self.learner.config.to_dict()))
         if changed and not self._accept_changes:
             raise TrainingError(

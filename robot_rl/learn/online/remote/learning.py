@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import queue
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from robot_rl.datasets.episode import Episode
@@ -23,11 +24,14 @@ from robot_rl.learn.online.replay import ReplayError
 from robot_rl.learn.online.session import Point, write_curve
 from robot_rl.learn.online.store import Store
 from robot_rl.learn.online.tally import Tally
+from robot_rl.serving import protocol
 
 log = logging.getLogger(__name__)
 
 IDLE = 0.05
 """Longest wait for a message when there is nothing to learn [s]."""
+PORTION = protocol.MAX_MESSAGE // 2
+"""Of parameters in one message [bytes], about."""
 LOOK = 0.5
 """Between two looks into the data set [s]."""
 
@@ -248,8 +252,9 @@ class Learning:
             "figures": dict(self.figures),
         }
         if changed:
-            tensors = {k: v.numpy() for k, v in changed.items()}
-            server.send({"kind": "parameters", "updates": updates, "tensors": tensors})
+            parts = list(portions({k: v.numpy() for k, v in changed.items()}))
+            for i, tensors in enumerate(parts, start=1):
+                server.send({"kind": "parameters", "updates": updates, "tensors": tensors, "more": i < len(parts)})
             self._published |= {k: v.clone() for k, v in changed.items()}
         server.send(self.status)
 
@@ -272,3 +277,15 @@ class Learning:
         self.tally, self.curve = Tally.from_dict(document["tally"]), list(document["curve"])
         self.figures, self.owed = document["figures"], int(document.get("owed", 0))
         self._exploration = tensors.get("exploration")
+
+
+def portions(tensors: Mapping[str, NDArray[Any]], limit: int = PORTION) -> Iterator[dict[str, NDArray[Any]]]:
+    """Tensors in messages of at most `limit` bytes each, or of one tensor."""
+    part: dict[str, NDArray[Any]] = {}
+    for name, value in tensors.items():
+        if part and sum(v.nbytes for v in part.values()) + value.nbytes > limit:
+            yield part
+            part = {}
+        part[name] = value
+    if part:
+        yield part

@@ -51,12 +51,15 @@ class Link:
         """How often a learner has said hello; an episode counts as sent only within one meeting."""
         self._where = where
         self._heard = time.monotonic()
+        self._cut = False
+        """That there is no connection has been said."""
         self._status: Mapping[str, Any] = {}
         self._queue: deque[rows.SentStep | Mapping[str, Any]] = deque()
         self._rows = 0
         self._lock = threading.Lock()
         self._wake = threading.Condition(self._lock)
         self._fresh: dict[str, Tensor] = {}
+        self._coming: dict[str, Tensor] = {}
         self._fresh_updates, self._applied = 0, (0, time.monotonic())
         self._behind = 0
         """Updates that the agent was behind when parameters came last: as stale as it got."""
@@ -163,7 +166,8 @@ class Link:
                 self._receive()
             except (WebSocketException, OSError, wire.WireError) as error:
                 if not self._closed.is_set():
-                    log.warning("no connection to the learner: %s", error)
+                    log.log(logging.INFO if self._cut else logging.WARNING, "no connection to the learner: %s", error)
+                    self._cut = True
             except TrainingError as error:
                 self.failure = str(error)
                 return
@@ -196,16 +200,22 @@ class Link:
         if kind == HELLO:
             with self._wake:
                 self._queue.clear()
+                self._coming.clear()
                 self._rows = 0
                 self.updates = int(message["updates"])
                 self.hello = message
                 self.meetings += 1
+                self._cut = False
                 self._socket = socket
                 self._wake.notify_all()
         elif kind == "parameters":
             fresh = {name: torch.from_numpy(value.copy()) for name, value in message["tensors"].items()}
+            self._coming |= fresh
+            if message.get("more"):
+                return
             with self._lock:
-                self._fresh |= fresh
+                self._fresh |= self._coming
+                self._coming = {}
                 self._behind = max(int(message["updates"]) - self._fresh_updates, 0)
                 self._fresh_updates = self.updates = int(message["updates"])
         elif kind == "status" and "updates" in message:

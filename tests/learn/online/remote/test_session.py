@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from robot_rl.learn.online import deployed
 from robot_rl.learn.online.config import OnlineConfig
 from robot_rl.learn.online.improvers.rlpd import RlpdConfig
 from robot_rl.learn.online.learner import Learner
+from robot_rl.learn.online.remote import learning
 from robot_rl.learn.online.remote.config import RemoteConfig
 from robot_rl.learn.online.remote.learning import Learning
 from robot_rl.learn.online.remote.link import Link
@@ -137,6 +139,20 @@ def test_the_agent_that_acts_becomes_the_agent_that_learns(cell: Workcell, tmp_p
         theirs = bench.learning.learner.agent.state_dict()
         for name, value in session.agent.state_dict().items():
             assert torch.equal(value, theirs[name]), name
+
+
+def test_parameters_too_large_for_a_message_come_in_several_and_are_taken_up_together(
+    cell: Workcell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learning, "portions", partial(learning.portions, limit=100))
+    with at_work(cell, tmp_path) as (session, bench, _):
+        session.run()
+        time.sleep(4 * REMOTE.period)
+        session.link.apply(session.agent.state_dict())
+        theirs = bench.learning.learner.agent.state_dict()
+        assert all(torch.equal(v, theirs[n]) for n, v in session.agent.state_dict().items())
+    parts = learning.portions({"a": np.zeros(9), "b": np.zeros(9)}, limit=80)
+    assert [list(part) for part in parts] == [["a"], ["b"]]
 
 
 def test_rows_that_do_not_fit_the_queue_come_from_the_data_set(cell: Workcell, tmp_path: Path) -> None:
