@@ -78,16 +78,20 @@ def line(tally: Tally, values: Mapping[str, float]) -> str:
 
 
 def draw(curve: Sequence[Point], path: Path) -> None:
-    """A picture of success with its 95 % interval against robot steps, minutes and human steps."""
+    """A picture of success with its 95 % interval against robot steps, minutes and, if a human helped, their steps."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 3), layout="constrained")
-    axes = figure.subplots(1, 3, sharey=True)
+    helped = curve[-1].human_steps > 0
+    figure = Figure(figsize=(10 if helped else 7, 3), layout="constrained")
+    axes = figure.subplots(1, 3 if helped else 2, sharey=True)
     rate, low, high = ([100 * v for v in values] for values in zip(*((p.success, p.low, p.high) for p in curve)))
-    for axis, label, where in (
-        (axes[0], "robot steps", [p.robot_steps for p in curve]),
-        (axes[1], "minutes of robot time", [p.minutes for p in curve]),
-        (axes[2], "human steps", [p.human_steps for p in curve]),
+    for axis, (label, where) in zip(
+        axes,
+        (
+            ("robot steps", [p.robot_steps for p in curve]),
+            ("minutes of robot time", [p.minutes for p in curve]),
+            ("human steps", [p.human_steps for p in curve]),
+        ),
     ):
         axis.fill_between(where, low, high, alpha=0.25, linewidth=0)
         axis.plot(where, rate, marker="o")

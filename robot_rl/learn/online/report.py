@@ -55,6 +55,8 @@ def _success(curve: Sequence[Point]) -> str:
         ("minutes of robot time", [p.minutes for p in curve]),
         ("human steps", [float(p.human_steps) for p in curve]),
     ):
+        if not any(x):
+            continue
         lines = {
             "success": list(zip(x, [100 * p.success for p in curve])),
             "95 % interval, low": list(zip(x, [100 * p.low for p in curve])),
