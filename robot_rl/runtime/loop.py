@@ -10,7 +10,7 @@ import logging
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,15 @@ class Executor(Protocol):
 
     def interrupt(self) -> None:
         """The action just asked for was not carried out."""
+        ...
+
+
+@runtime_checkable
+class Follower(Protocol):
+    """An executor that wants to know what was really done."""
+
+    def follow(self, executed: Array) -> None:
+        """What the robot was sent (A,) in the step of the newest `act` or `observe`, whoever asked for it."""
         ...
 
 
@@ -131,6 +140,8 @@ def run_episode(
             backing_off = bool(decision.safety & Safety.RETREAT)
             if teleop is not None:
                 teleop.follow(executed)
+            if isinstance(executor, Follower):
+                executor.follow(executed)
             pacer.wait()
             senses.look()
             outcome = judge() if judge is not None else Outcome()

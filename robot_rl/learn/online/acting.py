@@ -87,7 +87,9 @@ class AgentExecutor:
             self._ask({name: row[name] for name in self.agent.considered})
         self.rows.append({**row, **self._notes, CHUNK_STEP: np.array(self._played, np.int16)})
         self._played += 1
-        return self._plan.popleft()
+        action = self._plan.popleft()
+        self.observer.follow(action)
+        return action
 
     @torch.no_grad()
     def observe(self, values: Values) -> None:
@@ -101,6 +103,10 @@ class AgentExecutor:
             self.rows[-1] |= no_notes(self.agent)
         self._plan.clear()
         self.observer.interrupt()
+
+    def follow(self, executed: NDArray[np.float64]) -> None:
+        """What the robot was really sent in this step (A,), whoever asked for it."""
+        self.observer.follow(executed)
 
     def _ask(self, considered: Row) -> None:
         observation = self.observer.observation(self.device)

@@ -47,10 +47,11 @@ def _add(
             if row is None:
                 raise TrainingError(f"episode {episode.number}, step {t}: the base policy gave no action")
             if t == len(episode):
-                replay.finish(row | notes())
+                replay.finish(row | notes(), episode.success)
             else:
                 step = _step(episode, t)
                 replay.add(row | notes(), step, t, human_weight if step.source == Source.HUMAN else 1.0)
+                observer.follow(step.executed)
                 if step.source != Source.POLICY and step.phase != Phase.DEMONSTRATION:
                     observer.interrupt()
     finally:

@@ -18,6 +18,7 @@ from robot_rl.learn.online.config import OnlineConfig
 from robot_rl.learn.online.demonstrations import add_episodes
 from robot_rl.learn.online.guard import Guard
 from robot_rl.learn.online.improvers.improver import Agent, Improver, Parts
+from robot_rl.learn.online.improvers.rlpd import RlpdConfig
 from robot_rl.learn.online.observe import Observer, Pictures, Row
 from robot_rl.learn.online.replay import Replay
 from robot_rl.learn.online.sampling import Sampling
@@ -127,7 +128,8 @@ def make_observer(
     if use == "sampled" and not isinstance(base, ChunkPolicy):
         raise TrainingError(f"improver '{kind}' samples its base: it must be a checkpoint, not a policy server")
     played = base if use == "played" else None
-    return Observer(spec, config.observation, played, base if use == "sampled" else None, cameras)
+    first = config.improver.first_action(spec.action) if isinstance(config.improver, RlpdConfig) else None
+    return Observer(spec, config.observation, played, base if use == "sampled" else None, cameras, first)
 
 
 def make_improver(config: OnlineConfig, spec: Spec, observer: Observer, base: Policy | None) -> Improver:

@@ -21,6 +21,8 @@ STATE = "state"
 """The field of all vector observations that the learner looks at, one after the other."""
 BASE_ACTION = "base_action"
 """What the base would have done (A,), physical units: a_b at a row, and the next a_b after it."""
+PREVIOUS_ACTION = "previous_action"
+"""What was executed in the step before (A,), physical units."""
 BASE = "base/"
 """How the fields begin that a sampled base looks at: histories (B, n_obs, *shape) of an observation."""
 IMAGE = "image/"
@@ -44,6 +46,7 @@ class Observer:
             row, and its chunk is void after a step that it did not drive.
         sampled: a frozen policy that the agent samples by itself; what it looks at is part of each row.
         cameras: what there is to see.
+        first_action: rows hold the action executed in the step before; this counts as executed before the first.
 
     Raises:
         TrainingError: no such field or camera, or the base is for another action space.
@@ -56,6 +59,7 @@ class Observer:
         played: Policy | None = None,
         sampled: Policy | None = None,
         cameras: Pictures | None = None,
+        first_action: NDArray[np.float64] | None = None,
     ) -> None:
         vectors, cameras = {f.name: f for f in spec.observation.vectors}, cameras or {}
         base = played or sampled
@@ -75,10 +79,12 @@ class Observer:
         self._pictures = {n: cameras[n] for n in dict.fromkeys((*chosen, *looked_at)) if n in cameras}
         self._raw = {n: vectors[n] for n in looked_at if n in vectors}
         self._executor = ChunkExecutor(played) if played is not None else None
+        self._first_action = self._previous_action = first_action
         n_obs = sampled.n_obs if sampled else 1
         self.histories = {BASE + n: (BASE + n if n in self._raw else IMAGE + n, n_obs) for n in looked_at}
         """Fields of an observation that are the newest n values of a field of rows: its name and n."""
         self._own = {STATE, *(IMAGE + n for n in chosen if n in cameras), *([BASE_ACTION] if played else [])}
+        self._own |= {PREVIOUS_ACTION} if first_action is not None else set()
         self._recent: deque[Row] = deque(maxlen=n_obs)
         self.needed = tuple(dict.fromkeys((*chosen, *(base.observation_names if base else ()))))
         """Every field and camera looked at."""
@@ -89,7 +95,8 @@ class Observer:
         out: dict[str, tuple[tuple[int, ...], str]] = {STATE: ((self.layout.size,), "float32")}
         out |= {IMAGE + n: ((*size, 3), "uint8") for n, size in self._pictures.items()}
         out |= {BASE + n: (f.shape, "float32") for n, f in self._raw.items()}
-        return out | ({BASE_ACTION: ((self._action_size,), "float32")} if self._executor else {})
+        actions = {BASE_ACTION: self._executor is not None, PREVIOUS_ACTION: self._first_action is not None}
+        return out | {n: ((self._action_size,), "float32") for n, there in actions.items() if there}
 
     @property
     def fields(self) -> dict[str, tuple[tuple[int, ...], str]]:
@@ -103,8 +110,14 @@ class Observer:
     def reset(self, seed: int | None) -> None:
         """A new episode."""
         self._recent.clear()
+        self._previous_action = self._first_action
         if self._executor is not None:
             self._executor.reset(seed)
+
+    def follow(self, executed: NDArray[np.float64]) -> None:
+        """What the robot was really sent (A,) in the step of the newest row, whoever asked for it."""
+        if self._first_action is not None:
+            self._previous_action = executed
 
     def row(self, values: Values) -> Row | None:
         """The row of this step, the base's action included; None while the base is unavailable."""
@@ -116,6 +129,8 @@ class Observer:
             if action is None:
                 return None
             out[BASE_ACTION] = action.astype(np.float32)
+        if self._previous_action is not None:
+            out[PREVIOUS_ACTION] = self._previous_action.astype(np.float32)
         self._recent.append(out)
         return out
 

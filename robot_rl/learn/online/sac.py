@@ -67,8 +67,8 @@ class SacConfig:
         low, high = self.value_range
         if self.bins < 0 or self.bins == 1 or not -math.inf < low < high < math.inf:
             raise TrainingError(
-                f"bins is {self.bins} and value_range {self.value_range}; bins must be 0 or at least 2, the range finite "
-                "and rising"
+                f"bins is {self.bins} and value_range {self.value_range}; bins must be 0 or at least 2, the range "
+                "finite and rising"
             )
         for key in ("n_step", "batch", "utd", "actor_delay"):
             if getattr(self, key) < 1:

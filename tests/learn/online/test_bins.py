@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -22,7 +23,7 @@ def test_a_target_is_shared_between_the_two_nearest_bins_by_nearness() -> None:
 def test_a_target_is_spread_as_the_mass_of_a_normal_in_each_bin() -> None:
     bins = ValueBins(3, 0.0, 3.0, spread=1.0)
     edges = [0.5 * (1 + math.erf((e - 1.5) / math.sqrt(2))) for e in range(4)]
-    mass = [(b - a) / (edges[3] - edges[0]) for a, b in zip(edges, edges[1:], strict=False)]
+    mass = [(b - a) / (edges[3] - edges[0]) for a, b in pairwise(edges)]
     torch.testing.assert_close(bins.project(torch.tensor([1.5])), torch.tensor([mass]))
 
 

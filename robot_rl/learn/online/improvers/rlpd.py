@@ -6,15 +6,21 @@ With the session's reward `rlif` it is RLIF (Luo et al., 2023): the intervention
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.actors import Actor
+from robot_rl.learn.online.features import Features
+from robot_rl.learn.online.gripper import GripperActor, GripperConfig, GripperSac
 from robot_rl.learn.online.improvers.actor_critic import ActorCritic
 from robot_rl.learn.online.improvers.improver import Parts, UseOfBase
 from robot_rl.learn.online.replay import Replay
 from robot_rl.learn.online.sac import SacConfig
 from robot_rl.learn.online.scale import ActionScale
+from robot_rl.spec import Layout
 
 
 @dataclass(frozen=True)
@@ -25,9 +31,22 @@ class RlpdConfig:
     base: ClassVar[UseOfBase] = "none"
 
     sac: SacConfig = field(default_factory=SacConfig)
+    gripper: GripperConfig = field(default_factory=GripperConfig)
+    """A gripper that is opened, closed or left as it is, by values of its own."""
+
+    def __post_init__(self) -> None:
+        if self.gripper.action and self.sac.n_step != 1:
+            raise TrainingError(f"rlpd: n_step is {self.sac.n_step}; with a discrete gripper it must be 1")
 
     def build(self, parts: Parts) -> Rlpd:
+        if self.gripper.action:
+            return GripperRlpd(self, parts)
         return Rlpd(self.sac, parts, lambda features: Actor(features, ActionScale(parts.spec.action), self.sac.hidden))
+
+    def first_action(self, action: Layout) -> NDArray[np.float64] | None:
+        """What counts as executed (A,) before an episode's first step, where rows are to tell; else None. Raises
+        TrainingError."""
+        return self.gripper.first_action(action) if self.gripper.action else None
 
 
 class Rlpd(ActorCritic):
@@ -42,3 +61,19 @@ class Rlpd(ActorCritic):
                     "that never comes. Record successes, or set demo_share to 0"
                 )
         super().begin(replay)
+
+
+class GripperRlpd(Rlpd):
+    """With a gripper that is a choice (see `gripper`)."""
+
+    def __init__(self, options: RlpdConfig, parts: Parts) -> None:
+        self.options = options
+        super().__init__(options.sac, parts, self._actor)
+
+    def _actor(self, features: Features) -> GripperActor:
+        action = self.parts.spec.action
+        return GripperActor(features, ActionScale(action), self.config.hidden, self.options.gripper, action)
+
+    def _sac(self) -> GripperSac:
+        c, parts = self.options, self.parts
+        return GripperSac(self.config, cast(GripperActor, self.agent), parts.device, parts.seed, c.gripper.penalty)

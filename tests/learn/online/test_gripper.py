@@ -1,0 +1,152 @@
+"""A gripper by choice: what the record calls open, stay and close; what a change costs and where; what is held."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from robot_rl.learn.config import TrainingError
+from robot_rl.learn.online.batch import Batch
+from robot_rl.learn.online.features import Features
+from robot_rl.learn.online.gripper import CLOSE, OPEN, STAY, GripperActor, GripperConfig, GripperSac
+from robot_rl.learn.online.improvers.rlpd import RlpdConfig
+from robot_rl.learn.online.learner import Learner
+from robot_rl.learn.online.sac import SacConfig
+from robot_rl.learn.online.scale import ActionScale
+from robot_rl.spec import Field, Layout, Spec
+
+ACTION = Layout(
+    (
+        Field("gripper", (1,), low=(0.0,), high=(1.0,)),
+        Field("velocity", (2,), low=(-1.0, -1.0), high=(1.0, 1.0)),
+    )
+)
+CONFIG = SacConfig(critics=2, hidden=(8,), batch=4, target_entropy=-1.0)
+
+
+def actor(**changes: Any) -> GripperActor:
+    torch.manual_seed(0)
+    return GripperActor(Features(3), ActionScale(ACTION), (8,), GripperConfig("gripper", **changes), ACTION)
+
+
+def sac(penalty: float = 0.02) -> GripperSac:
+    return GripperSac(CONFIG, actor(), torch.device("cpu"), 0, penalty)
+
+
+def batch(held: list[float], commands: list[float]) -> Batch:
+    n, g = len(held), torch.Generator().manual_seed(0)
+    executed = torch.tensor([[c, 0.3, -0.2] for c in commands])
+    before = {"state": torch.randn(n, 3, generator=g), "previous_action": torch.tensor([[h, 0.0, 0.0] for h in held])}
+    after = {"state": torch.randn(n, 3, generator=g), "previous_action": executed}
+    every = torch.ones(n, 1, dtype=torch.bool)
+    unit = ActionScale(ACTION).to_unit(executed)[:, None]
+    return Batch(before, unit, every, torch.ones(n), torch.full((n,), 0.9), after, torch.ones(n), every[:, 0])
+
+
+def always(learner: GripperSac, values: list[float]) -> None:
+    """Make the gripper's values and their lagged copy constants."""
+    for critic in (learner.actor.gripper, learner.gripper_target):
+        torch.nn.init.zeros_(critic[-1].weight)
+        critic[-1].bias.data = torch.tensor(values)
+
+
+def test_the_record_tells_open_stay_and_close_by_what_became_of_the_command() -> None:
+    held, commands = [0.0, 0.0, 1.0, 1.0, 0.0, 0.5, 0.5], [0.0, 1.0, 1.0, 0.0, 0.5, 1.0, 0.5]
+    expected = [STAY, CLOSE, STAY, OPEN, CLOSE, CLOSE, STAY]
+    assert actor().chosen(batch(held, commands)).tolist() == expected
+    swapped = actor(open=1.0, closed=0.0)
+    assert swapped.chosen(batch(held, commands)).tolist() == [STAY, OPEN, STAY, CLOSE, OPEN, OPEN, STAY]
+
+
+def test_stay_holds_the_command_that_was_carried_out_and_close_closes() -> None:
+    made, held = actor(), torch.tensor([0.0, 1.0, 0.5, 0.0, 1.0])
+    choice = torch.tensor([STAY, STAY, STAY, CLOSE, OPEN])
+    torch.testing.assert_close(made.command(choice, held), torch.tensor([-1.0, 1.0, 0.0, 1.0, -1.0]))
+
+
+def test_only_a_change_costs_and_only_in_the_grippers_values() -> None:
+    data = batch([0.0, 0.0, 1.0, 1.0], [0.0, 1.0, 1.0, 0.0])
+    costly, free = sac(0.02), sac(0.0)
+    difference = costly.gripper_values_target(data) - free.gripper_values_target(data)
+    torch.testing.assert_close(difference, torch.tensor([0.0, -0.02, 0.0, -0.02]))
+    torch.testing.assert_close(costly.target(data), free.target(data))
+
+
+def test_the_target_is_the_lagged_value_of_the_choice_that_can_be_made_next() -> None:
+    learner, data = sac(0.0), batch([0.0, 0.0], [0.0, 1.0])  # then open, and closed
+    always(learner, [5.0, 2.0, 1.0])
+    learner.gripper_target[-1].bias.data = torch.tensor([50.0, 20.0, 10.0])
+    torch.testing.assert_close(learner.gripper_values_target(data), torch.tensor([1 + 0.9 * 20, 1 + 0.9 * 50]))
+
+
+def test_the_continuous_part_does_not_see_the_gripper() -> None:
+    learner, data = sac(), batch([0.0, 0.0], [0.0, 1.0])
+    assert learner.actor.critic_size == 2
+    torch.testing.assert_close(learner.actor.executed(data), torch.tensor([[0.3, -0.2]] * 2))
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"), [((-1.0, 0.0, 1.0), [1.0, 1.0, 1.0]), ((0.0, 1.0, 0.0), [0.0, 1.0, 0.5])]
+)
+def test_an_answer_puts_the_command_where_the_gripper_is(values: tuple[float, ...], expected: list[float]) -> None:
+    learner = sac()
+    always(learner, list(values))
+    seen: dict[str, Tensor] = batch([0.0, 1.0, 0.5], [0.0, 0.0, 0.0]).observation
+    answer = learner.actor.act(seen, "mode", torch.Generator())
+    assert learner.actor.scale.to_physical(answer.actions[:, 0])[:, 0].tolist() == pytest.approx(expected)
+    torch.testing.assert_close(answer.actions[:, 0, 1:], learner.actor.mode(seen))
+
+
+def test_its_values_learn_which_choice_pays() -> None:
+    """Closing pays 1 and ends, all else nothing; in a quarter of the steps each."""
+    learner = sac(0.1)
+    data = batch([0.0, 0.0, 1.0, 1.0], [0.0, 1.0, 1.0, 0.0])
+    paid = replace(
+        data, reward=torch.tensor([0.0, 1.0, 0.0, 0.0]), bootstrap=torch.zeros(4), observation=dict(data.observation)
+    )
+    paid.observation["state"] = torch.zeros(4, 3)
+    for group in learner.optimizers["critics"].param_groups:
+        group["lr"] = 0.01
+    for _ in range(300):
+        learner.update([paid])
+    seen = paid.observation
+    values = learner.actor.values(learner.actor.gripper, learner.actor.features(seen), learner.actor.held(seen))
+    chosen = values.detach().gather(1, learner.actor.chosen(paid)[:, None])[:, 0]
+    torch.testing.assert_close(chosen, torch.tensor([0.0, 0.9, 0.0, -0.1]), atol=0.03, rtol=0)
+
+
+def test_rows_hold_what_was_executed_before_and_open_at_the_start() -> None:
+    from robot_rl.learn.online.config import OnlineConfig
+
+    spec = Spec("bench", 10.0, Layout((Field("position", (3,)),)), ACTION, "velocity")
+    learner = Learner(OnlineConfig(RlpdConfig(CONFIG, GripperConfig("gripper", open=1.0, closed=0.0))), spec)
+    observer, seen = learner.observer, {"position": np.zeros(3)}
+    observer.reset(0)
+    first = observer.row(seen)
+    observer.follow(np.array([0.25, 0.1, 0.0]))
+    second = observer.row(seen)
+    assert first is not None and second is not None
+    np.testing.assert_allclose(first["previous_action"], [1.0, 0.0, 0.0])
+    np.testing.assert_allclose(second["previous_action"], [0.25, 0.1, 0.0])
+    observer.reset(0)
+    again = observer.row(seen)
+    assert again is not None and again["previous_action"][0] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: GripperConfig("gripper", open=1.0, closed=1.0), "must differ"),
+        (lambda: GripperConfig("griper").index(ACTION), "Did you mean 'gripper'"),
+        (lambda: GripperConfig("gripper", closed=2.0).index(ACTION), "outside 'gripper'"),
+        (lambda: RlpdConfig(SacConfig(n_step=3), GripperConfig("gripper")), "n_step"),
+    ],
+)
+def test_a_gripper_that_cannot_be_is_refused(make: Any, message: str) -> None:
+    with pytest.raises(TrainingError, match=message):
+        make()
