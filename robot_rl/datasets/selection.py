@@ -13,6 +13,7 @@ Steps of phase RESET and steps in which nobody acted are never selected. Rules:
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,26 +27,42 @@ Selection = Callable[[Episode], NDArray[np.bool_]]
 """Episode to mask (T,): True where the step is learned from."""
 
 
-def _acted(episode: Episode) -> NDArray[np.bool_]:
+class Columns(Protocol):
+    """Columns (T, ...) of steps by name."""
+
+    def __getitem__(self, name: str, /) -> NDArray[Any]: ...
+
+
+class Judged(Protocol):
+    """What the rules look at: an `Episode`, or an episode held elsewhere."""
+
+    @property
+    def steps(self) -> Columns: ...
+
+    @property
+    def success(self) -> bool | None: ...
+
+
+def _acted(episode: Judged) -> NDArray[np.bool_]:
     return (episode.steps["phase"] != Phase.RESET) & (episode.steps["source"] != Source.NONE)
 
 
-def all_steps(episode: Episode) -> NDArray[np.bool_]:
+def all_steps(episode: Judged) -> NDArray[np.bool_]:
     """Every step in which somebody acted."""
     return _acted(episode)
 
 
-def successful(episode: Episode) -> NDArray[np.bool_]:
+def successful(episode: Judged) -> NDArray[np.bool_]:
     """The steps of an episode that ended in success, none of any other."""
     return _acted(episode) & bool(episode.success)
 
 
-def human(episode: Episode) -> NDArray[np.bool_]:
+def human(episode: Judged) -> NDArray[np.bool_]:
     """The steps in which a human acted."""
     return _acted(episode) & (episode.steps["source"] == Source.HUMAN)
 
 
-def rac(episode: Episode) -> NDArray[np.bool_]:
+def rac(episode: Judged) -> NDArray[np.bool_]:
     """Demonstrations, recoveries and corrections; autonomous steps of a success without intervention."""
     phase = episode.steps["phase"]
     intervention = (phase == Phase.RECOVERY) | (phase == Phase.CORRECTION)
@@ -57,10 +74,15 @@ def rac(episode: Episode) -> NDArray[np.bool_]:
     return _acted(episode) & keep
 
 
-RULES: dict[str, Selection] = {"all": all_steps, "successful": successful, "human": human, "rac": rac}
+RULES: dict[str, Callable[[Judged], NDArray[np.bool_]]] = {
+    "all": all_steps,
+    "successful": successful,
+    "human": human,
+    "rac": rac,
+}
 
 
-def rule(name: str) -> Selection:
+def rule(name: str) -> Callable[[Judged], NDArray[np.bool_]]:
     """The rule of that name. Raises DatasetError on an unknown one."""
     if name not in RULES:
         raise DatasetError(f"no selection rule '{name}'.{workspace.did_you_mean(name, RULES)}")

@@ -6,7 +6,7 @@ Multiply weights to combine rules, e.g. `sirius(windows) * by_operator(windows)`
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +20,33 @@ Weights = NDArray[np.float64]
 _INTERVENTION = (Phase.RECOVERY, Phase.CORRECTION)
 
 
-def uniform(windows: Windows) -> Weights:
+class Placed(Protocol):
+    """Windows in rows of steps: `Windows`, or those of steps held elsewhere."""
+
+    @property
+    def phases(self) -> NDArray[np.uint8]:
+        """(N,) of every row."""
+        ...
+
+    @property
+    def at(self) -> NDArray[np.int64]:
+        """(W,) row of each window's step."""
+        ...
+
+    @property
+    def first_rows(self) -> NDArray[np.int64]:
+        """(E,) row of each episode's first step, rising."""
+        ...
+
+    def __len__(self) -> int: ...
+
+
+def uniform(windows: Placed) -> Weights:
     """Every window alike."""
     return np.ones(len(windows))
 
 
-def sirius(windows: Windows, *, intervention: float = 0.5, before: int = 15, before_share: float = 0.0) -> Weights:
+def sirius(windows: Placed, *, intervention: float = 0.5, before: int = 15, before_share: float = 0.0) -> Weights:
     """Sirius (Liu et al., RSS 2023): interventions make up half of what is drawn, and what the robot did just
     before one is left out, since it led to trouble.
 
@@ -51,7 +72,7 @@ def sirius(windows: Windows, *, intervention: float = 0.5, before: int = 15, bef
     return _by_share([(classes[k], share[k]) for k in classes])
 
 
-def rac(windows: Windows, *, corrections: float = 1.5) -> Weights:
+def rac(windows: Placed, *, corrections: float = 1.5) -> Weights:
     """RaC (Hu et al. 2025): recovery and correction in the ratio 1 : `corrections`, recommended 1 to 2.
 
     Interventions as a whole keep their share, and so does everything else.
@@ -125,7 +146,7 @@ def weights_by_name(names: str, windows: Windows) -> Weights:
     return out
 
 
-def _ahead_of_intervention(windows: Windows, before: int) -> NDArray[np.bool_]:
+def _ahead_of_intervention(windows: Placed, before: int) -> NDArray[np.bool_]:
     """(N,) True in the `before` rows ahead of each first step of an intervention, within its episode."""
     human = np.isin(windows.phases, _INTERVENTION)
     begins = human & ~np.concatenate([[False], human[:-1]])

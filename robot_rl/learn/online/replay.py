@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ from robot_rl.learn.online.returns import Returns, n_step_returns
 ONGOING, TERMINATED, TRUNCATED, FINAL = range(4)
 """Kinds of rows: a step the episode goes on after, one it ends for good with, one it is cut off after, and an
 observation that no step of this table begins at."""
+
+FAILURE, SUCCESS, UNJUDGED = 0, 1, -1
+"""Outcomes of the episode that a row belongs to, once it is finished."""
 
 VIEWS = ("all", "demonstrations", "online", "decisions")
 """What can be drawn from. `demonstrations`: what a human did, interventions included; `online`: every step of
@@ -83,6 +86,7 @@ class Replay:
             "weight": np.ones(capacity, np.float32),
             "episode": np.full(capacity, -1, np.int32),
             "step": np.zeros(capacity, np.int32),
+            "outcome": np.full(capacity, UNJUDGED, np.int8),
         }
         self.views = {name: IndexSet(capacity) for name in VIEWS}
         self._count = 0
@@ -97,6 +101,21 @@ class Replay:
 
     def __contains__(self, episode_id: str) -> bool:
         return episode_id in self._ids
+
+    @property
+    def current(self) -> int | None:
+        """The number, as in the column `episode`, of the episode that is under way; None when there is none."""
+        return None if self._current is None else self._ids[self._current]
+
+    @property
+    def finished(self) -> int:
+        """How many episodes have come to their end here, those included that have been overwritten since."""
+        return len(self._ids) - (self._current is not None)
+
+    def retire(self) -> None:
+        """Nothing that is in can be drawn any more; its episodes stay known."""
+        for view in self.views.values():
+            view.restore(np.zeros(0, np.int64))
 
     def begin(self, episode_id: str) -> bool:
         """Begin an episode; False, and nothing is to be added, when it is in already."""
@@ -138,14 +157,26 @@ class Replay:
             self._release(self._count - self.n_step)
             self._waiting.append(self._count - 1)
 
-    def finish(self, observation: Mapping[str, NDArray[Any]]) -> None:
-        """The episode is over; `observation` is what its last step led to. A step not marked as the end is cut off."""
+    def finish(
+        self,
+        observation: Mapping[str, NDArray[Any]],
+        success: bool | Literal["as its steps say"] | None = "as its steps say",
+    ) -> None:
+        """The episode is over; `observation` is what its last step led to. A step not marked as the end is cut off.
+
+        Args:
+            success: how it ended; None when nobody said.
+        """
         if self._current is None:
             raise ReplayError("no episode has been begun; nothing can be finished")
         self._check_finite(observation, "its last observation")
         self._close_before()
         row = self._write(observation, self._count - self._begun)
         self.columns["kind"][row] = FINAL
+        rows = np.arange(self._begun, self._count) % self.capacity
+        if success == "as its steps say":
+            success = bool(self.columns["success"][rows[:-1]].any())
+        self.columns["outcome"][rows] = UNJUDGED if success is None else int(success)
         self._release(self._count)
         self._current = None
 
@@ -210,6 +241,10 @@ class Replay:
         for name, (source, n) in self._histories.items():
             out[name] = self.observation[source][self._before(rows, n)]
         return out
+
+    def values(self, name: str, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """What the history `name` is made of, at rows of any shape: (*rows.shape, *shape)."""
+        return self.observation[self._histories[name][0]][rows]
 
     def _left(self, window: NDArray[np.int64]) -> NDArray[np.bool_]:
         """(B, n) whether the row after each step of a window (B, n + 1) is no part of the same answer."""
