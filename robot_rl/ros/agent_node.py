@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +49,22 @@ class AgentNode(PolicyNode):
         self._plan = recipe.load(folder / recipe.FILE)
         self._link = Link(lambda: _where(folder), self._plan.remote)
         self._weights = self._policy.agent.state_dict()
+        self._await_learner(folder)
         return Learning(self._policy, self)
 
     def _await_checkpoint(self, path: str) -> None:
         """A new session's learner writes the agent when it is prepared."""
-        folder, deadline = Path(path), time.monotonic() + WITHIN
-        while address.find(folder) is None and self.exit_code is None:
+        self._wait(Path(path), lambda: address.find(Path(path)) is not None)
+
+    def _await_learner(self, folder: Path) -> None:
+        """What lies in the folder may be of a learner that is gone: the first word of this one is waited for."""
+        self._wait(folder, lambda: self._link.hello is not None or self._link.failure is not None)
+        if self._link.failure is not None:
+            raise ConfigError(self._link.failure)
+
+    def _wait(self, folder: Path, done: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + WITHIN
+        while not done():
             if time.monotonic() > deadline:
                 raise ConfigError(f"{folder}: no learner within {WITHIN:.0f} s")
             time.sleep(0.2)
@@ -77,8 +87,9 @@ class AgentNode(PolicyNode):
 
     def _watch(self) -> None:
         """Say when the learner is lost and when it is back; end the graph where that is the rule."""
-        if self._link.hello is None:
-            return
+        if self._link.failure is not None:
+            self.get_logger().fatal(self._link.failure)
+            self.exit_code = 1
         lost, self._lost = self._lost, not self._link.alive
         if self._lost and not lost:
             what = {"continue": "goes on", "hold": "holds still", "stop": "stops"}[self._plan.remote.lost]

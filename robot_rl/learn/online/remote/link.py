@@ -166,7 +166,7 @@ class Link:
                 self._receive()
             except (WebSocketException, OSError, wire.WireError) as error:
                 if not self._closed.is_set():
-                    log.log(logging.INFO if self._cut else logging.WARNING, "no connection to the learner: %s", error)
+                    log.log(logging.DEBUG if self._cut else logging.WARNING, "no connection to the learner: %s", error)
                     self._cut = True
             except TrainingError as error:
                 self.failure = str(error)
