@@ -10,6 +10,7 @@ STAMP := $(VENV)/.installed
 TORCH ?= torch==2.13.0
 ROBOSUITE ?= robosuite==1.5.2
 PUSHT ?= gym-pusht==0.1.8
+HIL ?= gym-hil==0.1.14
 OPENPI ?= openpi-client==0.1.2
 TORCH_INDEX ?=
 EXTRAS ?= all,dev
@@ -30,7 +31,7 @@ install: $(STAMP)  ## Make .venv and install everything (again only when pyproje
 
 # torch comes first, so that its pinned build decides what the rest resolves against. robosuite comes last and
 # without its dependencies: it pins a mink that would force numpy below 2, as openpi-client (a test client) does itself;
-# gym-pusht would bring a second opencv.
+# gym-pusht would bring a second opencv, gym-hil libraries for keyboards and gamepads that are not used here.
 $(STAMP): pyproject.toml
 	@PYTHON="$(PYTHON)" sh tools/make_venv.sh $(VENV)
 	@echo "==> $(TORCH)"
@@ -38,7 +39,7 @@ $(STAMP): pyproject.toml
 	@echo "==> robot_rl[$(EXTRAS)], editable"
 	@$(BIN)/python -m pip install --quiet -e ".[$(EXTRAS)]"
 	@echo "==> $(ROBOSUITE)"
-	@$(BIN)/python -m pip install --quiet --no-deps "$(ROBOSUITE)" "$(PUSHT)" "$(OPENPI)"
+	@$(BIN)/python -m pip install --quiet --no-deps "$(ROBOSUITE)" "$(PUSHT)" "$(HIL)" "$(OPENPI)"
 	@touch $@
 	@echo "==> installed in $(VENV); '$(BIN)/robot-rl doctor' says what this machine still lacks"
 

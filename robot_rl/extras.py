@@ -35,6 +35,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
 _APART = {
     "robosuite": "pip install 'robot_rl[sim]' && pip install --no-deps robosuite==1.5.2",
     "gym_pusht": "pip install 'robot_rl[sim,pusht]' && pip install --no-deps gym-pusht==0.1.8",
+    "gym_hil": "pip install 'robot_rl[sim]' && pip install --no-deps gym-hil==0.1.14",
 }
 """Modules that no extra can carry, with what installs them."""
 

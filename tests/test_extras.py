@@ -20,6 +20,7 @@ PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text
         ("pyrealsense2", "pip install 'robot_rl[realsense]'"),
         ("rerun", "pip install 'robot_rl[cockpit]'"),
         ("gym_pusht", "pip install 'robot_rl[sim,pusht]' && pip install --no-deps gym-pusht==0.1.8"),
+        ("gym_hil", "pip install 'robot_rl[sim]' && pip install --no-deps gym-hil==0.1.14"),
         ("robosuite", "pip install 'robot_rl[sim]' && pip install --no-deps robosuite==1.5.2"),
     ],
 )

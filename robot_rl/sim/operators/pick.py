@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,7 +80,6 @@ class PickOperator:
 
     To put things down it also sees `goal_pose`, and `joint_position` for how far the wrist can turn.
 
-
     Demonstrating, it holds the clutch throughout: over the object, down, close, up, over its place, down, open.
     Watching, it keeps off the clutch while things go well. Once failure looms it intervenes as RaC asks for (Hu et
     al., "RaC: robot learning for long-horizon tasks by scaling recovery and correction", 2025): first it holds
@@ -88,11 +88,13 @@ class PickOperator:
     Args:
         config: of the robot; the teleop section says how fast each full axis moves the arm.
         job: what is picked up and where it goes.
-        quality: one of `QUALITIES` (`PLACING` where things are put down), or the skill itself.
+        quality: one of `qualities`, or the skill itself.
         seed: of the noise and of what is drawn for each episode.
         attention: when a watched policy counts as failing.
         recovery: when rewinding ends.
         places: the object has a place to go to; if not, lifting it is all.
+        qualities: by default `QUALITIES`, or `PLACING` where things are put down.
+        turns: the gripper can turn about z; if not, the plan must take the object as the gripper is turned.
 
     Raises:
         ConfigError: no such quality, a field it looks at is not sensed, or an axis it needs drives nothing.
@@ -108,15 +110,21 @@ class PickOperator:
         attention: Attention | None = None,
         recovery: Recovery | None = None,
         places: bool = True,
+        qualities: Mapping[str, Skill] | None = None,
+        turns: bool = True,
     ) -> None:
-        qualities = PLACING if places else QUALITIES
+        if qualities is None:
+            qualities = PLACING if places else QUALITIES
         if isinstance(quality, str) and quality not in qualities:
             raise ConfigError(f"no operator of quality '{quality}'.{did_you_mean(quality, qualities)}")
         needed = ("ee_pose", "object_pose", "gripper_position") + (("goal_pose", "joint_position") if places else ())
         if missing := [name for name in needed if name not in config.spec.observation]:
             raise ConfigError(f"{config.path}: the operator needs the observation {', '.join(missing)}")
         self._skill = qualities[quality] if isinstance(quality, str) else quality
-        self._full = np.array([full_axis(config, AXES[i], "x, y, z and yaw") for i in _DRIVEN])  # (4,) [m/s, rad/s]
+        driven, needs = (_DRIVEN, "x, y, z and yaw") if turns else (_DRIVEN[:3], "x, y and z")
+        full = [full_axis(config, AXES[i], needs) for i in driven]
+        self._full = np.array([*full, *[math.inf] * (4 - len(full))])  # (4,) [m/s, rad/s]
+        self._driven = driven
         self._period = 1.0 / config.spec.rate
         self._attention, self._recovery = attention or Attention(), recovery or Recovery()
         self._job, self._places, self._seed = job, places, seed
@@ -138,7 +146,7 @@ class PickOperator:
             return DeviceInput(reading.stamp, np.zeros(len(AXES)), self._observe(reading))
         axes = np.zeros(len(AXES))
         motion, grip = self._hand.move(reading)
-        axes[list(_DRIVEN)] = motion
+        axes[list(self._driven)] = motion[: len(self._driven)]
         return DeviceInput(reading.stamp, axes, frozenset({"clutch", grip}))
 
     def _observe(self, reading: Reading) -> frozenset[str]:

@@ -1,0 +1,1 @@
+"""gym-hil's PandaPickCube: a Panda picks up a cube."""
