@@ -1,7 +1,7 @@
 """A simulated task as a gymnasium environment, through the same robot, clock and safety envelope as everywhere else.
 
-Importing this module registers `robot_rl/Lift-v0`; `gymnasium.make("robot_rl.sim.environment:robot_rl/Lift-v0")`
-imports it on the way.
+Importing this module registers `robot_rl/Lift-v0` and the like for every robot of `TASKS`;
+`gymnasium.make("robot_rl.sim.environment:robot_rl/Lift-v0")` imports it on the way.
 """
 
 from __future__ import annotations
@@ -24,6 +24,24 @@ from robot_rl.sim.renderer import SceneRenderer
 from robot_rl.spec import Layout
 
 Observation = NDArray[np.float32] | dict[str, NDArray[Any]]
+
+TASKS = {
+    "Lift": "sim_lift",
+    "Can": "sim_can",
+    "Square": "sim_square",
+    "Peg": "sim_peg",
+    "PickCube": "sim_pick_cube",
+    "PushT": "sim_pusht",
+    "PegSlot": "sim_pegslot",
+    "PegSlotHard": "sim_pegslot_hard",
+    "PickInsert": "sim_pickinsert",
+    "Chain": "sim_chain",
+    "Maze": "sim_maze",
+    "MazeHalves": "sim_maze_halves",
+    "Wiping": "sim_wiping",
+    "Crazyflie": "sim_crazyflie",
+}
+"""Name of the environment `robot_rl/<name>-v0` to the robot in hardware/."""
 
 
 class TaskEnv(gymnasium.Env[Any, Any]):
@@ -72,6 +90,7 @@ class TaskEnv(gymnasium.Env[Any, Any]):
                     f"{config.path}: task.{key} is {config.task.get(key)!r}; a whole number >= 1 is needed"
                 )
         self.config, self.render_mode = config, render_mode
+        self.metadata = {**self.metadata, "render_fps": round(config.spec.rate)}
         self.robot: Robot = configs.make(config, **options)
         if not isinstance(self.robot, Simulated):
             raise ConfigError(f"robot '{config.name}' is not simulated: a gymnasium environment needs a task to judge")
@@ -198,4 +217,7 @@ def _observation_space(config: RobotConfig, cameras: Sequence[str]) -> spaces.Sp
     return spaces.Dict({"state": state, **pictures})
 
 
-gymnasium.register("robot_rl/Lift-v0", entry_point="robot_rl.sim.environment:make_env", kwargs={"robot": "sim_lift"})
+for _name, _robot in TASKS.items():
+    gymnasium.register(
+        f"robot_rl/{_name}-v0", entry_point="robot_rl.sim.environment:make_env", kwargs={"robot": _robot}
+    )

@@ -14,7 +14,7 @@ from gymnasium.utils.env_checker import check_env
 from robot_rl.control.safety import Safety
 from robot_rl.hardware import config
 from robot_rl.hardware.config import ConfigError
-from robot_rl.sim.environment import TaskEnv, make_env
+from robot_rl.sim.environment import TASKS, TaskEnv, make_env
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*(Box observation space m|alternative render modes).*")
 STILL = np.array([0, 0, 0, 0, 0, 0, -1], np.float32)  # no motion, gripper open
@@ -51,6 +51,28 @@ def test_the_registered_id_makes_it() -> None:
     assert env.observation_space.contains(observation)
     assert env.unwrapped.config.name == "sim_lift"
     env.close()
+
+
+@pytest.mark.parametrize("name", sorted(TASKS))
+def test_every_registered_task_makes_resets_by_seed_and_steps(name: str) -> None:
+    pytest.importorskip({"PushT": "gym_pusht", "PickCube": "gym_hil"}.get(name, "robosuite"))
+    env = gymnasium.make(f"robot_rl/{name}-v0")
+    first, _ = env.reset(seed=3)
+    env.action_space.seed(0)
+    after, reward, _, _, info = env.step(env.action_space.sample())
+    assert env.observation_space.contains(after)
+    assert not np.array_equal(after, first)
+    assert np.isfinite(reward)
+    assert info["executed_action"].shape == env.action_space.shape
+    np.testing.assert_array_equal(env.reset(seed=3)[0], first)
+    assert env.metadata["render_fps"] == env.unwrapped.config.spec.rate
+    env.close()
+
+
+def test_every_simulated_robot_of_this_repository_has_an_environment() -> None:
+    simulated = {name for name in config.robots() if config.load(name).simulated}
+    assert simulated <= set(TASKS.values())
+    assert len(set(TASKS.values())) == len(TASKS)
 
 
 def test_a_seed_gives_the_state_that_the_robot_itself_gives(env: TaskEnv) -> None:
