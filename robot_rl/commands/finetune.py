@@ -51,6 +51,11 @@ class Options:
     """Data sets with demonstrations: names under datasets/, or paths."""
     robot: str = ""
     """A folder of hardware/ with a robot.yaml; simulated robots here, real ones through `robot-rl launch finetune`."""
+    classifier: str = ""
+    """Folder of a reward classifier (`robot-rl reward train`) that decides on success while the policy learns; its
+    camera must be among the recipe's. Evaluations in simulation are judged by the simulation all the same."""
+    reset: Literal["", "outside", "scripted"] = ""
+    """Who brings robot and scene to a start state: the simulator, or the routine that robot.yaml names."""
     operator: str = ""
     """Who watches and may take over: `none`, or the quality of the scripted operator (`expert`, `mixed`, ...)."""
     steps: int = 0
@@ -174,7 +179,10 @@ def _changed(recipe: Recipe, options: Options) -> Recipe:
         online["evaluate_every"] = options.evaluate_every
     if options.trials:
         online["evaluation_seeds"] = tuple(range(FIRST_TRIAL, FIRST_TRIAL + options.trials))
-    given = {key: getattr(options, key) for key in ("checkpoint", "robot", "operator") if getattr(options, key)}
+    keys = ("checkpoint", "robot", "operator", "reset")
+    given = {key: getattr(options, key) for key in keys if getattr(options, key)}
+    if options.classifier:
+        given["classifier"] = str(Path(options.classifier).absolute())
     if options.dataset:
         given["dataset"] = tuple(str(dataset_path(d).absolute()) for d in options.dataset)
     return replace(recipe, **given, online=replace(recipe.online, **online))
@@ -186,11 +194,10 @@ def parts(recipe: Recipe, directory: Path) -> Iterator[tuple[Workcell, list[Epis
     to; released at the end."""
     from robot_rl.datasets.dataset import Dataset
     from robot_rl.learn.online.folder import BASE, EPISODES
-    from robot_rl.learn.online.workcell import workcell
+    from robot_rl.learn.online.workcell import recipe_workcell
     from robot_rl.policies import checkpoint
 
     setup = hardware_config.load(recipe.robot, recipe.control_mode or None)
-    operator = None if recipe.operator == "none" else recipe.operator
     cameras = tuple(setup.select_cameras(recipe.cameras))
     demonstrations = [e for name in recipe.dataset for e in Dataset.open(existing_dataset(name))]
     base = None
@@ -201,9 +208,7 @@ def parts(recipe: Recipe, directory: Path) -> Iterator[tuple[Workcell, list[Epis
     if any(Path(d).resolve() == episodes.resolve() for d in recipe.dataset):
         raise UsageError(f"{episodes} is what this session records itself; it cannot be a data set of demonstrations")
     with ExitStack() as stack:
-        cell = stack.enter_context(
-            workcell(recipe.robot, control_mode=recipe.control_mode or None, operator=operator, cameras=cameras)
-        )
+        cell = stack.enter_context(recipe_workcell(recipe))
         opened = {n: setup.cameras[n] for n in cameras}
         dataset = stack.enter_context(Dataset.open_or_create(episodes, setup.spec, opened))
         yield cell, demonstrations, base, dataset

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -34,6 +34,10 @@ class Recipe:
     """Data sets with demonstrations."""
     cameras: str = "none"
     """Cameras that are open: names separated by commas, `all` or `none`."""
+    classifier: str = ""
+    """Folder of a reward classifier that decides on success while the policy learns; by default the task itself."""
+    reset: Literal["outside", "scripted"] = "outside"
+    """Who brings robot and scene to a start state: the simulator or a person; or the routine of robot.yaml."""
     operator: str = "none"
     """Who watches and may take over: `none`, or the quality of the scripted operator (`expert`, `mixed`, ...)."""
     name: str = "finetune"

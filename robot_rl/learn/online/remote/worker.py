@@ -21,7 +21,7 @@ from robot_rl.learn.online.learner import EPISODE_ID, make_improver, make_observ
 from robot_rl.learn.online.recipe import Recipe
 from robot_rl.learn.online.remote import rows
 from robot_rl.learn.online.tee import Tee
-from robot_rl.learn.online.workcell import workcell
+from robot_rl.learn.online.workcell import recipe_workcell
 from robot_rl.policies import checkpoint
 from robot_rl.policies.checkpoint import torch_device
 from robot_rl.runtime.recorder import Recorder
@@ -43,11 +43,8 @@ class Worker:
         setup = hardware_config.load(plan.robot, mode)
         base = checkpoint.load(folder / BASE, config.device) if config.improver.base != "none" else None
         cameras = setup.select_cameras(plan.cameras)
-        operator = None if plan.operator == "none" else plan.operator
         self._stack = ExitStack()
-        self._cell = self._stack.enter_context(
-            workcell(plan.robot, control_mode=mode, operator=operator, cameras=tuple(cameras))
-        )
+        self._cell = self._stack.enter_context(recipe_workcell(plan))
         path = folder / f"{EPISODES}-{index}"
         dataset = self._stack.enter_context(Dataset.open_or_create(path, setup.spec, cameras))
         observer = make_observer(config, setup.spec, base, self._cell.pictures)
