@@ -85,6 +85,20 @@ def test_08_the_nodes_record_the_same_number_of_episodes(tmp_path: Path) -> None
     )
 
 
+def test_09_a_session_learns_from_demonstrations_and_says_how_well(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    out = run("09_finetune_in_process.py", tmp_path, "--demonstrations", "2", "--steps", "220", "--trials", "2")
+    assert re.search(r"before: \d of 2", out)
+    assert re.search(r"2\d\d robot steps, \d+ by the human: \d+%", out)
+    assert re.search(r"after: \d of 2, 95 % interval", out)
+
+
+def test_10_one_chunk_and_the_best_of_16_are_compared_on_the_same_states(trained: Path) -> None:
+    out = run("10_choose_among_chunks.py", trained, "--episodes", "1", "--steps", "20")
+    assert re.search(r"one chunk: [01]/1", out)
+    assert re.search(r"best of 16: [01]/1", out)
+
+
 def test_every_example_is_in_the_table_and_in_these_tests() -> None:
     table = (EXAMPLES / "README.md").read_text()
     tests = Path(__file__).read_text()
