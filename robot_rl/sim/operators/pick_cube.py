@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from robot_rl.hardware.config import RobotConfig
@@ -18,6 +20,9 @@ QUALITIES = {
     "poor": Skill(gain=3.0, speed=(0.4, 0.7), noise=0.3, pauses=0.4, misses=0.35),
 }
 """The arm follows 0.14 s behind, so the hand aims with less gain than on a quicker one."""
+
+PATIENT = Attention(patience=2.0, empty=0.5, beside=math.inf)
+"""The gripper begins hardly higher than the cube, so coming low from the side is no failure until the cube moves."""
 
 
 def as_it_is(reading: Reading, whim: float, rng: np.random.Generator) -> Plan:
@@ -42,7 +47,7 @@ class PickCubeOperator(PickOperator):
             Job(plan=as_it_is),
             quality=quality,
             seed=seed,
-            attention=attention,
+            attention=attention or PATIENT,
             recovery=recovery,
             places=False,
             qualities=QUALITIES,

@@ -17,9 +17,11 @@ _SENSED = {
     "joint_position": 7,
     "joint_velocity": 7,
     "ee_pose": 7,
+    "ee_position": 3,
     "gripper_position": 1,
     "gripper_command": 1,
     "object_pose": 7,
+    "object_position": 3,
 }
 _ACCEPTED = {"velocity": 3, "gripper": 1}
 
@@ -34,7 +36,8 @@ class PickCube:
 
     Senses `joint_position` (7,) [rad], `joint_velocity` (7,) [rad/s], `ee_pose` (7,), `gripper_position` (1,) [m]
     between the fingers, `gripper_command` (1,) in [0, 1], which is all that gym-hil tells of the gripper, and
-    `object_pose` (7,) of the cube. All in the arm's base frame, which is the world's.
+    `object_pose` (7,) of the cube; `ee_position` and `object_position` (3,) [m] are the same without the rotations,
+    as gym-hil gives them. All in the arm's base frame, which is the world's.
 
     Args:
         spec: what it senses and accepts; any subset of the fields above, a whole multiple of 2 ms as period.
@@ -70,13 +73,16 @@ class PickCube:
         self._check_open()
         scene = self._scene
         position, velocity = scene.joints
+        gripper, cube = scene.gripper_pose, scene.cube_pose
         sensed = {
             "joint_position": position,
             "joint_velocity": velocity,
-            "ee_pose": scene.gripper_pose,
+            "ee_pose": gripper,
+            "ee_position": gripper[:3],
             "gripper_position": np.array([scene.opening]),
             "gripper_command": np.array([scene.closed]),
-            "object_pose": scene.cube_pose,
+            "object_pose": cube,
+            "object_position": cube[:3],
         }
         names = self.spec.observation
         return Reading({n: sensed[n] for n in names}, dict.fromkeys(names, self.clock.now()))
