@@ -140,8 +140,7 @@ def run_episode(
             backing_off = bool(decision.safety & Safety.RETREAT)
             if teleop is not None:
                 teleop.follow(executed)
-            if isinstance(executor, Follower):
-                executor.follow(executed)
+            _tell(executor, executed)
             pacer.wait()
             senses.look()
             outcome = judge() if judge is not None else Outcome()
@@ -228,6 +227,12 @@ def _decide(robot: Robot, arbiter: Arbiter, executor: Executor | None, senses: _
     if executor is not None and proposal is not None and decision.interrupted:
         executor.interrupt()
     return decision
+
+
+def _tell(executor: object, executed: Array) -> None:
+    """Let an executor know what was sent, if it wants to."""
+    if isinstance(executor, Follower):
+        executor.follow(executed)
 
 
 def _send(robot: Robot, decision: Decision, backing_off: bool) -> Array:
