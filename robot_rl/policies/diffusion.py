@@ -1,8 +1,9 @@
 """Denoising diffusion over action chunks (Ho et al. 2020; DDIM: Song et al. 2021; as a policy: Chi et al. 2023).
 
 A normalised chunk x and noise e ~ N(0, I) are mixed at step k of T: x_k = sqrt(a_k) x + sqrt(1 - a_k) e, with
-a_k = cos^2(((k + 1) / T + 0.008) / 1.008 * pi / 2), up to a constant (Nichol & Dhariwal 2021). The network learns e.
-Noise schedules and samplers are those of diffusers.
+a_k = cos^2(((k + 1) / T + 0.008) / 1.008 * pi / 2), up to a constant (Nichol & Dhariwal 2021). The network learns e, x
+or the velocity v = sqrt(a_k) e - sqrt(1 - a_k) x (Salimans & Ho 2022). Noise schedules and samplers are those of
+diffusers.
 """
 
 from __future__ import annotations
@@ -20,16 +21,22 @@ from robot_rl.policies.networks.denoiser import DenoiserConfig
 from robot_rl.policies.networks.dispersive import with_dispersion
 
 Sampler = Literal["ddim", "ddpm"]
+Prediction = Literal["noise", "sample", "velocity"]
+DIFFUSERS_NAME = {"noise": "epsilon", "sample": "sample", "velocity": "v_prediction"}
 
 
 @dataclass(frozen=True)
 class DiffusionConfig(DenoiserConfig):
-    """A diffusion head that predicts the noise."""
+    """A diffusion head that predicts the noise, the chunk or a mixture of both."""
 
     name: ClassVar[str] = "diffusion"
 
     training_steps: int = 100
     """Levels of noise, T."""
+    prediction: Prediction = "noise"
+    """What the network learns. `noise`, as in Diffusion Policy; with it, a chunk estimated at much noise is off by the
+    network's error times sqrt((1 - a) / a), so sampling leaves the noisiest levels out. `velocity` and `sample` have
+    no such factor, and are sampled from level T - 1 on, pure noise (Lin et al. 2024); small networks want them."""
     sampler: Sampler = "ddim"
     """`ddim`: deterministic given its first noise; `ddpm`: draws more noise in each step, and visits all T."""
     sampling_steps: int = 10
@@ -64,15 +71,30 @@ def schedule(config: DiffusionConfig) -> Any:
     options = {
         "num_train_timesteps": config.training_steps,
         "beta_schedule": "squaredcos_cap_v2",
-        "prediction_type": "epsilon",
+        "prediction_type": DIFFUSERS_NAME[config.prediction],
         "clip_sample": config.clip > 0,
         "clip_sample_range": config.clip or 1.0,
     }
     if config.sampler == "ddpm":
         return DDPMScheduler(variance_type="fixed_small", **options)
-    scheduler = DDIMScheduler(set_alpha_to_one=True, **options)
+    spacing = "leading" if config.prediction == "noise" else "trailing"
+    scheduler = DDIMScheduler(set_alpha_to_one=True, timestep_spacing=spacing, **options)
     scheduler.set_timesteps(config.sampling_steps)
     return scheduler
+
+
+def target(prediction: Prediction, x: Tensor, noise: Tensor, share: Tensor) -> Tensor:
+    """What the network learns of chunks x (B, H, A) mixed with noise; share: a_k, (B, 1, 1)."""
+    if prediction == "noise":
+        return noise
+    return x if prediction == "sample" else share.sqrt() * noise - (1 - share).sqrt() * x
+
+
+def estimate(prediction: Prediction, predicted: Tensor, noisy: Tensor, share: Tensor) -> Tensor:
+    """The clean chunks (B, H, A) that a prediction for noisy ones implies: the inverse of `target`."""
+    if prediction == "noise":
+        return (noisy - (1 - share).sqrt() * predicted) / share.sqrt()
+    return predicted if prediction == "sample" else share.sqrt() * noisy - (1 - share).sqrt() * predicted
 
 
 class DiffusionHead(nn.Module):
@@ -86,17 +108,18 @@ class DiffusionHead(nn.Module):
         self.scheduler = schedule(config)
 
     def loss(self, chunk: Tensor, mask: Tensor, context: Tensor, generator: Generator | None = None) -> Tensor:
-        """Mean squared error of the predicted noise over valid steps, at one random level of noise a chunk."""
+        """Mean squared error of the prediction over valid steps, at one random level of noise a chunk."""
         x = hold_last(chunk, mask)
         noise = draw_noise(x, generator)
         k = torch.randint(self.config.training_steps, (len(x),), generator=generator, device=x.device)
         predicted, dispersion = self._dispersed(self.scheduler.add_noise(x, noise, k), k, context)
-        return masked_mean((predicted - noise).square(), mask) + dispersion
+        wanted = target(self.config.prediction, x, noise, self._share(k))
+        return masked_mean((predicted - wanted).square(), mask) + dispersion
 
     def sample(self, context: Tensor, noise: Tensor | None = None, generator: Generator | None = None) -> Tensor:
         """Denoise `noise`, or a draw of the generator. DDIM is deterministic given noise; DDPM draws on the way."""
         x = initial_noise(noise, context, self.shape, generator)
-        return self._denoise(x, lambda x, k: self._noise(x, k, context), generator)
+        return self._denoise(x, lambda x, k: self._predict(x, k, context), generator)
 
     def sample_guided(
         self, context: Tensor, guide: Guide, noise: Tensor | None = None, generator: Generator | None = None
@@ -104,26 +127,31 @@ class DiffusionHead(nn.Module):
         """As `sample`, with each estimate of the chunk drawn to the guide's target."""
 
         def pulled(x: Tensor, k: Tensor) -> Tensor:
-            a = self.scheduler.alphas_cumprod.to(x.device)[k][:, None, None]
+            a, kind = self._share(k), self.config.prediction
             gain = min(guide.strength, float(a[0]) ** -0.5)
-            clean = guide.clean(lambda x: (x - (1 - a).sqrt() * self._noise(x, k, context)) / a.sqrt(), x, gain)
-            return (x - a.sqrt() * clean) / (1 - a).sqrt()
+            clean = guide.clean(lambda x: estimate(kind, self._predict(x, k, context), x, a), x, gain)
+            return target(kind, clean, (x - a.sqrt() * clean) / (1 - a).sqrt(), a)
 
         x = initial_noise(noise, context, self.shape, generator)
         return self._denoise(x, pulled, generator)
 
-    def _denoise(self, x: Tensor, noise: Callable[[Tensor, Tensor], Tensor], generator: Generator | None) -> Tensor:
+    def _denoise(self, x: Tensor, predict: Callable[[Tensor, Tensor], Tensor], generator: Generator | None) -> Tensor:
         options = {"generator": generator} if self.config.sampler == "ddpm" else {}
         for k in self.scheduler.timesteps.tolist():
-            predicted = noise(x, torch.full((len(x),), k, device=x.device))
+            predicted = predict(x, torch.full((len(x),), k, device=x.device))
             x = self.scheduler.step(predicted, k, x, **options).prev_sample
         return x
 
     def _dispersed(self, x: Tensor, k: Tensor, context: Tensor) -> tuple[Tensor, Tensor | float]:
         if not self.config.dispersive:
-            return self._noise(x, k, context), 0.0
+            return self._predict(x, k, context), 0.0
         return with_dispersion(self.network, self.config.dispersive, x, k / self.config.training_steps, context)
 
-    def _noise(self, x: Tensor, k: Tensor, context: Tensor) -> Tensor:
+    def _share(self, k: Tensor) -> Tensor:
+        """a_k, the share of the chunk's variance at each level (B,), as (B, 1, 1)."""
+        out: Tensor = self.scheduler.alphas_cumprod.to(k.device)[k][:, None, None]
+        return out
+
+    def _predict(self, x: Tensor, k: Tensor, context: Tensor) -> Tensor:
         out: Tensor = self.network(x, k / self.config.training_steps, context)
         return out

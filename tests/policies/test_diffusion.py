@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from robot_rl.policies.config import PolicyConfig
-from robot_rl.policies.diffusion import DiffusionConfig, DiffusionHead, schedule
+from robot_rl.policies.diffusion import DiffusionConfig, DiffusionHead, estimate, schedule, target
 
 
 def product(k, steps):
@@ -34,27 +34,45 @@ def test_a_ddim_step_is_hand_worked():
 
 
 class Known(DiffusionHead):
-    """Knows that every chunk is `goal`, and so the noise exactly."""
+    """Knows that every chunk is `goal`, and so the noise and the velocity exactly."""
 
     goal = torch.tensor([[0.4], [-0.7]])
 
-    def _noise(self, x, k, context):
+    def _predict(self, x, k, context):
         a = self.scheduler.alphas_cumprod[k][:, None, None]
-        return (x - a.sqrt() * self.goal) / (1 - a).sqrt()
+        noise = (x - a.sqrt() * self.goal) / (1 - a).sqrt()
+        velocity = (a.sqrt() * x - self.goal) / (1 - a).sqrt()
+        return {"noise": noise, "sample": self.goal.expand_as(x), "velocity": velocity}[self.config.prediction]
 
 
+@pytest.mark.parametrize("prediction", ["noise", "sample", "velocity"])
 @pytest.mark.parametrize(("sampler", "steps"), [("ddim", 1), ("ddim", 10), ("ddpm", 10)])
-def test_a_perfect_network_gives_the_chunk_exactly_with_any_sampler(sampler, steps):
-    head = Known(DiffusionConfig(sampler=sampler, sampling_steps=steps, width=8), 1, 2, 3)
+def test_a_perfect_network_gives_the_chunk_exactly_with_any_sampler(sampler, steps, prediction):
+    head = Known(DiffusionConfig(sampler=sampler, sampling_steps=steps, prediction=prediction, width=8), 1, 2, 3)
     out = head.sample(torch.zeros(5, 3), generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(out, Known.goal.expand(5, -1, -1), atol=1e-4, rtol=0)
     mask = torch.ones(5, 2, dtype=torch.bool)
     assert head.loss(Known.goal.expand(5, -1, -1), mask, torch.zeros(5, 3)).item() < 1e-6
 
 
-@pytest.mark.parametrize("sampler", ["ddim", "ddpm"])
-def test_diffusion_learns_two_modes(learn_toy, sampler):
-    toy = learn_toy(DiffusionConfig(width=64, sampler=sampler))
+def test_the_velocity_is_hand_worked_and_every_prediction_tells_the_chunk():
+    """a = 0.64: noisy = 0.8 * 0.5 + 0.6 * -1 = -0.2, and v = 0.8 * -1 - 0.6 * 0.5 = -1.1."""
+    x, noise, share = torch.tensor([[[0.5]]]), torch.tensor([[[-1.0]]]), torch.tensor([[[0.64]]])
+    assert target("velocity", x, noise, share).item() == pytest.approx(-1.1)
+    for prediction in ("noise", "sample", "velocity"):
+        learned = target(prediction, x, noise, share)
+        assert estimate(prediction, learned, torch.tensor([[[-0.2]]]), share).item() == pytest.approx(0.5)
+
+
+def test_all_but_noise_are_sampled_from_the_noisiest_level():
+    levels = {p: schedule(DiffusionConfig(prediction=p)).timesteps.tolist() for p in ("noise", "sample", "velocity")}
+    assert levels["noise"] == list(range(90, -1, -10))
+    assert levels["sample"] == levels["velocity"] == list(range(99, 0, -10))
+
+
+@pytest.mark.parametrize(("sampler", "prediction"), [("ddim", "noise"), ("ddpm", "noise"), ("ddim", "velocity")])
+def test_diffusion_learns_two_modes(learn_toy, sampler, prediction):
+    toy = learn_toy(DiffusionConfig(width=64, sampler=sampler, prediction=prediction))
     assert 0.4 < toy.right < 0.6 and toy.near > 0.93 and toy.whole > 0.97
 
 
