@@ -1,0 +1,121 @@
+"""LeRobot's side of benchmarks/imitation.py: its diffusion and ACT policies, trained and asked for actions.
+
+Run by a Python that has lerobot 0.4.4. Windows are those of its data set class (offsets within an episode, the first
+or last step repeated), normalisation that of its processors, optimiser, clipping and schedule those of its presets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import torch
+from pipe import rows, serve
+
+_OPERATORS = torch.library.Library("torchvision", "DEF")
+for _name in ("nms", "qnms"):  # where torchvision's compiled part is missing, its Python still wants these two
+    with contextlib.suppress(RuntimeError):
+        _OPERATORS.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+
+from lerobot.configs.types import FeatureType, PolicyFeature  # noqa: E402
+from lerobot.policies.act.configuration_act import ACTConfig  # noqa: E402
+from lerobot.policies.act.modeling_act import ACTPolicy  # noqa: E402
+from lerobot.policies.diffusion.configuration_diffusion import DiffusionConfig  # noqa: E402
+from lerobot.policies.diffusion.modeling_diffusion import DiffusionPolicy  # noqa: E402
+from lerobot.policies.factory import make_pre_post_processors  # noqa: E402
+
+KEYS = {"robot": "observation.state", "scene": "observation.environment_state", "action": "action"}
+CONFIGS: dict[str, Any] = {"diffusion": (DiffusionConfig, DiffusionPolicy), "act": (ACTConfig, ACTPolicy)}
+
+
+class Peer:
+    def __init__(self) -> None:
+        torch.set_num_threads(1)
+
+    def versions(self) -> dict[str, str]:
+        return {n: version(n) for n in ("lerobot", "torch")}
+
+    def train(
+        self, data: str, kind: str, options: dict[str, Any], batch: int, budget: float, seed: int
+    ) -> dict[str, Any]:
+        """Train for `budget` CPU seconds, the schedule laid out for the steps that fit into them."""
+        with np.load(data) as file:
+            self.ends = file["ends"]
+            self.columns = {KEYS[n]: torch.from_numpy(file[n]) for n in KEYS}
+        statistics = {
+            n: {"min": v.amin(0), "max": v.amax(0), "mean": v.mean(0), "std": v.std(0)} for n, v in self.columns.items()
+        }
+        features = {
+            KEYS["robot"]: PolicyFeature(FeatureType.STATE, tuple(self.columns[KEYS["robot"]].shape[1:])),
+            KEYS["scene"]: PolicyFeature(FeatureType.ENV, tuple(self.columns[KEYS["scene"]].shape[1:])),
+        }
+        action = {"action": PolicyFeature(FeatureType.ACTION, tuple(self.columns["action"].shape[1:]))}
+        configuration, policy = CONFIGS[kind]
+        config = configuration(input_features=features, output_features=action, device="cpu", **options)
+        self.before, self.after = make_pre_post_processors(config, dataset_stats=statistics)
+        self._offsets(config)
+        torch.manual_seed(seed)
+        self.policy = policy(config)
+        trial = self._updates(policy(config), config, batch, 10_000, seed)
+        for _ in range(3):
+            next(trial)
+        begun, done = time.process_time(), 0
+        while time.process_time() - begun < 2.0 or done < 3:
+            next(trial)
+            done += 1
+        steps = max(round(budget * done / (time.process_time() - begun)), 10)
+        begun = time.process_time()
+        for _ in self._updates(self.policy, config, batch, steps, seed):
+            pass
+        used = time.process_time() - begun
+        self.policy.eval()
+        return {"steps": steps, "cpu_s": used, "parameters": sum(p.numel() for p in self.policy.parameters())}
+
+    def reset(self, seed: int) -> None:
+        torch.manual_seed(seed)
+        self.policy.reset()
+
+    def act(self, values: dict[str, list[float]]) -> list[float]:
+        observation = {KEYS[n]: torch.tensor(v, dtype=torch.float32) for n, v in values.items()}
+        with torch.inference_mode():
+            action = self.after(self.policy.select_action(self.before(observation)))
+        return [float(a) for a in action[0]]
+
+    def _offsets(self, config: Any) -> None:
+        """Rows of the observations and actions of each sample, as the configuration asks for them."""
+        seen = config.observation_delta_indices
+        self.seen = rows(self.ends, seen)[0] if seen else np.arange(self.ends[-1])
+        self.done, self.padded = rows(self.ends, config.action_delta_indices)
+        left = np.repeat(self.ends, np.diff(self.ends, prepend=0)) - np.arange(self.ends[-1])
+        self.samples = np.flatnonzero(left > getattr(config, "drop_n_last_frames", 0))
+
+    def _updates(self, policy: Any, config: Any, batch: int, steps: int, seed: int) -> Any:
+        """One update of a policy after another, as LeRobot's training script makes them."""
+        preset = config.get_optimizer_preset()
+        optimizer = preset.build(policy.get_optim_params())
+        schedule = config.get_scheduler_preset()
+        if schedule is not None:
+            schedule.num_warmup_steps = min(schedule.num_warmup_steps, steps // 10)
+            schedule = schedule.build(optimizer, steps)
+        rng = np.random.default_rng(seed)
+        policy.train()
+        for _ in range(steps):
+            chosen = rng.choice(self.samples, batch, replace=len(self.samples) < batch)
+            sample = {n: self.columns[n][self.seen[chosen]] for n in (KEYS["robot"], KEYS["scene"])}
+            sample |= {"action": self.columns["action"][self.done[chosen]]}
+            sample = self.before(sample) | {"action_is_pad": torch.from_numpy(self.padded[chosen])}
+            loss, _ = policy.forward(sample)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(policy.parameters(), preset.grad_clip_norm)
+            optimizer.step()
+            optimizer.zero_grad()
+            if schedule is not None:
+                schedule.step()
+            yield
+
+
+if __name__ == "__main__":
+    serve(Peer())

@@ -1,0 +1,110 @@
+"""A peer that learns in a process of its own, and plays in our simulation step by step over a pipe."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robot_rl.datasets.dataset import Dataset
+from robot_rl.datasets.selection import rule
+from robot_rl.policies.execution import ExecutionCounts
+from robot_rl.policies.policy import Policy
+from robot_rl.spec import Spec
+
+PEERS = Path(__file__).parents[1] / "peers"
+
+
+class Learner:
+    """The script `peers/<script>` under the Python at `python`; an Executor once it has been trained.
+
+    Args:
+        robot, scene: the fields that the peer gets as the robot's own state and as that of the scene.
+    """
+
+    policy: Policy
+
+    def __init__(self, python: str, script: str, robot: Sequence[str], scene: Sequence[str], spec: Spec) -> None:
+        self.robot, self.scene, self.spec = tuple(robot), tuple(scene), spec
+        self.counts = ExecutionCounts()
+        self._process = subprocess.Popen(
+            [python, PEERS / script],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
+        )
+
+    def ask(self, do: str, **arguments: Any) -> Any:
+        """The result of one command. Raises RuntimeError when the peer failed; it has said why."""
+        if self._process.stdin is None or self._process.stdout is None:
+            raise RuntimeError("the peer's process has no pipe")
+        try:
+            self._process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        if not line:
+            raise RuntimeError(f"the peer failed at '{do}'; see its message above")
+        return json.loads(line)
+
+    def write(self, dataset: Path, file: Path, select: str = "rac") -> None:
+        """The episodes that our own recipes learn from, as arrays: robot (N, R), scene (N, S), action (N, A), and where
+        each of them ends."""
+        parts: dict[str, list[NDArray[Any]]] = {"robot": [], "scene": [], "action": []}
+        lengths = []
+        chosen = rule(select)
+        for episode in Dataset.open(dataset).episodes():
+            mask = chosen(episode)
+            if not mask.any():
+                continue
+            if not mask.all():
+                raise RuntimeError(f"{episode}: '{select}' takes a part; a peer learns from whole episodes")
+            values = episode.aligned((*self.robot, *self.scene))
+            for name, part in self._groups(values).items():
+                parts[name].append(part)
+            parts["action"].append(episode.steps["executed"])
+            lengths.append(len(episode))
+        arrays = {n: np.concatenate(p).astype(np.float32) for n, p in parts.items()}
+        np.savez(file, ends=np.cumsum(lengths), **arrays)  # type: ignore[arg-type]
+
+    def reset(self, seed: int | None = None) -> None:
+        self.ask("reset", seed=seed or 0)
+
+    def act(self, values: Mapping[str, NDArray[Any]]) -> NDArray[np.float64] | None:
+        seen = {n: v.tolist() for n, v in self._groups(values).items()}
+        action = np.array(self.ask("act", values=seen))
+        return np.clip(action, self.spec.action.low, self.spec.action.high)
+
+    def observe(self, values: Mapping[str, NDArray[Any]]) -> None:
+        raise RuntimeError("somebody else acts: a peer plays alone")
+
+    def interrupt(self) -> None:
+        raise RuntimeError("somebody else acted: a peer plays alone")
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.wait(30)
+
+    def _groups(self, values: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        groups = {"robot": self.robot, "scene": self.scene}
+        return {g: np.concatenate([self._numbers(n, values[n]) for n in names], -1) for g, names in groups.items()}
+
+    def _numbers(self, name: str, value: NDArray[Any]) -> NDArray[Any]:
+        """A field as our own encoders see it: a pose (..., 7) as position and two columns of the rotation (..., 9)."""
+        if self.spec.observation[name].kind != "pose":
+            return value
+        import torch
+
+        from robot_rl.policies.encoders.vectors import rotation_columns
+
+        return np.concatenate([value[..., :3], rotation_columns(torch.from_numpy(value[..., 3:])).numpy()], -1)
