@@ -38,6 +38,8 @@ def session(improver: str, cell: Workcell, base: ChunkPolicy) -> Session:
     made = improver_config(options)
     if hasattr(made, "sac"):
         made = replace(made, sac=replace(made.sac, **SMALL))
+    if improver == "imitation":
+        made = replace(made, select="all", batch=8)
     config = OnlineConfig(made, steps=20, warmup=6, evaluate_every=1000, evaluation_seeds=(9000,), capacity=200)
     return Session(config, cell, base=base)
 
