@@ -93,6 +93,7 @@ def test_09_a_session_learns_from_demonstrations_and_says_how_well(tmp_path: Pat
     assert re.search(r"after: \d of 2, 95 % interval", out)
 
 
+@pytest.mark.slow
 def test_10_one_chunk_and_the_best_of_16_are_compared_on_the_same_states(trained: Path) -> None:
     out = run("10_choose_among_chunks.py", trained, "--episodes", "1", "--steps", "20")
     assert re.search(r"one chunk: [01]/1", out)
