@@ -24,14 +24,17 @@ def random_shift(frames: Tensor, pad: int, generator: Generator | None = None) -
     """
     if pad == 0:
         return frames
-    n, (height, width), device = len(frames), frames.shape[-3:-1], frames.device
+    n, (height, width, channels), device = len(frames), frames.shape[-3:], frames.device
     offset = torch.randint(-pad, pad + 1, (2, n, 1), generator=generator, device=device)
+    border = (*frames.shape[:-2], pad, channels)
+    wide = torch.cat([frames[..., :1, :].expand(border), frames, frames[..., -1:, :].expand(border)], dim=-2).flatten()
+    # every row of the result is one run of numbers in `wide`: the rows' copies cost what memory costs
     rows = (torch.arange(height, device=device) + offset[0]).clamp_(0, height - 1)
-    columns = (torch.arange(width, device=device) + offset[1]).clamp_(0, width - 1)
-    place = (rows[:, :, None] * width + columns[:, None]).flatten(1)
-    frame = torch.arange(frames[0].numel() // (height * width * 3), device=device) * height * width
-    index = torch.arange(n, device=device)[:, None, None] * (len(frame) * height * width) + frame[:, None]
-    return frames.reshape(-1, 3).index_select(0, (index + place[:, None]).flatten()).view(frames.shape)
+    each = frames[0].numel() // (height * width * channels)
+    first = torch.arange(n * each, device=device).view(n, each, 1) * height + rows[:, None]
+    starts = (first * (width + 2 * pad) + (offset[1] + pad)[:, None]) * channels
+    runs = wide.as_strided((len(wide) - width * channels + 1, width * channels), (1, 1))
+    return runs.index_select(0, starts.flatten()).view(frames.shape)
 
 
 class SpatialEmbedding(nn.Module):
