@@ -247,3 +247,10 @@ def test_a_history_stops_at_what_has_been_overwritten(point: SimpleNamespace) ->
     # rows 0 and 1 hold steps 2 and 3 of the second episode, rows 2 and 3 the rest of the first
     np.testing.assert_array_equal(replay.seen(np.array([3]))["past"][0, :, 0], [2, 2, 3])
     np.testing.assert_array_equal(replay.seen(np.array([0]))["past"][0, :, 0], [10, 11, 12])
+
+
+def test_a_hundred_thousand_steps_with_two_cameras_fit_into_12_gb() -> None:
+    pictures = {f"image/{n}": ((128, 128, 3), "uint8") for n in ("front", "wrist")}
+    replay = Replay(100, {"state": ((20,), "float32"), **pictures}, 7, 3)
+    tables = [*replay.observation.values(), *replay.columns.values()]
+    assert sum(v.nbytes for v in tables) / 100 * 100_000 < 12e9
