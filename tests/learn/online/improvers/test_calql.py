@@ -133,9 +133,10 @@ def test_batches_hold_the_returns_of_their_rows_with_the_rewards_offset(
         returns[offset] = learner.improver.at(learner.replay, rows).floor.numpy()  # type: ignore[attr-defined]
     ahead = np.arange(len(returns[0.0]))[::-1]
     np.testing.assert_allclose(returns[0.0], 0.9**ahead, rtol=1e-5)
-    np.testing.assert_allclose(returns[-1.0], 0.9**ahead - (1 - 0.9 ** (ahead + 1)) / 0.1, rtol=1e-5)
+    np.testing.assert_allclose(returns[-1.0], 0.9**ahead - (1 - 0.9 ** (ahead + 1)) / 0.1, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_it_reaches_the_goal_before_the_first_robot_step(
     cell: Workcell, make_demonstrations: Callable[..., Dataset]
 ) -> None:
