@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,14 +11,19 @@ import pytest
 import torch
 from torch import Tensor
 
+from robot_rl.datasets import Dataset
+from robot_rl.datasets.record import Phase
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.batch import Batch
+from robot_rl.learn.online.config import OnlineConfig
 from robot_rl.learn.online.features import Features
 from robot_rl.learn.online.gripper import CLOSE, OPEN, STAY, GripperActor, GripperConfig, GripperSac
 from robot_rl.learn.online.improvers.rlpd import RlpdConfig
 from robot_rl.learn.online.learner import Learner
 from robot_rl.learn.online.sac import SacConfig
 from robot_rl.learn.online.scale import ActionScale
+from robot_rl.learn.online.session import Session
+from robot_rl.learn.online.workcell import Workcell
 from robot_rl.spec import Field, Layout, Spec
 
 ACTION = Layout(
@@ -80,8 +86,8 @@ def test_only_a_change_costs_and_only_in_the_grippers_values() -> None:
 def test_the_target_is_the_lagged_value_of_the_choice_that_can_be_made_next() -> None:
     learner, data = sac(0.0), batch([0.0, 0.0], [0.0, 1.0])  # then open, and closed
     always(learner, [5.0, 2.0, 1.0])
-    learner.gripper_target[-1].bias.data = torch.tensor([50.0, 20.0, 10.0])
-    torch.testing.assert_close(learner.gripper_values_target(data), torch.tensor([1 + 0.9 * 20, 1 + 0.9 * 50]))
+    learner.gripper_target[-1].bias.data = torch.tensor([5.0, 10.0, 20.0])
+    torch.testing.assert_close(learner.gripper_values_target(data), torch.tensor([1 + 0.9 * 10, 1 + 0.9 * 5]))
 
 
 def test_the_continuous_part_does_not_see_the_gripper() -> None:
@@ -121,8 +127,6 @@ def test_its_values_learn_which_choice_pays() -> None:
 
 
 def test_rows_hold_what_was_executed_before_and_open_at_the_start() -> None:
-    from robot_rl.learn.online.config import OnlineConfig
-
     spec = Spec("bench", 10.0, Layout((Field("position", (3,)),)), ACTION, "velocity")
     learner = Learner(OnlineConfig(RlpdConfig(CONFIG, GripperConfig("gripper", open=1.0, closed=0.0))), spec)
     observer, seen = learner.observer, {"position": np.zeros(3)}
@@ -150,3 +154,22 @@ def test_rows_hold_what_was_executed_before_and_open_at_the_start() -> None:
 def test_a_gripper_that_cannot_be_is_refused(make: Any, message: str) -> None:
     with pytest.raises(TrainingError, match=message):
         make()
+
+
+def test_the_action_before_is_the_one_executed_in_demonstrations_and_on_the_robot(
+    cell: Workcell, make_demonstrations: Callable[..., Dataset]
+) -> None:
+    label = cell.robot.spec.action.labels[1]
+    rlpd = RlpdConfig(SacConfig(critics=2, hidden=(8,), batch=8, utd=1), GripperConfig(label, open=-1.0, closed=1.0))
+    config = OnlineConfig(rlpd, steps=60, warmup=40, evaluate_every=1000, evaluation_seeds=(9000,), capacity=500)
+    session = Session(config, cell, make_demonstrations(2))
+    session.run()
+    replay = session.learner.replay
+    before, first, demonstrated = replay.observation["previous_action"], 0, 0
+    for row in replay.views["all"].rows:
+        if replay.columns["step"][row] == 0:
+            np.testing.assert_array_equal(before[row], [0.0, -1.0])
+            first += 1
+        np.testing.assert_array_equal(before[row + 1], replay.columns["action"][row])
+        demonstrated += int(replay.columns["phase"][row] == Phase.DEMONSTRATION)
+    assert first > 2 and 0 < demonstrated < len(replay)
