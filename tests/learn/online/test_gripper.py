@@ -80,7 +80,12 @@ def test_only_a_change_costs_and_only_in_the_grippers_values() -> None:
     costly, free = sac(0.02), sac(0.0)
     difference = costly.gripper_values_target(data) - free.gripper_values_target(data)
     torch.testing.assert_close(difference, torch.tensor([0.0, -0.02, 0.0, -0.02]))
-    torch.testing.assert_close(costly.target(data), free.target(data))
+    slopes = []
+    for learner in (costly, free):
+        learner.critic_loss(data, torch.ones(4)).backward()
+        slopes.append((learner.critics.layers[-1].weight.grad, learner.actor.gripper[-1].weight.grad))
+    assert torch.equal(slopes[0][0], slopes[1][0])
+    assert not torch.allclose(slopes[0][1], slopes[1][1])
 
 
 def test_the_target_is_the_lagged_value_of_the_choice_that_can_be_made_next() -> None:
