@@ -178,3 +178,26 @@ def test_the_action_before_is_the_one_executed_in_demonstrations_and_on_the_robo
         np.testing.assert_array_equal(before[row + 1], replay.columns["action"][row])
         demonstrated += int(replay.columns["phase"][row] == Phase.DEMONSTRATION)
     assert first > 2 and 0 < demonstrated < len(replay)
+
+
+def test_the_loop_tells_an_executor_what_the_robot_was_sent_not_what_it_asked_for(cell: Workcell) -> None:
+    class Eager:
+        def __init__(self) -> None:
+            self.told: list[Any] = []
+
+        def reset(self, seed: int | None = None) -> None: ...
+
+        def act(self, values: Any) -> Any:
+            return np.array([9.0, 9.0])
+
+        def observe(self, values: Any) -> None: ...
+
+        def interrupt(self) -> None: ...
+
+        def follow(self, executed: Any) -> None:
+            self.told.append(executed)
+
+    executor = Eager()
+    result = cell.run(executor, 9000, "deployment")
+    assert len(executor.told) == result.ending.steps > 0
+    assert np.abs(executor.told).max() <= 2.0

@@ -254,3 +254,10 @@ def test_a_hundred_thousand_steps_with_two_cameras_fit_into_12_gb() -> None:
     replay = Replay(100, {"state": ((20,), "float32"), **pictures}, 7, 3)
     tables = [*replay.observation.values(), *replay.columns.values()]
     assert sum(v.nbytes for v in tables) / 100 * 100_000 < 12e9
+
+
+def test_an_episode_begun_within_another_is_refused_for_rows_must_follow_each_other() -> None:
+    replay = Replay(20, {"state": ((1,), "float32")}, 2, 1)
+    replay.begin("a")
+    with pytest.raises(ReplayError, match="'a' is not finished"):
+        replay.begin("b")
