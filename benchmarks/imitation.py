@@ -11,90 +11,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import tyro
-from support import results
+from support.imitation_kinds import KINDS, TASKS, Kind, Task, TaskName
+from support.imitation_table import report
 
 Document = dict[str, Any]
 ROBOT_FIELDS = ("ee_pose", "gripper_position")
-
-
-@dataclass(frozen=True)
-class Task:
-    """A simulated robot, what the policies see of it, and how much was demonstrated."""
-
-    robot: str
-    scene: tuple[str, ...]
-    demonstrations: int
-    budget: float
-    """Of training a run [CPU s]."""
-    trials: int
-
-
-TASKS = {
-    "lift": Task("sim_lift", ("object_pose",), 20, 40.0, 50),
-    "square": Task("sim_square", ("object_pose", "goal_pose"), 100, 60.0, 50),
-    "can": Task("sim_can", ("object_pose", "goal_pose"), 60, 60.0, 50),
-}
-TaskName = Literal["lift", "square", "can"]
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One way to imitate."""
-
-    side: Literal["ours", "lerobot", "robomimic"] = "ours"
-    what: str = ""
-    """Ours: the head, with the options of its recipe for Lift; theirs: the policy."""
-    options: dict[str, Any] = field(default_factory=dict)
-    """Ours: of the head, over the recipe's."""
-    batch: int = 256
-    sampled: dict[str, Any] = field(default_factory=dict)
-    """Ours: options of the head that hold in evaluation, for a variant that differs in sampling alone."""
-    trained_as: str = ""
-    """Ours: the kind whose weights it takes."""
-    counterpart: str = ""
-    """Ours: the kind of the peer that does the same."""
-
-
-UNET = {"down_dims": [16, 32, 64], "n_groups": 8, "diffusion_step_embed_dim": 32}
-DDIM = {"noise_scheduler_type": "DDIM", "num_inference_steps": 10}
-ACT = {"chunk_size": 16, "n_action_steps": 8, "dim_model": 64, "n_heads": 4, "dim_feedforward": 256}
-ACT |= {"n_encoder_layers": 2, "n_decoder_layers": 2, "n_vae_encoder_layers": 2}
-FAST = {"optimizer_lr": 1e-3}
-"""The learning rate of our recipes; the peers' own are meant for a hundred times as many steps."""
-
-KINDS = {
-    "flow, 10 steps": Kind(what="flow", options={"sampling_steps": 10}, counterpart="LeRobot diffusion, lr 1e-3"),
-    "LeRobot diffusion, lr 1e-3": Kind("lerobot", "diffusion", UNET | DDIM | FAST, 64),
-    "diffusion, DDIM 10": Kind(what="diffusion", counterpart="LeRobot diffusion, lr 1e-3"),
-    "diffusion, DDIM 10, learning the noise": Kind(what="diffusion", options={"prediction": "noise"}),
-    "diffusion, DDIM 10, U-Net": Kind(
-        what="diffusion",
-        options={"backbone": "unet", "dims": (16, 32, 64), "prediction": "noise"},
-        batch=64,
-        counterpart="LeRobot diffusion, lr 1e-3",
-    ),
-    "act": Kind(what="act", batch=64, counterpart="LeRobot ACT, lr 1e-3"),
-    "LeRobot ACT, lr 1e-3": Kind("lerobot", "act", ACT | FAST, 64),
-    "gmm_rnn": Kind(what="gmm_rnn", batch=64, counterpart="robomimic BC-RNN, lr 1e-3"),
-    "robomimic BC-RNN, lr 1e-3": Kind("robomimic", "bc_rnn", {"hidden": 160, "lr": 1e-3}, 100),
-    "meanflow, 1 step": Kind(what="meanflow", counterpart="LeRobot diffusion, lr 1e-3"),
-    "edm, 3 steps": Kind(what="edm", options={"sampling_steps": 3}, counterpart="LeRobot diffusion, lr 1e-3"),
-    "gaussian": Kind(what="gaussian"),
-    "flow, 3 steps": Kind(what="flow", sampled={"sampling_steps": 3}, trained_as="flow, 10 steps"),
-    "flow, 1 step": Kind(what="flow", sampled={"sampling_steps": 1}, trained_as="flow, 10 steps"),
-    "edm, 10 steps": Kind(what="edm", sampled={"sampling_steps": 10}, trained_as="edm, 3 steps"),
-    "carp": Kind(what="carp", batch=64),
-    "LeRobot diffusion, preset": Kind("lerobot", "diffusion", UNET | DDIM, 64),
-    "LeRobot ACT, preset": Kind("lerobot", "act", ACT, 64),
-    "robomimic BC-RNN, preset": Kind("robomimic", "bc_rnn", {"hidden": 160, "lr": 1e-4}, 100),
-}
 
 
 @dataclass(frozen=True)
@@ -227,68 +153,6 @@ def main(options: Options) -> None:
                 shown = {k: v for k, v in run.items() if k != "successes"}
                 print(f"{key}: {sum(run['successes'])}/{len(run['successes'])}", shown, flush=True)
     report(document)
-
-
-def report(document: Document) -> None:
-    """The table of every run there is."""
-    groups: dict[tuple[str, str], list[Document]] = defaultdict(list)
-    for run in document.values():
-        groups[run["task"], run["kind"]].append(run)
-    rows = [_row(t, k, groups[t, k]) for t in TASKS for k in KINDS if (t, k) in groups]
-    rows += [row for t in TASKS for row in _comparisons(t, groups)]
-    versions = results.versions(["torch", "numpy", "mujoco", "robosuite"])
-    for run in document.values():
-        versions |= run.get("versions", {})
-    results.save(
-        "imitation",
-        "success on held-out initial states after equal CPU time, from the same demonstrations, from state",
-        rows,
-        versions=versions,
-        notes="Intervals are Wilson's, 95 %, over all trials of a row. Peers learn from our demonstrations, with poses "
-        "as position and two rotation columns as our encoders have them, on one thread. LeRobot's diffusion "
-        "denoises in 10 DDIM steps, as ours does.",
-    )
-
-
-def _row(task: str, kind: str, runs: list[Document]) -> results.Row:
-    from robot_rl.learn.statistics import wilson
-
-    outcomes = [o for r in runs for o in r["successes"]]
-    p = wilson(sum(outcomes), len(outcomes))
-    note = f"{p.successes}/{p.trials} [{100 * p.low:.0f}, {100 * p.high:.0f}] %"
-    if len(runs) > 1:
-        note += "; by seed " + ", ".join(f"{sum(r['successes'])}" for r in runs)
-    trained = [r for r in runs if "steps" in r]
-    if trained:
-        r = trained[0]
-        note += f"; {r['parameters'] / 1e6:.2f} million weights, {r['steps']} steps, {r['cpu_s']:.0f} CPU s"
-    rate = results.rounded(p.rate)
-    mine = KINDS[kind].side == "ours"
-    return results.Row(f"{task}: {kind}", rate if mine else None, None if mine else rate, unit="success", note=note)
-
-
-def _comparisons(task: str, groups: dict[tuple[str, str], list[Document]]) -> Iterator[results.Row]:
-    """Each head less its counterpart, on the same states."""
-    from robot_rl.learn.statistics import compare
-
-    for name, kind in KINDS.items():
-        mine, theirs = groups.get((task, name)), groups.get((task, kind.counterpart))
-        if mine and theirs:
-            seeds = {r["seed"] for r in mine} & {r["seed"] for r in theirs}
-            a, b = (_outcomes(runs, sorted(seeds)) for runs in (theirs, mine))
-            difference = compare(a, b)
-            yield results.Row(
-                f"{task}: {name} less {kind.counterpart}",
-                results.rounded(difference.difference),
-                unit="success",
-                target=">= 0",
-                note=f"{len(seeds)} seeds, paired: {difference}",
-            )
-
-
-def _outcomes(runs: list[Document], seeds: Sequence[int]) -> list[bool]:
-    by_seed = {r["seed"]: r["successes"] for r in runs}
-    return [o for s in seeds for o in by_seed[s]]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,85 @@
+"""What benchmarks/imitation.py compares: tasks, our heads, peers' policies with networks of about their size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Task:
+    """A simulated robot, what the policies see of it, and how much was demonstrated."""
+
+    robot: str
+    scene: tuple[str, ...]
+    demonstrations: int
+    budget: float
+    """Of training a run [CPU s]."""
+    trials: int
+
+
+TASKS = {
+    "lift": Task("sim_lift", ("object_pose",), 20, 40.0, 50),
+    "square": Task("sim_square", ("object_pose", "goal_pose"), 100, 60.0, 50),
+    "can": Task("sim_can", ("object_pose", "goal_pose"), 60, 60.0, 50),
+}
+TaskName = Literal["lift", "square", "can"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One way to imitate."""
+
+    side: Literal["ours", "lerobot", "robomimic"] = "ours"
+    what: str = ""
+    """Ours: the head, with the options of its recipe for Lift; theirs: the policy."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """Ours: of the head, over the recipe's."""
+    batch: int = 256
+    sampled: dict[str, Any] = field(default_factory=dict)
+    """Ours: options of the head that hold in evaluation, for a variant that differs in sampling alone."""
+    trained_as: str = ""
+    """Ours: the kind whose weights it takes."""
+    counterpart: str = ""
+    """Ours: the kind of the peer that does the same with the same kind of network. Heads on the MLP have none: beside
+    a U-Net they would measure the network."""
+
+
+UNET = {"down_dims": [16, 32, 64], "n_groups": 8, "diffusion_step_embed_dim": 32}
+WIDE = {"down_dims": [64, 128, 256]}
+"""More weights than the others have: channels as few as those of the same size starve a U-Net, theirs and ours."""
+DDIM = {"noise_scheduler_type": "DDIM", "num_inference_steps": 10}
+ACT = {"chunk_size": 16, "n_action_steps": 8, "dim_model": 64, "n_heads": 4, "dim_feedforward": 256}
+ACT |= {"n_encoder_layers": 2, "n_decoder_layers": 2, "n_vae_encoder_layers": 2}
+FAST = {"optimizer_lr": 1e-3}
+"""The learning rate of our recipes; the peers' own are meant for a hundred times as many steps. It was chosen for our
+networks, not for theirs."""
+
+KINDS = {
+    "flow, 10 steps": Kind(what="flow", options={"sampling_steps": 10}),
+    "LeRobot diffusion, lr 1e-3": Kind("lerobot", "diffusion", UNET | DDIM | FAST, 64),
+    "diffusion, DDIM 10": Kind(what="diffusion"),
+    "diffusion, DDIM 10, learning the noise": Kind(what="diffusion", options={"prediction": "noise"}),
+    "diffusion, DDIM 10, U-Net": Kind(
+        what="diffusion",
+        options={"backbone": "unet", "dims": (16, 32, 64), "prediction": "noise"},
+        batch=64,
+        counterpart="LeRobot diffusion, lr 1e-3",
+    ),
+    "act": Kind(what="act", batch=64, counterpart="LeRobot ACT, lr 1e-3"),
+    "LeRobot ACT, lr 1e-3": Kind("lerobot", "act", ACT | FAST, 64),
+    "gmm_rnn": Kind(what="gmm_rnn", batch=64, counterpart="robomimic BC-RNN, lr 1e-3"),
+    "robomimic BC-RNN, lr 1e-3": Kind("robomimic", "bc_rnn", {"hidden": 160, "lr": 1e-3}, 100),
+    "meanflow, 1 step": Kind(what="meanflow"),
+    "edm, 3 steps": Kind(what="edm", options={"sampling_steps": 3}),
+    "gaussian": Kind(what="gaussian"),
+    "flow, 3 steps": Kind(what="flow", sampled={"sampling_steps": 3}, trained_as="flow, 10 steps"),
+    "flow, 1 step": Kind(what="flow", sampled={"sampling_steps": 1}, trained_as="flow, 10 steps"),
+    "edm, 10 steps": Kind(what="edm", sampled={"sampling_steps": 10}, trained_as="edm, 3 steps"),
+    "carp": Kind(what="carp", batch=64),
+    "LeRobot diffusion, lr 1e-3, wider": Kind("lerobot", "diffusion", UNET | WIDE | DDIM | FAST, 64),
+    "LeRobot ACT, lr 3e-4": Kind("lerobot", "act", ACT | {"optimizer_lr": 3e-4}, 64),
+    "LeRobot diffusion, preset": Kind("lerobot", "diffusion", UNET | DDIM, 64),
+    "LeRobot ACT, preset": Kind("lerobot", "act", ACT, 64),
+    "robomimic BC-RNN, preset": Kind("robomimic", "bc_rnn", {"hidden": 160, "lr": 1e-4}, 100),
+}
