@@ -34,7 +34,9 @@ def report(document: Document) -> None:
         "from convergence; our learning rate, warm-up, decay and averaging of weights were chosen for our networks, "
         "the peers got learning rates that nobody tuned; and U-Nets as small as the other networks hardly learn in "
         "this time, LeRobot's and ours alike (denoising losses of 0.34 and 0.30 on Lift; LeRobot's with 13 times the "
-        "weights: 0.13). So no row says that a head is better than a peer's at convergence.",
+        "weights: 0.13). The gap to LeRobot's ACT is mostly unexplained: ours trained more as theirs (one observation, "
+        "constant rate, no averaging) still succeeds on 38 of 50, and a fault in how "
+        "the peer is driven is not ruled out. No row says that a head is better than a peer's at convergence.",
     )
 
 
@@ -55,9 +57,10 @@ def _row(task: str, kind: str, runs: list[Document]) -> results.Row:
 
 
 def _comparisons(task: str, groups: dict[tuple[str, str], list[Document]]) -> Iterator[results.Row]:
-    """Each head less its counterpart, on the same states."""
+    """Each head less its counterpart, and fewer steps of sampling less more, on the same states."""
     for name, kind in KINDS.items():
-        mine, theirs = groups.get((task, name)), groups.get((task, kind.counterpart))
+        other = kind.counterpart or kind.trained_as
+        mine, theirs = groups.get((task, name)), groups.get((task, other))
         if mine and theirs:
             theirs_by_seed = {r["seed"]: r["successes"] for r in theirs}
             pairs = [
@@ -70,9 +73,9 @@ def _comparisons(task: str, groups: dict[tuple[str, str], list[Document]]) -> It
                 continue
             difference = compare([p[0] for p in pairs], [p[1] for p in pairs])
             yield results.Row(
-                f"{task}: {name} less {kind.counterpart}",
+                f"{task}: {name} less {other}",
                 results.rounded(difference.difference),
                 unit="success",
-                target=">= 0",
+                target=">= 0" if kind.counterpart else ">= -0.02",
                 note=f"{len(pairs)} trials, paired: {difference}",
             )
