@@ -136,10 +136,16 @@ def carry_out(name: str, task: Task, seed: int, options: Options) -> Document:
         learner.close()
 
 
+def _read(store: Path) -> Document:
+    """What every run gave so far, those of another process of this script included."""
+    document: Document = json.loads(store.read_text()) if store.exists() else {}
+    return document
+
+
 def main(options: Options) -> None:
     store = options.folder / "imitation.json"
     options.folder.mkdir(parents=True, exist_ok=True)
-    document: Document = json.loads(store.read_text()) if store.exists() else {}
+    document = _read(store)
     for seed in () if options.only_report else options.seeds:
         for task in options.tasks:
             for name in options.runs:
@@ -148,7 +154,7 @@ def main(options: Options) -> None:
                 if key in document or (side != "ours" and not options.python(side)):
                     continue
                 run = carry_out(name, TASKS[task], seed, options)
-                document[key] = {"task": task, "kind": name, "seed": seed} | run
+                document = _read(store) | {key: {"task": task, "kind": name, "seed": seed} | run}
                 store.write_text(json.dumps(document) + "\n")
                 shown = {k: v for k, v in run.items() if k != "successes"}
                 print(f"{key}: {sum(run['successes'])}/{len(run['successes'])}", shown, flush=True)
