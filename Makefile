@@ -22,7 +22,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test test-slow check format bench clean distclean
+.PHONY: help install demo test test-slow check format bench bench-learning clean distclean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -63,11 +63,18 @@ format: install  ## Apply ruff's fixes and formatting to the files that differ f
 	@files="$$(git diff --name-only --diff-filter=d HEAD -- '*.py')"; \
 	if [ -n "$$files" ]; then $(BIN)/ruff check --fix $$files; $(BIN)/ruff format $$files; fi
 
-bench: install  ## Run every benchmark; JSON in benchmarks/results, tables in benchmarks/README.md
-	@for script in benchmarks/[a-z]*.py; do \
-	  [ -f "$$script" ] || { echo "no benchmarks"; exit 1; }; \
+LEARNING := benchmarks/improvers.py benchmarks/imitation.py
+
+bench: install  ## Run every benchmark of speed; JSON in benchmarks/results, tables in benchmarks/README.md
+	@for script in $(filter-out $(LEARNING),$(wildcard benchmarks/[a-z]*.py)); do \
 	  echo "==> $$script"; $(BIN)/python "$$script" || exit 1; \
 	done
+
+bench-learning: install  ## Train what the tables of success are made of; hours, resumed where it stopped
+	@for script in $(LEARNING); do \
+	  echo "==> $$script"; $(BIN)/python "$$script" || exit 1; \
+	done
+	@$(BIN)/python benchmarks/table.py
 
 clean:  ## Remove caches and build outputs; keeps .venv, runs and data
 	@rm -rf build dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis

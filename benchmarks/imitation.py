@@ -27,7 +27,7 @@ ROBOT_FIELDS = ("ee_pose", "gripper_position")
 class Options:
     """Which runs."""
 
-    folder: Path
+    folder: Path = Path("runs/imitation")
     """For demonstrations, policies and what every run gave."""
     lerobot: str = ""
     """A Python that has lerobot 0.4.4; without it LeRobot is left out."""

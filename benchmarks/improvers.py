@@ -58,7 +58,7 @@ KINDS = {
 class Options:
     """Which runs."""
 
-    folder: Path
+    folder: Path = Path("runs/improvers")
     """For demonstrations and bases."""
     runs: tuple[str, ...] = tuple(KINDS)
     tasks: tuple[Literal["easy", "hard"], ...] = ("easy", "hard")

@@ -32,7 +32,6 @@ HELD_OUT = 1_000_000
 """Seed of the first initial state of the evaluation; recordings never come near it."""
 
 
-
 @dataclass(frozen=True)
 class Options:
     """How much of everything."""

@@ -20,7 +20,7 @@ from robot_rl.policies.heads import HEADS, head_config
 
 SMALL = {"critics": 2, "hidden": (8,), "batch": 8, "utd": 1, "n_step": 1}
 SIZES = {"width": 16, "depth": 1, "sampling_steps": 2, "layers": 1, "heads": 2}
-WITHOUT_NOISE = ("act", "gaussian", "gmm_rnn", "carp", "slow_fast")
+WITHOUT_NOISE = ("act", "gaussian", "gmm_rnn", "carp", "slow_fast", "joint")
 """Heads whose chunk no noise given from outside decides."""
 WITH_BASE = [name for name in IMPROVERS if improver_config({"name": name}).base != "none"]
 
