@@ -272,10 +272,20 @@ class Replay:
         return arrays, {"count": self._count, "capacity": self.capacity, "n_step": self.n_step, "ids": list(self._ids)}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any]) -> None:
-        """Take up what `state` gave. Raises ReplayError when it is of a replay of another size."""
+        """Take up what `state` gave. Raises ReplayError when it is of a replay of another size or other fields."""
         for key, mine in (("capacity", self.capacity), ("n_step", self.n_step)):
             if document[key] != mine:
                 raise ReplayError(f"the saved replay has {key} {document[key]}, this one {mine}")
+        wanted = {
+            *(f"observation.{n}" for n in self.observation),
+            *(f"column.{n}" for n in self.columns),
+            *(f"view.{n}" for n in self.views),
+        }
+        if missing := sorted(wanted - set(arrays)):
+            raise ReplayError(
+                f"the saved replay has no {', '.join(missing)}: it is of another version of robot_rl. The session's "
+                "episodes are all in its data set `episodes`: begin a new session and give that as --dataset"
+            )
         used = min(int(document["count"]), self.capacity)
         for prefix, table in (("observation", self.observation), ("column", self.columns)):
             for name, values in table.items():

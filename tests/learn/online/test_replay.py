@@ -192,6 +192,9 @@ def test_a_saved_replay_draws_and_grows_as_the_one_it_was(point: SimpleNamespace
     assert not two.begin("3")
     with pytest.raises(ReplayError, match="n_step 2, this one 1"):
         Replay(12, FIELDS, 2, n_step=1).restore(arrays, document)
+    arrays.pop("column.reward")
+    with pytest.raises(ReplayError, match=r"no column\.reward.*another version"):
+        two.restore(arrays, document)
 
 
 def test_rlif_punishes_only_the_policys_step_that_a_take_over_follows(point: SimpleNamespace) -> None:
