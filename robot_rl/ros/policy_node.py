@@ -17,6 +17,7 @@ from robot_rl.policies.modes import ExecutionConfig, check_speed, make_executor
 from robot_rl.ros import codecs, topics, wire
 from robot_rl.ros.node import RobotNode, run
 from robot_rl.ros.state import StateSubscriber
+from robot_rl.runtime.loop import Follower
 from robot_rl.serving.loading import load_policy
 
 
@@ -91,6 +92,8 @@ class PolicyNode(RobotNode):
     def _on_decision(self, message: JointState) -> None:
         decision = wire.read_decision(self.spec.action, message)
         self._interrupted = decision.interrupted and decision.source != Source.NONE
+        if isinstance(self._executor, Follower):
+            self._executor.follow(decision.action)
 
     def _on_image(self, name: str, message: Image) -> None:
         self._images[name] = (codecs.stamp_of(message), codecs.decode_image(message))

@@ -13,12 +13,17 @@ import pytest
 pytest.importorskip("rclpy", reason="needs robot_rl[ros]")
 pytest.importorskip("torch", reason="needs robot_rl[train]")
 
+from robot_rl.control.safety import Safety  # noqa: E402
+from robot_rl.datasets.record import Phase, Source  # noqa: E402
 from robot_rl.hardware import config as hardware_config  # noqa: E402
 from robot_rl.policies import checkpoint  # noqa: E402
 from robot_rl.policies.chunk_policy import ChunkPolicy  # noqa: E402
 from robot_rl.policies.config import PolicyConfig  # noqa: E402
 from robot_rl.policies.flow import FlowConfig  # noqa: E402
 from robot_rl.policies.normalization import Statistics  # noqa: E402
+from robot_rl.ros import wire  # noqa: E402
+from robot_rl.ros.policy_node import PolicyNode  # noqa: E402
+from robot_rl.runtime.arbiter import Decision  # noqa: E402
 from robot_rl.spec import Layout  # noqa: E402
 
 NODE = Path(__file__).parents[2] / "ros2_ws" / "src" / "robot_rl" / "scripts" / "policy_node"
@@ -49,3 +54,21 @@ def test_a_policy_slower_than_its_robot_is_refused_with_both_figures(slow: Path)
     assert result.returncode == 1
     figures = r"a chunk takes \d+ ms, and robot 'sim_crazyflie' wants an action every 20 ms \(50 Hz\)"
     assert re.search(figures, result.stderr), result.stderr
+
+
+def test_an_executor_that_wants_to_know_is_told_what_the_robot_was_sent() -> None:
+    spec = hardware_config.load("sim_pegslot").spec
+    heard: list[np.ndarray] = []
+
+    class Follows:
+        def follow(self, executed: np.ndarray) -> None:
+            heard.append(executed)
+
+    node = PolicyNode.__new__(PolicyNode)  # the decision's way through the node, without a graph around it
+    node.spec, node._executor = spec, Follows()
+    none = np.full(3, np.nan)
+    sent, asked = np.array([0.01, -0.02, 0.1]), np.array([0.05, 0.0, 0.0])
+    decision = Decision(5, sent, Source.HUMAN, Phase.CORRECTION, Safety(0), none, asked, interrupted=True)
+    node._on_decision(wire.decision_message(spec.action, decision))
+    np.testing.assert_allclose(heard, [sent])
+    assert node._interrupted
