@@ -204,7 +204,7 @@ def report(document: dict[str, Any]) -> None:
 def _rows(task: str, kind: str, runs: list[dict[str, Any]]) -> Iterator[results.Row]:
     target = KINDS[kind].target.get(task, "")
     if KINDS[kind].base != "none":
-        yield _row(f"{task}, {kind}: base", [r["curve"][0] for r in runs], "<= .5", runs)
+        yield _row(f"{task}, {kind}: before the first step", [r["curve"][0] for r in runs], "", runs)
     yield _row(f"{task}, {kind}: at {KINDS[kind].steps[task]} steps", [r["curve"][-1] for r in runs], target, runs)
 
 
@@ -212,12 +212,18 @@ def _row(metric: str, points: list[dict[str, Any]], target: str, runs: list[dict
     import numpy as np
     from scipy import stats
 
+    from robot_rl.learn.statistics import wilson
+
     rates = np.array([p["successes"] / p["trials"] for p in points])
     margin = stats.t.ppf(0.975, len(rates) - 1) * rates.std(ddof=1) / np.sqrt(len(rates)) if len(rates) > 1 else np.nan
     human = np.mean([p["human_steps"] for p in points])
     first = [next((p["robot_steps"] for p in r["curve"] if p["successes"] >= 0.95 * p["trials"]), None) for r in runs]
     reached = [f for f in first if f is not None]
-    note = f"{len(rates)} seeds: {', '.join(f'{r:.2f}' for r in rates)}; +- {margin:.2f}"
+    pooled = wilson(sum(p["successes"] for p in points), sum(p["trials"] for p in points))
+    seeds = f"{len(rates)} seeds" if len(rates) > 1 else "1 seed"
+    note = f"{seeds}: {', '.join(f'{r:.2f}' for r in rates)}"
+    note += f"; +- {margin:.2f}" if rates.std() > 0 else ""
+    note += f"; all trials {pooled}"
     note += f"; .95 first reached by {len(reached)} seeds" + (
         f", at {int(np.median(reached))} steps" if reached else ""
     )

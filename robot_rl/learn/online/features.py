@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -11,17 +11,15 @@ import torch
 from torch import Generator, Tensor, nn
 
 from robot_rl.learn.config import TrainingError
-from robot_rl.learn.online.improvers.improver import Fields, Observation
+from robot_rl.learn.online.improvers.improver import Fields, Observation, Parts
 from robot_rl.learn.online.observe import IMAGE, STATE
 from robot_rl.learn.online.pixels import MapEmbedding, Pooling, bounded, random_shift
 from robot_rl.learn.online.replay import Replay
+from robot_rl.learn.online.vectors import VectorState
 from robot_rl.policies.encoders import EncoderConfig
 from robot_rl.policies.encoders.backbone import BackboneError, described, output_shape
 from robot_rl.policies.encoders.images import MapExtractor
-from robot_rl.policies.normalization import Normalizer, Statistics
 
-FARTHEST = 10.0
-"""Normalised observations are clipped here: a reading far from all demonstrations does not blow up a network."""
 ENCODED = "encoded"
 """The field of features computed before, (B, S): who has them puts them into the observation."""
 MAPS = "maps/"
@@ -85,14 +83,20 @@ class Features(nn.Module):
     Args:
         size: of the replay's field STATE.
         cameras: height and width of the pictures by field IMAGE + name.
+        poses: where poses begin in STATE.
     """
 
     def __init__(
-        self, size: int, cameras: Mapping[str, tuple[int, int]] | None = None, config: FeaturesConfig | None = None
+        self,
+        size: int,
+        cameras: Mapping[str, tuple[int, int]] | None = None,
+        config: FeaturesConfig | None = None,
+        poses: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.config, self.cameras = config or FeaturesConfig(), tuple(cameras or {})
-        self.normalizer = Normalizer(size)
+        self.vectors = VectorState(size, poses)
+        size = self.vectors.size
         self.state = bounded(size, self.config.state_width) if self.config.state_width and size else None
         self.extractors, self.embeddings = nn.ModuleDict(), nn.ModuleDict()
         self.maps: dict[str, tuple[int, int, int]] = {}
@@ -102,16 +106,16 @@ class Features(nn.Module):
         self.size = (self.config.state_width or size if size else 0) + self.config.width * len(self.cameras)
 
     @classmethod
-    def of(cls, fields: Fields, config: FeaturesConfig) -> Features:
-        """For observations of these fields."""
+    def of(cls, parts: Parts, config: FeaturesConfig | None = None) -> Features:
+        """For the observations that an improver gets."""
+        fields = parts.fields
         cameras = {n: (shape[0], shape[1]) for n, (shape, _) in fields.items() if n.startswith(IMAGE)}
-        return cls(fields[STATE][0][0], cameras, config)
+        return cls(fields[STATE][0][0], cameras, config, parts.poses)
 
     def fit(self, replay: Replay) -> None:
         """Take the scale from every transition that the replay holds, for good; nothing changes without any."""
-        if len(replay) and len(cast(Tensor, self.normalizer.offset)):
-            rows = replay.observation[STATE][replay.views["all"].rows]
-            self.normalizer.fit(Statistics.of(rows), "mean_std")
+        if len(replay):
+            self.vectors.fit(replay.observation[STATE][replay.views["all"].rows])
 
     def forward(self, observation: Observation) -> Tensor:
         """The features, those in ENCODED if they are there."""
@@ -120,7 +124,7 @@ class Features(nn.Module):
 
     def encode(self, observation: Observation) -> Tensor:
         """The features, computed."""
-        vector = self.normalizer(observation[STATE]).clamp(-FARTHEST, FARTHEST)
+        vector = self.vectors(observation[STATE])
         parts = [vector if self.state is None else self.state(vector)]
         for field, embedding in zip(self.cameras, self.embeddings.values(), strict=True):
             maps = observation.get(self._maps_field(field))

@@ -136,5 +136,7 @@ def make_improver(config: OnlineConfig, spec: Spec, observer: Observer, base: Po
     """The improver with fresh weights; its agent is what acts. Raises TrainingError."""
     sampled = base if isinstance(base, ChunkPolicy) and config.improver.base == "sampled" else None
     sampling, device = Sampling(config.demo_share, config.reward), torch_device(config.device)
-    out: Improver = config.improver.build(Parts(spec, observer.fields, sampling, device, config.seed, sampled))
+    out: Improver = config.improver.build(
+        Parts(spec, observer.fields, sampling, device, config.seed, sampled, observer.poses)
+    )
     return out

@@ -90,6 +90,11 @@ class Observer:
         """Every field and camera looked at."""
 
     @property
+    def poses(self) -> tuple[int, ...]:
+        """Where poses begin in STATE."""
+        return tuple(s.start for n, s in self.layout.slices.items() if self.layout[n].kind == "pose")
+
+    @property
     def rows(self) -> dict[str, tuple[tuple[int, ...], str]]:
         """Shape and dtype of each field of a row."""
         out: dict[str, tuple[tuple[int, ...], str]] = {STATE: ((self.layout.size,), "float32")}

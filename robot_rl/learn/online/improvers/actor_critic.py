@@ -29,7 +29,7 @@ class ActorCritic:
         self.config, self.parts = config, parts
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(parts.seed)
-            actor = make(Features.of(parts.fields, config.features))
+            actor = make(Features.of(parts, config.features))
         self.agent = actor.to(parts.device)
         self.sac = self._sac()
         self.span = config.n_step

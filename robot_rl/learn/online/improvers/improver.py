@@ -104,6 +104,8 @@ class Parts:
     seed: int
     base: ChunkPolicy | None = None
     """Frozen; for improvers that sample it."""
+    poses: tuple[int, ...] = ()
+    """Where poses begin in the field of all vector observations."""
 
 
 class Improver(Protocol):

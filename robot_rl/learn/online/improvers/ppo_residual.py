@@ -22,7 +22,7 @@ from robot_rl.learn.online.batch import Batch, to_batch
 from robot_rl.learn.online.features import Features
 from robot_rl.learn.online.improvers.improver import Agent, Answer, Mode, Observation, Parts, UseOfBase
 from robot_rl.learn.online.labels import LABELS
-from robot_rl.learn.online.observe import BASE_ACTION, STATE
+from robot_rl.learn.online.observe import BASE_ACTION
 from robot_rl.learn.online.replay import CHUNK_STEP, ONGOING, Replay
 from robot_rl.learn.online.scale import ActionScale
 
@@ -127,7 +127,7 @@ class PpoResidual:
         self.config, self.parts, self.span = config, parts, 1
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(parts.seed)
-            agent = GaussianResidual(Features(parts.fields[STATE][0][0]), ActionScale(parts.spec.action), config)
+            agent = GaussianResidual(Features.of(parts), ActionScale(parts.spec.action), config)
         self.agent = agent.to(parts.device)
         self.optimizers = {"policy": torch.optim.Adam(self.agent.parameters(), lr=config.lr, eps=1e-5)}
         self.updates = 0
