@@ -60,6 +60,9 @@ class SacConfig:
     """Critic updates for each robot step, followed by one of the actor."""
     actor_delay: int = 1
     """Robot steps between updates of actor and temperature."""
+    critics_first: int = 0
+    """Robot steps in which the critics alone learn, before the actor's first update: values that know little lead an
+    actor away from its base at once."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.subset <= self.critics:
@@ -73,6 +76,8 @@ class SacConfig:
         for key in ("n_step", "batch", "utd", "actor_delay"):
             if getattr(self, key) < 1:
                 raise TrainingError(f"{key} is {getattr(self, key)}; it must be at least 1")
+        if self.critics_first < 0:
+            raise TrainingError(f"critics_first is {self.critics_first}; it must be at least 0")
         if not (0 < self.gamma < 1 and 0 < self.tau <= 1 and self.temperature > 0):
             raise TrainingError(
                 f"gamma is {self.gamma}, tau {self.tau}, temperature {self.temperature}; gamma must lie in (0, 1), "
@@ -139,7 +144,8 @@ class Sac:
             seen = self.encoded(batch)
             figures |= self._update_critics(seen)
         self.groups += 1
-        if "actor" in self.optimizers and self.groups % self.config.actor_delay == 0:
+        learnt = self.groups > self.config.critics_first and self.groups % self.config.actor_delay == 0
+        if "actor" in self.optimizers and learnt:
             figures |= self._update_actor(self.detached(seen))
         return figures
 

@@ -159,6 +159,16 @@ def test_an_update_moves_critics_once_a_slice_and_the_actor_once_a_group(sac: Ca
     assert all(p.requires_grad for p in learner.critics.parameters())
 
 
+def test_the_actor_waits_while_the_critics_learn_alone(sac: Callable[..., Sac]) -> None:
+    learner, data = sac(critics_first=2), batch()
+    actor = [p.clone() for p in learner.actor.parameters()]
+    for _ in range(2):
+        assert "actor_loss" not in learner.update([data])
+    assert learner.updates == 2
+    assert all(torch.equal(a, b) for a, b in zip(actor, learner.actor.parameters(), strict=True))
+    assert "actor_loss" in learner.update([data])
+
+
 def test_an_actor_update_leaves_the_critics_as_they_are(sac: Callable[..., Sac]) -> None:
     learner = sac()
     before = [p.clone() for p in learner.critics.parameters()]
