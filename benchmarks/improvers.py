@@ -249,6 +249,8 @@ def picture(groups: dict[tuple[str, str], list[dict[str, Any]]], path: Path) -> 
                 if not runs or (key == "human_steps" and KINDS[kind].operator is None):
                     continue
                 _lines(axes, runs, key, f"C{i}", kind)
+            if not axes.lines:
+                axes.set_visible(False)
             axes.set_xlabel(label)
             axes.set_ylim(-0.02, 1.02)
             axes.grid(alpha=0.3)
