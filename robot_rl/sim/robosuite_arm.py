@@ -13,6 +13,7 @@ from robot_rl.hardware.config import ConfigError
 from robot_rl.hardware.robot import Outcome, Reading, RobotError, SceneState
 from robot_rl.sim import suite
 from robot_rl.sim.clock import SteppedClock
+from robot_rl.sim.commands import accepted
 from robot_rl.sim.operational_space import Gains, OperationalSpaceController, Reference
 from robot_rl.sim.wrist import WristSensor
 from robot_rl.spec import Spec
@@ -185,11 +186,7 @@ class RobosuiteArm:
         Returns what was really sent: `action` within the spec's bounds. Raises RobotError if it is not finite.
         """
         self._check_open()
-        layout = self.spec.action
-        values = np.asarray(action, dtype=np.float64)
-        if values.shape != (layout.size,) or not np.isfinite(values).all():
-            raise RobotError(f"action {values.tolist()} refused: {layout.size} finite numbers are needed, {layout!r}")
-        self._command = np.clip(values, layout.low, layout.high)
+        self._command = accepted(action, self.spec.action)
         return self._command.copy()
 
     def stop(self) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from robot_rl.hardware.config import ConfigError
 from robot_rl.hardware.robot import Outcome, Reading, RobotError, SceneState
 from robot_rl.sim.clock import SteppedClock
+from robot_rl.sim.commands import accepted
 from robot_rl.sim.planar.contact import Geometry, Impedance, Vector, limit_lead, step
 from robot_rl.sim.planar.scene import scene_xml
 from robot_rl.sim.planar.task import PegTask
@@ -90,11 +91,7 @@ class PegSlot:
         Returns what was really sent: `action` within the spec's bounds. Raises RobotError if it is not finite.
         """
         self._check_open()
-        layout = self.spec.action
-        values = np.asarray(action, dtype=np.float64)
-        if values.shape != (layout.size,) or not np.isfinite(values).all():
-            raise RobotError(f"action {values.tolist()} refused: {layout.size} finite numbers are needed, {layout!r}")
-        sent = np.clip(values, layout.low, layout.high)
+        sent = accepted(action, self.spec.action)
         self._rates: Vector = (float(sent[0]), float(sent[1]), float(sent[2]))
         return sent
 

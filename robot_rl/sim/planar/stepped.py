@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from robot_rl.hardware.config import ConfigError
 from robot_rl.hardware.robot import Reading, RobotError
 from robot_rl.sim.clock import SteppedClock
+from robot_rl.sim.commands import accepted
 from robot_rl.spec import Spec
 
 Array = NDArray[np.float64]
@@ -65,11 +66,7 @@ class SteppedRobot(ABC):
         Returns what was really sent: `action` within the spec's bounds. Raises RobotError if it is not finite.
         """
         self._check_open()
-        layout = self.spec.action
-        values = np.asarray(action, dtype=np.float64)
-        if values.shape != (layout.size,) or not np.isfinite(values).all():
-            raise RobotError(f"action {values.tolist()} refused: {layout.size} finite numbers are needed, {layout!r}")
-        self._command = np.clip(values, layout.low, layout.high)
+        self._command = accepted(action, self.spec.action)
         return self._command.copy()
 
     def stop(self) -> None:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from robot_rl.hardware.config import ConfigError
 from robot_rl.hardware.robot import Outcome, Reading, RobotError, SceneState
 from robot_rl.sim.clock import SteppedClock
+from robot_rl.sim.commands import accepted
 from robot_rl.sim.pusht.scene import scene_xml
 from robot_rl.sim.pusht.table import STEP_NS, Table, corners
 from robot_rl.spec import Spec
@@ -70,11 +71,7 @@ class PushT:
         Returns what was really sent: `action` within the spec's bounds. Raises RobotError if it is not finite.
         """
         self._check_open()
-        layout = self.spec.action
-        values = np.asarray(action, dtype=np.float64)
-        if values.shape != (layout.size,) or not np.isfinite(values).all():
-            raise RobotError(f"action {values.tolist()} refused: {layout.size} finite numbers are needed, {layout!r}")
-        self._command = np.clip(values, layout.low, layout.high)
+        self._command = accepted(action, self.spec.action)
         return self._command.copy()
 
     def stop(self) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from robot_rl.hardware.config import ConfigError
 from robot_rl.hardware.robot import Outcome, Reading, RobotError, SceneState
 from robot_rl.sim.clock import SteppedClock
+from robot_rl.sim.commands import accepted
 from robot_rl.sim.quadrotor.controller import FlightController, VehicleState
 from robot_rl.sim.quadrotor.dynamics import QuadrotorDynamics
 from robot_rl.sim.quadrotor.parameters import parameters
@@ -109,12 +110,8 @@ class Quadrotor:
         Returns what was really sent: `action` within the spec's bounds. Raises RobotError if it is not finite.
         """
         self._check_open()
-        layout = self.spec.action
-        values = np.asarray(action, dtype=np.float64)
-        if values.shape != (layout.size,) or not np.isfinite(values).all():
-            raise RobotError(f"action {values.tolist()} refused: {layout.size} finite numbers are needed, {layout!r}")
-        sent = np.clip(values, layout.low, layout.high)
-        parts = layout.unpack(sent.copy())
+        sent = accepted(action, self.spec.action)
+        parts = self.spec.action.unpack(sent.copy())
         if self.spec.control_mode == "velocity":
             self._follow_velocity(parts["velocity"], float(parts["yaw_rate"][0]))
         else:
