@@ -16,7 +16,7 @@ from robot_rl.learn.online.actors import Actor
 from robot_rl.learn.online.base import Base
 from robot_rl.learn.online.batch import Batch
 from robot_rl.learn.online.chunks import executed_chunk
-from robot_rl.learn.online.features import Features
+from robot_rl.learn.online.features import ENCODED, Features
 from robot_rl.learn.online.improvers.improver import Answer, Mode, Observation
 from robot_rl.learn.online.networks import Critics
 from robot_rl.learn.online.sac import SacConfig
@@ -59,8 +59,9 @@ class ProposalActor(Actor):
 
     def choose(self, observation: Observation, critics: Critics, generator: Generator | None) -> Tensor:
         """argmax over the pool of the critics' mean, (B, D)."""
-        pool = self.pool(observation, critics, generator)
-        return best(pool, mean_values(critics, self.features(observation), pool), 1)[:, 0]
+        features = self.features(observation)
+        pool = self.pool({**observation, ENCODED: features}, critics, generator)
+        return best(pool, mean_values(critics, features, pool), 1)[:, 0]
 
     def next_action(self, observation: Observation, critics: Critics, generator: Generator) -> tuple[Tensor, Tensor]:
         """The choice that acting makes: the target is of the policy that is deployed."""
