@@ -10,28 +10,25 @@ Examples:
   robot-rl finetune --recipe rlpd_pegslot --dataset pegslot --operator expert --steps 4000
   robot-rl finetune --resume policies/residual_pegslot/checkpoints/2026-01-31_10-00-00
   robot-rl finetune --recipe residual_pegslot --dataset pegslot --processes 2
+  robot-rl finetune --recipe practice_pickinsert --dataset insert=pickinsert return=pickinsert_return
+  robot-rl finetune --recipe rlpd_pickinsert --dataset pickinsert --reset runs/practice/return --reset-goal 1
   robot-rl evaluate --checkpoint residual_pegslot
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from robot_rl import workspace
-from robot_rl.commands.names import UsageError, dataset_path, existing_dataset
+from robot_rl.commands.names import UsageError, dataset_path
 from robot_rl.extras import require
 from robot_rl.hardware import config as hardware_config
 
 if TYPE_CHECKING:
-    from robot_rl.datasets.dataset import Dataset
-    from robot_rl.datasets.episode import Episode
     from robot_rl.learn.online.recipe import Recipe
-    from robot_rl.learn.online.workcell import Workcell
-    from robot_rl.policies.chunk_policy import ChunkPolicy
 
 FIRST_TRIAL = 1_000_000
 """Seed of the first held-out initial state."""
@@ -46,16 +43,24 @@ class Options:
     resume: Path | None = None
     """Continue the session in this folder, with its own recipe; --steps may be raised."""
     checkpoint: str = ""
-    """The base policy that is improved and stays frozen: a checkpoint's folder, a training run's, or a recipe."""
+    """The base policy that is improved and stays frozen: a checkpoint's folder, a training run's, or a recipe.
+    For a practice of several directions: direction=name,direction=name."""
     dataset: tuple[str, ...] = ()
-    """Data sets with demonstrations: names under datasets/, or paths."""
+    """Data sets with demonstrations: names under datasets/, or paths. For a practice of several directions write
+    direction=name."""
     robot: str = ""
     """A folder of hardware/ with a robot.yaml; simulated robots here, real ones through `robot-rl launch finetune`."""
     classifier: str = ""
     """Folder of a reward classifier (`robot-rl reward train`) that decides on success while the policy learns; its
     camera must be among the recipe's. Evaluations in simulation are judged by the simulation all the same."""
-    reset: Literal["", "outside", "scripted"] = ""
-    """Who brings robot and scene to a start state: the simulator, or the routine that robot.yaml names."""
+    reset: str = ""
+    """Who brings robot and scene to a start state: `outside`, the simulator; `scripted`, the routine that robot.yaml
+    names, or another by its name there (`regrasp`); or a policy: a checkpoint or a session's folder. A reset that
+    fails is said, and the scene is set up from outside."""
+    reset_goal: int | None = None
+    """The robot's goal that the reset policy reaches; without one its reset ends where the demonstrations began."""
+    reset_steps: int = 0
+    """The longest a reset may take [steps]; 300 unless the recipe says otherwise."""
     operator: str = ""
     """Who watches and may take over: `none`, or the quality of the scripted operator (`expert`, `mixed`, ...)."""
     steps: int = 0
@@ -89,6 +94,14 @@ def run(options: Options) -> int:
         raise UsageError(
             f"robot '{recipe.robot}' is not simulated: use `robot-rl launch finetune robot:={recipe.robot}`"
         )
+    if recipe.practice is not None:
+        if options.actors or options.processes == 2:
+            raise UsageError("a practice takes turns in one process: leave --processes and --actors out")
+        from robot_rl.commands.finetune_practice import run_practice
+
+        return run_practice(
+            recipe, directory, untouched=options.untouched, accept_changes=options.accept_changes
+        )
     if options.actors:
         if options.untouched or options.processes == 2:
             raise UsageError(
@@ -101,6 +114,7 @@ def run(options: Options) -> int:
         from robot_rl.commands.finetune_apart import run_apart
 
         return run_apart(recipe, directory, untouched=options.untouched, accept_changes=options.accept_changes)
+    from robot_rl.commands.finetune_parts import parts
     from robot_rl.commands.finetune_view import View
     from robot_rl.learn.online.session import Session
 
@@ -150,7 +164,10 @@ def _resolve(options: Options) -> tuple[Recipe, Path]:
     directory = options.output or recipe.directory()
     if (directory / recipes.FILE).exists():
         raise UsageError(f"{directory} holds a session already: continue it with --resume {directory}")
-    begin_folder(recipe, directory)
+    if recipe.practice is not None:
+        recipes.save(recipe, directory)  # each direction has a folder of its own
+    else:
+        begin_folder(recipe, directory)
     return recipe, directory
 
 
@@ -179,36 +196,33 @@ def _changed(recipe: Recipe, options: Options) -> Recipe:
         online["evaluate_every"] = options.evaluate_every
     if options.trials:
         online["evaluation_seeds"] = tuple(range(FIRST_TRIAL, FIRST_TRIAL + options.trials))
-    keys = ("checkpoint", "robot", "operator", "reset")
+    keys = ("robot", "operator", "reset", "reset_steps")
     given = {key: getattr(options, key) for key in keys if getattr(options, key)}
+    if options.reset_goal is not None:
+        given["reset_goal"] = options.reset_goal
     if options.classifier:
         given["classifier"] = str(Path(options.classifier).absolute())
-    if options.dataset:
-        given["dataset"] = tuple(str(dataset_path(d).absolute()) for d in options.dataset)
+    named = [str(dataset_path(d).absolute()) if "=" not in d else d for d in options.dataset]
+    recipe = _directed(recipe, "dataset", named)
+    recipe = _directed(recipe, "checkpoint", [c for c in options.checkpoint.split(",") if c])
     return replace(recipe, **given, online=replace(recipe.online, **online))
 
 
-@contextmanager
-def parts(recipe: Recipe, directory: Path) -> Iterator[tuple[Workcell, list[Episode], ChunkPolicy | None, Dataset]]:
-    """What a session needs, by the recipe: the robot with all around it, demonstrations, base, the data set to record
-    to; released at the end."""
-    from robot_rl.datasets.dataset import Dataset
-    from robot_rl.learn.online.folder import BASE, EPISODES
-    from robot_rl.learn.online.workcell import recipe_workcell
-    from robot_rl.policies import checkpoint
-
-    setup = hardware_config.load(recipe.robot, recipe.control_mode or None)
-    cameras = tuple(setup.select_cameras(recipe.cameras))
-    demonstrations = [e for name in recipe.dataset for e in Dataset.open(existing_dataset(name))]
-    base = None
-    if recipe.online.improver.base != "none":
-        base = checkpoint.load(directory / BASE, recipe.online.device)
-        checkpoint.require_fits(base, setup.spec, setup.cameras)
-    episodes = directory / EPISODES
-    if any(Path(d).resolve() == episodes.resolve() for d in recipe.dataset):
-        raise UsageError(f"{episodes} is what this session records itself; it cannot be a data set of demonstrations")
-    with ExitStack() as stack:
-        cell = stack.enter_context(recipe_workcell(recipe))
-        opened = {n: setup.cameras[n] for n in cameras}
-        dataset = stack.enter_context(Dataset.open_or_create(episodes, setup.spec, opened))
-        yield cell, demonstrations, base, dataset
+def _directed(recipe: Recipe, key: str, values: Sequence[str]) -> Recipe:
+    """The recipe with what is named for all of it, or as `direction=name` for a direction of its practice."""
+    whole = [v for v in values if "=" not in v]
+    if whole:
+        recipe = replace(recipe, **{key: tuple(whole) if key == "dataset" else whole[-1]})  # type: ignore[arg-type]
+    directed: dict[str, list[str]] = {}
+    for direction, _, name in (v.partition("=") for v in values if "=" in v):
+        known = () if recipe.practice is None else tuple(recipe.practice.directions)
+        if direction not in known:
+            raise UsageError(f"--{key} {direction}={name}: this recipe practises {', '.join(known) or 'no directions'}")
+        directed.setdefault(direction, []).append(str(dataset_path(name).absolute()) if key == "dataset" else name)
+    if recipe.practice is None or not directed:
+        return recipe
+    changed = {
+        n: {**o, key: directed[n] if key == "dataset" else directed[n][-1]} if n in directed else dict(o)
+        for n, o in recipe.practice.directions.items()
+    }
+    return replace(recipe, practice=replace(recipe.practice, directions=changed))

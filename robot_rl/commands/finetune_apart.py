@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from robot_rl.commands.finetune import parts
+from robot_rl.commands.finetune_parts import parts
 from robot_rl.commands.finetune_view import View
 from robot_rl.commands.names import existing_dataset
 from robot_rl.datasets.dataset import Dataset

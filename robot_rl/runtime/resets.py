@@ -1,13 +1,15 @@
 """Resets that the robot carries out itself: a scripted routine through the safety envelope, or none at all.
 
-`task.reset` of robot.yaml names the routine, `scripted:module:Class`. `SelfResetting` makes a robot of a robot and a
-routine, whose `reset` drives instead of asking a person (or the simulator) to set the scene up; so the loop, a
-recorder and an online session need to know nothing of it.
+robot.yaml names routines, `scripted:module:Class`: `task.reset` the usual one, `task.routines` further ones by name.
+`SelfResetting` makes a robot of a robot and a routine, whose `reset` drives instead of asking a person (or the
+simulator) to set the scene up; so the loop, a recorder and an online session need to know nothing of it.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 
 from robot_rl.control.envelope import SafetyEnvelope
 from robot_rl.hardware.config import ConfigError, RobotConfig, find_class
-from robot_rl.hardware.robot import Reading, Robot
+from robot_rl.hardware.robot import Reading, Robot, RobotError
 
 Array = NDArray[np.float64]
 log = logging.getLogger(__name__)
@@ -36,6 +38,8 @@ class Drive:
         self._robot, self._envelope, self._left = robot, envelope, most
         self.steps = 0
         self.reading = robot.read()
+        self.sent: Array = np.zeros(robot.spec.action.size)
+        """What the robot was really sent in the newest step (A,)."""
         envelope.reset(self.reading.values)
 
     def step(self, action: Array) -> Reading:
@@ -53,8 +57,12 @@ class Drive:
             measured_stamp=self.reading.stamp,
             force_stamp=self._force_stamp(),
         )
-        self._robot.send(sent.action)
+        self.sent = self._robot.send(sent.action)
         self._robot.clock.sleep_until(now + self._robot.spec.period_ns)
+        return self.look()
+
+    def look(self) -> Reading:
+        """Measure again, without a step."""
         self.reading = self._robot.read()
         return self.reading
 
@@ -64,7 +72,11 @@ class Drive:
 
 
 class ResetRoutine(Protocol):
-    """Brings the robot and its scene to a start state."""
+    """Brings the robot and its scene to a start state.
+
+    A routine that has the attribute `always`, and it is true, makes a start state of its own (the object in hand, for
+    one): it also runs after the scene has been set up from outside.
+    """
 
     def run(self, drive: Drive, seed: int | None) -> bool:
         """Drive there; whether it worked. `seed` draws the start state."""
@@ -78,19 +90,43 @@ class GoOn:
         return True
 
 
-def make_routine(config: RobotConfig) -> ResetRoutine | None:
-    """The routine that `task.reset` names, or None where there is none.
+def make_routine(config: RobotConfig, name: str = "") -> ResetRoutine | None:
+    """The routine that `task.routines` calls `name`, by default `task.reset`; None where there is none.
 
     Raises:
         ConfigError: it is not written `scripted:module:Class`, or cannot be found.
     """
-    text = config.task.get("reset")
+    key = f"task.routines.{name}" if name else "task.reset"
+    text = routines(config).get(name) if name else config.task.get("reset")
     if text is None:
         return None
     kind, _, path = str(text).partition(":")
     if kind != "scripted" or ":" not in path:
-        raise ConfigError(f"{config.path}: task.reset is {text!r}; write scripted:<module>:<Class>")
-    return find_class(config, "task.reset", path)(config)  # type: ignore[no-any-return]
+        raise ConfigError(f"{config.path}: {key} is {text!r}; write scripted:<module>:<Class>")
+    return find_class(config, key, path)(config)  # type: ignore[no-any-return]
+
+
+def routines(config: RobotConfig) -> Mapping[str, Any]:
+    """What `task.routines` of robot.yaml holds. Raises ConfigError when it is no mapping."""
+    found = config.task.get("routines") or {}
+    if not isinstance(found, Mapping):
+        raise ConfigError(f"{config.path}: task.routines is {found!r}; write <name>: scripted:<module>:<Class>")
+    return found
+
+
+@dataclass(frozen=True)
+class ResetCounts:
+    """How a robot came to its start states."""
+
+    set_up: int = 0
+    """Scenes that were set up from outside: by a person, or by the simulator."""
+    driven: int = 0
+    """Routines that led to a start state."""
+    steps: int = 0
+    """Steps that routines drove, in vain or not."""
+
+    def __sub__(self, other: ResetCounts) -> ResetCounts:
+        return ResetCounts(self.set_up - other.set_up, self.driven - other.driven, self.steps - other.steps)
 
 
 class SelfResetting:
@@ -111,6 +147,7 @@ class SelfResetting:
         self._robot, self._routine, self._most = robot, routine, most
         self.spec, self.clock = robot.spec, robot.clock
         self._envelope = SafetyEnvelope(config.spec, config.limits)
+        self._always = bool(getattr(routine, "always", False))
         self._fresh = False
         self.set_up = 0
         """How often the scene was set up from outside: by a person, or by the simulator."""
@@ -119,24 +156,39 @@ class SelfResetting:
         self.steps = 0
         """How many steps the routine has driven in all."""
 
+    @property
+    def counts(self) -> ResetCounts:
+        """So far."""
+        return ResetCounts(self.set_up, self.driven, self.steps)
+
     def set_up_next(self) -> None:
         """The next `reset` is the robot's own: the scene is set up from outside."""
         self._fresh = False
 
     def reset(self, seed: int | None = None) -> Reading:
-        """The first time, when asked for, and where the routine fails: the robot's own reset. Else the routine."""
+        """The first time, when asked for, and where the routine fails: the robot's own reset. Else the routine.
+
+        Raises:
+            RobotError: a routine that always runs fails on a scene that was just set up.
+        """
         if self._fresh and self._drive(seed):
             self.driven += 1
             return self._robot.read()
         self._fresh = True
         self.set_up += 1
-        return self._robot.reset(seed)
+        reading = self._robot.reset(seed)
+        if not self._always:
+            return reading
+        if not self._drive(seed):
+            raise RobotError(f"{self.spec.robot}: the reset routine fails on a scene that was just set up; mend it")
+        self.driven += 1
+        return self._robot.read()
 
     def _drive(self, seed: int | None) -> bool:
         drive = Drive(self._robot, self._envelope, self._most)
         try:
             done = self._routine.run(drive, seed)
-            why = "the routine gave up"
+            why = f"the routine gave up after {drive.steps} steps"
         except ResetTimeoutError as error:
             done, why = False, str(error)
         finally:

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 
 from robot_rl import workspace
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.config import OnlineConfig
+from robot_rl.learn.online.directions import PracticeConfig, merged
 from robot_rl.learn.online.remote.config import RemoteConfig
 from robot_rl.workspace import did_you_mean
 
@@ -36,8 +37,16 @@ class Recipe:
     """Cameras that are open: names separated by commas, `all` or `none`."""
     classifier: str = ""
     """Folder of a reward classifier that decides on success while the policy learns; by default the task itself."""
-    reset: Literal["outside", "scripted"] = "outside"
-    """Who brings robot and scene to a start state: the simulator or a person; or the routine of robot.yaml."""
+    reset: str = "outside"
+    """Who brings robot and scene to a start state: `outside`, the simulator or a person; `scripted`, the routine that
+    robot.yaml names as `task.reset`, or another one by its name under `task.routines`; or a policy: a checkpoint, a
+    session's folder, the address of a server."""
+    reset_goal: int | None = None
+    """The robot's goal that a policy's reset reaches; without one it ends where the demonstrations began."""
+    reset_steps: int = 300
+    """The longest that a reset may take [steps]; then the scene must be set up from outside."""
+    practice: PracticeConfig | None = None
+    """Tasks that undo each other, practised in turn instead of resets."""
     operator: str = "none"
     """Who watches and may take over: `none`, or the quality of the scripted operator (`expert`, `mixed`, ...)."""
     name: str = "finetune"
@@ -45,6 +54,19 @@ class Recipe:
     online: OnlineConfig = field(default_factory=OnlineConfig)
     remote: RemoteConfig = field(default_factory=RemoteConfig)
     """With the learner in a process of its own."""
+
+    def __post_init__(self) -> None:
+        if self.reset_steps < 1:
+            raise TrainingError(f"reset_steps is {self.reset_steps}; it must be at least 1")
+        if self.practice is not None and self.reset != "outside":
+            raise TrainingError("`practice` takes the place of resets: leave `reset` out")
+
+    def toward(self, direction: str) -> Recipe:
+        """A direction of the practice as a recipe of its own."""
+        if self.practice is None:
+            raise TrainingError("this recipe has no `practice`")
+        own = {k: v for k, v in self.practice.directions[direction].items() if k != "goal"}
+        return Recipe.from_dict(merged(self.to_dict(), own) | {"practice": None, "name": f"{self.name}_{direction}"})
 
     def directory(self) -> Path:
         """A new session's folder, named after the time."""
@@ -59,6 +81,7 @@ class Recipe:
             "dataset": list(self.dataset),
             "online": _lists(self.online.to_dict()),
             "remote": dataclasses.asdict(self.remote),
+            "practice": None if self.practice is None else _lists(self.practice.to_dict()),
         }
 
     @classmethod
@@ -76,6 +99,8 @@ class Recipe:
             options["online"] = OnlineConfig.from_dict(options["online"])
         if "remote" in options:
             options["remote"] = RemoteConfig.from_dict(options["remote"])
+        if options.get("practice") is not None:
+            options["practice"] = PracticeConfig.from_dict(options["practice"])
         return cls(**options)
 
 

@@ -135,16 +135,32 @@ class Session:
             on_episode, on_point: called after each episode and evaluation, once they are safe on disk.
         """
         while self.tally.robot_steps < self.config.steps and not stop():
-            result = self._episode()
-            due = self._due()
-            if due:
-                self.curve.append(self.evaluate())
-                log.info("%s", self.curve[-1])
-            self.save()
-            on_episode(result)
-            if due:
-                on_point(self.curve[-1])
+            self.turn(on_episode, on_point)
         return self.curve
+
+    def turn(
+        self,
+        on_episode: Callable[[EpisodeResult], None] = lambda result: None,
+        on_point: Callable[[Point], None] = lambda point: None,
+    ) -> EpisodeResult:
+        """One episode, and an evaluation where its time has come; both are saved before anybody hears of them."""
+        result = self._episode()
+        due = self._due()
+        if due:
+            self.curve.append(self.evaluate())
+            log.info("%s", self.curve[-1])
+        self.save()
+        on_episode(result)
+        if due:
+            on_point(self.curve[-1])
+        return result
+
+    def conclude(self, on_point: Callable[[Point], None] = lambda point: None) -> None:
+        """An evaluation at the end, unless there is one already."""
+        if not self.curve or self.curve[-1].robot_steps < self.tally.robot_steps:
+            self.curve.append(self.evaluate())
+            self.save()
+            on_point(self.curve[-1])
 
     def evaluate(self) -> Point:
         """The deployed policy from each of the held-out states; draws nothing from the session's generators."""
@@ -188,7 +204,7 @@ class Session:
         rows = RowRecorder(self.learner.replay, self.executor, self._learn, human_weight=self.config.human_weight)
         sink = rows if self._recorder is None else Tee([self._recorder, rows])
         self.executor.mode = "warmup" if self.tally.robot_steps < self.config.warmup else "sample"
-        begun = time.monotonic()
+        begun, before = time.monotonic(), self.cell.resets
         result = self.cell.run(
             self.executor,
             episode_seed(self.config, self.tally),
@@ -198,6 +214,7 @@ class Session:
         )
         self.tally.seconds += time.monotonic() - begun
         self.tally.episode(result.success)
+        self.tally.resets(self.cell.resets - before)
         return result
 
     def _learn(self, step: Step) -> None:

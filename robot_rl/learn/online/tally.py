@@ -8,6 +8,7 @@ from typing import Any
 
 from robot_rl.datasets.episode import Episode
 from robot_rl.datasets.record import Source
+from robot_rl.runtime.resets import ResetCounts
 
 RECENT = 50
 """Episodes that the running success rate looks back on."""
@@ -25,6 +26,12 @@ class Tally:
     """Wall time of acting and learning, without evaluations."""
     recent: list[bool] = field(default_factory=list)
     """Success of the newest RECENT episodes."""
+    set_up: int = 0
+    """Where the robot resets itself: scenes that were set up from outside all the same."""
+    driven: int = 0
+    """Resets that the robot drove itself."""
+    reset_steps: int = 0
+    """Robot steps of those, beside `robot_steps`."""
 
     def step(self, source: int) -> None:
         """One robot step."""
@@ -36,6 +43,19 @@ class Tally:
         self.episodes += 1
         self.successes += success
         self.recent = [*self.recent, bool(success)][-RECENT:]
+
+    def resets(self, counts: ResetCounts) -> None:
+        """What it took to begin an episode."""
+        self.set_up += counts.set_up
+        self.driven += counts.driven
+        self.reset_steps += counts.steps
+
+    def recorded(self, steps: int, human_steps: int, success: bool, seconds: float) -> None:
+        """An episode as its recorder counted it, and how long it took [s]."""
+        self.robot_steps += steps
+        self.human_steps += human_steps
+        self.seconds += seconds
+        self.episode(success)
 
     def recover(self, episode: Episode) -> None:
         """An episode that was recorded, and not counted before the session was cut off."""

@@ -1,25 +1,33 @@
-"""The robot an online session runs on, with everything that stands around it."""
+"""The robot an online session runs on, with everything that stands around it.
+
+A robot that resets itself is evaluated in a second simulation: held-out states are set up from outside, and the scene
+of the practice stays as the last episode left it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from robot_rl.datasets.episode import Episode
 from robot_rl.hardware import config as hardware_config
 from robot_rl.hardware.camera import Camera
+from robot_rl.hardware.config import RobotConfig
 from robot_rl.hardware.human import Operator
 from robot_rl.hardware.robot import Robot, Simulated
 from robot_rl.hardware.teleop import Teleop
 from robot_rl.learn.online.judging import EpisodeJudge, WatchedCamera, classifier_judge
 from robot_rl.learn.online.recipe import Recipe
+from robot_rl.learn.online.resetting import Resetting, resetting
 from robot_rl.runtime.arbiter import Arbiter
 from robot_rl.runtime.episodes import EpisodeMachine, EpisodeRules
+from robot_rl.runtime.learned_resets import HasGoals
 from robot_rl.runtime.loop import EpisodeResult, Executor, run_episode
 from robot_rl.runtime.recorder import EpisodeSink
-from robot_rl.runtime.resets import SelfResetting
+from robot_rl.runtime.resets import ResetCounts, SelfResetting
 from robot_rl.sim.camera import scene_cameras
 
 
@@ -37,6 +45,31 @@ class Workcell:
     judge: EpisodeJudge | None = None
     """Decides on success and reward while the policy learns; by default the simulation. A simulated robot's
     evaluations are judged by the simulation all the same: they say what is true."""
+    goal: int | None = None
+    """Of a robot with several goals, the one that counts here; None leaves it as it is."""
+    twin: Workcell | None = None
+    """Where evaluations take place; None for here."""
+
+    def __post_init__(self) -> None:
+        if self.goal is not None and not isinstance(self.robot, HasGoals):
+            raise hardware_config.ConfigError(f"robot '{self.robot.spec.robot}' has no goals to choose from")
+
+    def toward(self, goal: int) -> Workcell:
+        """The same workcell with another goal. Raises ConfigError when the robot has no such goal."""
+        twin = None if self.twin is None else self.twin.toward(goal)
+        out = replace(self, goal=goal, twin=twin)
+        out.aim()
+        return out
+
+    def aim(self) -> None:
+        """Make the goal the robot's. Raises ConfigError when it has no such goal."""
+        if self.goal is not None and isinstance(self.robot, HasGoals):
+            self.robot.set_goal(self.goal)
+
+    @property
+    def resets(self) -> ResetCounts:
+        """How a robot that resets itself came to its start states so far."""
+        return self.robot.counts if isinstance(self.robot, SelfResetting) else ResetCounts()
 
     @property
     def pictures(self) -> dict[str, tuple[int, int]]:
@@ -48,6 +81,9 @@ class Workcell:
     ) -> EpisodeResult:
         """One episode from the initial state of `seed`; in an evaluation nobody helps."""
         helped = purpose != "evaluation"
+        if not helped and self.twin is not None:
+            return self.twin.run(executor, seed, purpose, recorder, **attributes)
+        self.aim()
         judge = self.judge if helped or not isinstance(self.robot, Simulated) else None
         if judge is not None:
             judge.reset()
@@ -75,7 +111,7 @@ def workcell(
     operator: str | None = None,
     cameras: Sequence[str] = (),
     classifier: Path | None = None,
-    resets_itself: bool = False,
+    resetting: Resetting | None = None,
 ) -> Iterator[Workcell]:
     """The workcell of the simulated robot called `name`; the robot is closed at the end.
 
@@ -83,33 +119,49 @@ def workcell(
         operator: quality of the scripted operator who watches and takes over; None for nobody.
         cameras: names of those to open.
         classifier: folder of the reward classifier that judges while the policy learns.
-        resets_itself: the robot drives to its start states by the routine that robot.yaml names (`task.reset`); the
-            scene is set up from outside for the first episode and where the routine fails.
+        resetting: makes the robot one that resets itself. The scene is set up from outside for the first episode and
+            where that fails; evaluations then have a simulation of their own.
 
     Raises:
-        ConfigError: no such robot or camera, or no routine.
+        ConfigError: no such robot or camera; or as `resetting` raises.
         CameraError, RewardError: the classifier does not fit these cameras.
     """
     setup = hardware_config.load(name, control_mode)
+    with ExitStack() as stack:
+        robot, opened = stack.enter_context(_simulated(setup, cameras))
+        twin = None
+        if resetting is not None:
+            spare, watching = stack.enter_context(_simulated(setup, cameras))
+            twin = Workcell(spare, Arbiter.from_config(setup), EpisodeRules.of_task(setup.task), cameras=watching)
+        yield Workcell(
+            robot if resetting is None else resetting(robot, setup, opened),
+            Arbiter.from_config(setup),
+            EpisodeRules.of_task(setup.task),
+            hardware_config.make_operator(setup, operator) if operator is not None else None,
+            Teleop(setup.spec, setup.teleop) if operator is not None else None,
+            opened,
+            classifier_judge(classifier, opened) if classifier is not None else None,
+            twin=twin,
+        )
+
+
+@contextmanager
+def _simulated(setup: RobotConfig, cameras: Sequence[str]) -> Iterator[tuple[Robot, dict[str, WatchedCamera]]]:
+    """The simulated robot and its cameras, open; closed at the end."""
     robot = hardware_config.make(setup)
     try:
         with scene_cameras(setup, robot, list(setup.select_cameras(",".join(cameras) or "none"))) as opened:
-            watched = {n: WatchedCamera(c) for n, c in opened.items()}
-            yield Workcell(
-                SelfResetting(robot, setup) if resets_itself else robot,
-                Arbiter.from_config(setup),
-                EpisodeRules.of_task(setup.task),
-                hardware_config.make_operator(setup, operator) if operator is not None else None,
-                Teleop(setup.spec, setup.teleop) if operator is not None else None,
-                watched,
-                classifier_judge(classifier, watched) if classifier is not None else None,
-            )
+            yield robot, {n: WatchedCamera(c) for n, c in opened.items()}
     finally:
         robot.close()
 
 
-def recipe_workcell(recipe: Recipe) -> AbstractContextManager[Workcell]:
-    """The workcell that a recipe describes. Raises as `workcell`."""
+def recipe_workcell(recipe: Recipe, demonstrations: Sequence[Episode] = ()) -> AbstractContextManager[Workcell]:
+    """The workcell that a recipe describes. Raises as `workcell`.
+
+    Args:
+        demonstrations: of the task, for resets that end where those began.
+    """
     setup = hardware_config.load(recipe.robot, recipe.control_mode or None)
     return workcell(
         recipe.robot,
@@ -117,5 +169,5 @@ def recipe_workcell(recipe: Recipe) -> AbstractContextManager[Workcell]:
         operator=None if recipe.operator == "none" else recipe.operator,
         cameras=tuple(setup.select_cameras(recipe.cameras)),
         classifier=Path(recipe.classifier) if recipe.classifier else None,
-        resets_itself=recipe.reset == "scripted",
+        resetting=resetting(recipe, demonstrations),
     )

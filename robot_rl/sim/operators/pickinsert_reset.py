@@ -75,6 +75,8 @@ class PutBack:
 class Regrasp(PutBack):
     """The peg is picked up where it stands, and held a little above it: a start for practising the insertion alone."""
 
+    always = True
+
     def run(self, drive: Steps, seed: int | None) -> bool:
         """Whether the peg is held."""
         while drive.reading.values["holding"][0] < 0.5:

@@ -138,7 +138,7 @@ class RemoteSession:
     def _episode(self) -> EpisodeResult:
         self.executor.mode = "warmup" if self.tally.robot_steps < self.config.warmup else "sample"
         self._clock.speed = self.link.config.speed
-        begun = time.monotonic()
+        begun, before = time.monotonic(), self.cell.resets
         result = self.cell.run(
             self.executor,
             episode_seed(self.config, self.tally),
@@ -148,6 +148,7 @@ class RemoteSession:
         )
         self.tally.seconds += time.monotonic() - begun
         self.tally.episode(result.success)
+        self.tally.resets(self.cell.resets - before)
         self.late += result.timing.overruns
         self._rows.conclude(self._document())
         return result
