@@ -38,8 +38,9 @@ BUTTONS = ("success", "failure", "discard")
 
 class EpisodeNode(RobotNode):
     """Parameters: `episodes` (0: without end), `seed` of the first, `purpose`, `max_steps` (0: the task's
-    horizon), `auto`, `record` (wait for the recorder), `exit_when_done`, `results` (a file that gets one
-    JSON line an episode), `task` (instruction) and `operator` (a name)."""
+    horizon), `auto`, `record` (wait for the recorder), `agenda` (an agent says what each episode is for; its
+    evaluations come on top of `episodes`), `exit_when_done`, `results` (a file that gets one JSON line an episode),
+    `task` (instruction) and `operator` (a name)."""
 
     def __init__(self) -> None:
         super().__init__("episodes")
@@ -48,6 +49,8 @@ class EpisodeNode(RobotNode):
         self._purpose = self.param("purpose", "demonstration")
         self._auto = self.param("auto", False)
         self._record = self.param("record", True)
+        self._agenda = self.param("agenda", False)
+        self._next: dict[str, Any] = {}
         self._exit = self.param("exit_when_done", True)
         results = self.param("results", "")
         self._results = Path(results) if results else None
@@ -79,6 +82,8 @@ class EpisodeNode(RobotNode):
         self.create_subscription(JointState, topics.HUMAN_ACTION, self._on_human, topics.stream(10))
         self.on_event(topics.ROBOT_EVENT, self._on_robot)
         self.on_event(topics.RECORDER_EVENT, self._on_recorder)
+        if self._agenda:
+            self.on_event(topics.AGENT_EVENT, self._on_agent)
         for name in ("start", *BUTTONS):
             self.create_service(Trigger, f"episode/{name}", partial(self._serve, name))
         self.create_timer(0.05, self._tick)
@@ -115,8 +120,10 @@ class EpisodeNode(RobotNode):
 
     def _tick(self) -> None:
         now = time.monotonic()
-        if self._machine.state == "idle" and self._auto and not self._done():
-            if not self._missing():
+        if self._machine.state == "idle":
+            if self._done():
+                self._finish()
+            elif self._auto and not self._missing():
                 self._reset()
         elif self._machine.state == "resetting" and now - self._asked > ASK_AGAIN:
             self._ask()
@@ -130,14 +137,35 @@ class EpisodeNode(RobotNode):
             return "the recorder"
         if self._policy and self._purpose != "demonstration" and not self.count_publishers(topics.POLICY_ACTION):
             return "the policy"
+        if not self._told:
+            return "the agent's word on what comes next"
         return ""
 
+    @property
+    def _told(self) -> bool:
+        """It is known what the next episode is for."""
+        return not self._agenda or self._next.get("after") == self._episode.get("episode", "")
+
+    def _on_agent(self, event: dict[str, Any]) -> None:
+        self._next = event
+        if self._told and event["purpose"] == "evaluation":
+            hand = "" if self._auto else "; reset the scene and press start"
+            self.say(f"evaluation, trial {event['trial']} of {event['trials']}, by the agent alone{hand}")
+
     def _done(self) -> bool:
-        return self._total > 0 and self._count >= self._total
+        """All episodes have been run, and no evaluation is due."""
+        counted = self._total > 0 and self._count >= self._total
+        return counted and self._told and self._next.get("purpose") != "evaluation"
+
+    def _finish(self) -> None:
+        if self._exit and self.exit_code is None:
+            self.publish_event(topics.EPISODE_EVENT, event="done")
+            self.exit_code = 0
 
     def _reset(self) -> None:
-        seed = self._seed + self._count
-        self._episode = {"episode": uuid.uuid4().hex, "seed": seed, "purpose": self._purpose}
+        self._episode = {"episode": uuid.uuid4().hex, "seed": self._seed + self._count, "purpose": self._purpose}
+        if self._next.get("purpose") == "evaluation":
+            self._episode |= {"seed": self._next["seed"], "purpose": "evaluation"}
         self._start_stamp, self._prepared = None, not self._record
         self._machine.reset()
         self._ask()
@@ -232,16 +260,16 @@ class EpisodeNode(RobotNode):
 
     def _saved(self, number: int | None) -> None:
         self._machine.saved()
-        self._count += 1
         note = {**self._note, "number": number}
-        total = f"/{self._total}" if self._total else ""
-        self.say(f"episode {self._count}{total}: {note['result']} in {note['steps']} steps")
+        if note["purpose"] == self._purpose:
+            self._count += 1
+            total = f"/{self._total}" if self._total else ""
+            self.say(f"episode {self._count}{total}: {note['result']} in {note['steps']} steps")
+        else:
+            self.say(f"{note['purpose']}: {note['result']} in {note['steps']} steps")
         if self._results:
             with self._results.open("a") as file:
                 file.write(json.dumps(note) + "\n")
-        if self._done() and self._exit:
-            self.publish_event(topics.EPISODE_EVENT, event="done")
-            self.exit_code = 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:

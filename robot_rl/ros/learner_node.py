@@ -1,5 +1,5 @@
-"""The node that learns while the graph acts: every episode that the recorder commits is learnt from, and the parameters
-go to the agent node as they change."""
+"""The node that learns while the graph acts: from each step as the agent node sends it, and the parameters go back to
+that node as they change. What the recorder has committed is what counts in the end."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online import deployed, recipe
 from robot_rl.learn.online.folder import BASE, EPISODES, begin_folder
 from robot_rl.learn.online.learner import Learner
-from robot_rl.learn.online.logbook import Logbook
+from robot_rl.learn.online.logbook import Logbook, draw
 from robot_rl.learn.online.remote import address
 from robot_rl.learn.online.remote.learning import Learning
 from robot_rl.learn.online.remote.process import hold_lock
 from robot_rl.learn.online.remote.server import ActorServer
 from robot_rl.learn.online.replay import ReplayError
+from robot_rl.learn.online.session import Point
 from robot_rl.learn.online.store import Store
 from robot_rl.policies import checkpoint
 from robot_rl.policies.checkpoint import CheckpointError
@@ -46,6 +47,8 @@ class LearnerNode(RobotNode):
         self._ending = False
         self._learning: Learning | None = None
         self._logbook: Logbook | None = None
+        self._logged = (0, 0)
+        """Episodes and evaluations that are in the logbook."""
         self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, topics.stream())
         self.create_timer(1.0, self._report)
         self._thread = self.in_thread(self._learn, "learner")
@@ -60,6 +63,7 @@ class LearnerNode(RobotNode):
             address.refuse(self._folder, str(error))
             raise
         self._logbook = Logbook(self._folder, learning.tally.robot_steps)
+        self._logged = (learning.tally.episodes, len(learning.curve))
         self._learning = learning
         token = secrets.token_hex(16)
         server = ActorServer(token, lambda: learning.status, period=plan.remote.period)
@@ -88,7 +92,6 @@ class LearnerNode(RobotNode):
             plan.remote,
             deployed.describe(plan.online, self.spec, pictures),
             lambda: Dataset.open(episodes) if (episodes / "zarr.json").is_file() else (),
-            follow=True,
             on_saved=self._log,
         )
         learning.prepare(e for name in plan.dataset for e in Dataset.open(Path(name)))
@@ -113,9 +116,17 @@ class LearnerNode(RobotNode):
         return plan
 
     def _log(self, learning: Learning) -> None:
-        if self._logbook is not None:
-            figures = {**learning.figures, "lag_steps": float(learning.owed)}
+        if self._logbook is None:
+            return
+        if learning.tally.episodes != self._logged[0]:
+            counts = {"lag_steps": float(learning.owed), "fetched_episodes": float(learning.recovered)}
+            figures = {**learning.figures, **learning.actor, **counts}
             self._logbook.episode(learning.tally, learning.learner.improver.updates, figures)
+        curve = [Point(**p) for p in learning.curve]
+        if len(curve) != self._logged[1]:
+            self._logbook.point(curve[-1])
+            self.in_thread(lambda: draw(curve, self._folder / "curve.png"), "curve")  # learning does not wait for it
+        self._logged = (learning.tally.episodes, len(curve))
 
     def _report(self) -> None:
         learning = self._learning
@@ -129,6 +140,7 @@ class LearnerNode(RobotNode):
                 "human_share": f"{tally.human_steps / max(tally.robot_steps, 1):.3f}",
                 "updates": str(learning.learner.improver.updates),
                 "steps_not_learnt_from": str(learning.owed),
+                "episodes_from_the_data_set": str(learning.recovered),
                 "rollbacks": str(learning.learner.guard.rollbacks),
             }
         status = DiagnosticStatus(

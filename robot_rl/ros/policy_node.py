@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from robot_rl.policies.modes import ExecutionConfig, check_speed, make_executor
 from robot_rl.ros import codecs, topics, wire
 from robot_rl.ros.node import RobotNode, run
 from robot_rl.ros.state import StateSubscriber
+from robot_rl.runtime.arbiter import Decision
 from robot_rl.runtime.loop import Follower
 from robot_rl.serving.loading import load_policy
 
@@ -90,7 +91,9 @@ class PolicyNode(RobotNode):
             self._active = False
 
     def _on_decision(self, message: JointState) -> None:
-        decision = wire.read_decision(self.spec.action, message)
+        self._decided(wire.read_decision(self.spec.action, message))
+
+    def _decided(self, decision: Decision) -> None:
         self._interrupted = decision.interrupted and decision.source != Source.NONE
         if isinstance(self._executor, Follower):
             self._executor.follow(decision.action)
@@ -103,16 +106,27 @@ class PolicyNode(RobotNode):
     def _on_reading(self, _reading: Reading) -> None:
         self._propose()
 
-    def _propose(self) -> None:
+    def _observation(self) -> tuple[int, dict[str, NDArray[Any]]] | None:
+        """Stamp [ns] and fields of what is seen of this episode now; None while something is missing."""
         reading = self._state.latest
-        if not self._active or reading is None or reading.stamp < self._start or not self._images_ready(reading.stamp):
+        if reading is None or reading.stamp < self._start or not self._images_ready(reading.stamp):
+            return None
+        values = {**reading.values, **{n: pixels for n, (_, pixels) in self._images.items()}}
+        return reading.stamp, {n: np.asarray(values[n]) for n in self._policy.observation_names}
+
+    def _answer(self, stamp: int, values: Mapping[str, NDArray[Any]]) -> NDArray[np.float64] | None:
+        """The action (A,) for what was seen at `stamp` [ns]."""
+        return self._executor.act(values)
+
+    def _propose(self) -> None:
+        seen = self._observation() if self._active else None
+        if seen is None:
             return
-        stamp = reading.stamp
+        stamp, values = seen
         if stamp != self._last[0]:
             if self._interrupted:
                 self._executor.interrupt()
-            values = {**reading.values, **{n: pixels for n, (_, pixels) in self._images.items()}}
-            action = self._executor.act({n: np.asarray(values[n]) for n in self._policy.observation_names})
+            action = self._answer(stamp, values)
             labels = self.spec.action.labels if action is not None else ()
             self._last = (stamp, codecs.labelled(stamp, labels, action if action is not None else ()))
         self._publisher.publish(self._last[1])

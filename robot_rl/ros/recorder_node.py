@@ -16,6 +16,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from sensor_msgs.msg import CameraInfo, Image, JointState
 
 from robot_rl.datasets.dataset import Dataset
+from robot_rl.datasets.record import Source, Step
 from robot_rl.hardware.config import ConfigError
 from robot_rl.ros import codecs, topics, wire
 from robot_rl.ros.node import RobotNode, run
@@ -61,6 +62,7 @@ class RecorderNode(RobotNode):
         self._episode: dict[str, Any] | None = None
         self._end: dict[str, Any] | None = None
         self._deadline = 0.0
+        self._human_steps = 0
         self._preparing: tuple[str, int] | None = None
         self._newest: dict[str, int] = {}
         self._last_seen: dict[str, int] = {}
@@ -143,8 +145,12 @@ class RecorderNode(RobotNode):
         if self._episode is None:
             return
         for step in self._assembler.complete():
-            self._recorder.step(step)
+            self._write(step)
         self._finish()
+
+    def _write(self, step: Step) -> None:
+        self._recorder.step(step)
+        self._human_steps += step.source == Source.HUMAN
 
     def _on_episode(self, event: dict[str, Any]) -> None:
         kind = event["event"]
@@ -186,7 +192,8 @@ class RecorderNode(RobotNode):
         self._assembler.clear()
         attributes = {k: v for k, v in event.items() if k not in ("event", "stamp", "episode")}
         clock = "simulated" if self.lockstep else "system"
-        self._recorder.begin(clock=clock, **attributes)
+        self._human_steps = 0
+        self._recorder.begin(clock=clock, episode_id=event["episode"], **attributes)
         backlog = list(self._backlog)
         self._backlog.clear()
         for stamp, replay in backlog:
@@ -209,7 +216,7 @@ class RecorderNode(RobotNode):
             late = sorted(n for n in self._streams if self._last_seen.get(n, -1) <= self._end["stamp"])
             self.get_logger().warning(f"episode saved without its last samples of: {', '.join(late) or 'steps'}")
             for step in self._assembler.flush():
-                self._recorder.step(step)
+                self._write(step)
             self._save()
 
     def _save(self) -> None:
@@ -225,8 +232,16 @@ class RecorderNode(RobotNode):
             self.get_logger().warning(f"{self._recorder.steps} steps recorded, the episode had {end['steps']}")
         over = end["stamp"] + self.spec.period_ns
         missed = {"silent": sorted(self._missed)} if self._missed else {}
+        steps = self._recorder.steps
         number = self._recorder.end({"success": True, "failure": False}.get(end["result"]), end=over, **missed)
-        self.publish_event(topics.RECORDER_EVENT, event="saved", episode=episode["episode"], number=number)
+        self.publish_event(
+            topics.RECORDER_EVENT,
+            event="saved",
+            episode=episode["episode"],
+            number=number,
+            steps=steps,
+            human_steps=self._human_steps,
+        )
 
     def _abandon(self, reason: str) -> None:
         self.get_logger().warning(f"unfinished episode dropped: {reason}")

@@ -5,7 +5,7 @@ Names are relative, so a namespace puts several robots side by side.
 | topic | type | from -> to |
 |---|---|---|
 | joint_states, state/<field> | JointState, PoseStamped, TwistStamped, WrenchStamped | robot -> all |
-| executed | JointState (labelled) | robot -> recorder |
+| executed | JointState (labelled) | robot -> recorder, teleop, agent |
 | task/outcome | JointState (labelled) | robot or judge -> episode manager, recorder |
 | robot/event | String (JSON) | robot -> episode manager |
 | sim/model, sim/state | String (MJCF), JointState | simulated robot -> simulated cameras |
@@ -17,7 +17,8 @@ Names are relative, so a namespace puts several robots side by side.
 | arbiter/stopped | Bool | arbiter -> robot: the emergency stop is latched |
 | arbiter/decision | JointState (labelled) | arbiter -> recorder, episode manager, policy |
 | episode/event | String (JSON) | episode manager -> all |
-| recorder/event | String (JSON) | recorder -> episode manager |
+| recorder/event | String (JSON) | recorder -> episode manager, agent |
+| agent/event | String (JSON) | agent of a session -> episode manager: what the next episode is for |
 | /diagnostics | DiagnosticArray | arbiter, cameras, recorder |
 
 A *labelled* vector is a JointState whose `name` holds the labels and `position` the float64 values:
@@ -43,6 +44,7 @@ DECISION = "arbiter/decision"
 STOPPED = "arbiter/stopped"
 EPISODE_EVENT = "episode/event"
 RECORDER_EVENT = "recorder/event"
+AGENT_EVENT = "agent/event"
 DIAGNOSTICS = "/diagnostics"
 
 

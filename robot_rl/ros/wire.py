@@ -17,7 +17,8 @@ from robot_rl.spec import Layout
 
 OUTCOME_LABELS = ("reward", "success", "terminated")
 _HUMAN_EXTRA = ("engaged", "rewind", "buttons")
-_DECISION_EXTRA = ("source", "phase", "safety", "interrupted")
+_DECISION_EXTRA = ("source", "phase", "safety", "interrupted", "answered")
+"""`answered` is how old the observation was that the policy answered [ns]; NaN where it did not act."""
 
 
 def buttons_to_mask(buttons: frozenset[str]) -> int:
@@ -61,7 +62,8 @@ def decision_labels(action: Layout) -> Sequence[str]:
 
 
 def decision_message(action: Layout, decision: Decision) -> JointState:
-    head = (float(decision.source), float(decision.phase), float(decision.safety), float(decision.interrupted))
+    age = float(decision.stamp - decision.answered) if decision.answered >= 0 else np.nan
+    head = (float(decision.source), float(decision.phase), float(decision.safety), float(decision.interrupted), age)
     values = np.concatenate([head, decision.action, decision.proposed, decision.human])
     return codecs.labelled(decision.stamp, decision_labels(action), values)
 
@@ -70,8 +72,9 @@ def read_decision(action: Layout, message: JointState) -> Decision:
     values = codecs.unlabelled(message, decision_labels(action))
     n = len(_DECISION_EXTRA)
     a, p, h = values[n:].reshape(3, action.size)
+    stamp, age = codecs.stamp_of(message), values[4]
     return Decision(
-        stamp=codecs.stamp_of(message),
+        stamp=stamp,
         action=a,
         source=Source(int(values[0])),
         phase=Phase(int(values[1])),
@@ -79,4 +82,5 @@ def read_decision(action: Layout, message: JointState) -> Decision:
         proposed=p,
         human=h,
         interrupted=bool(values[3]),
+        answered=stamp - int(age) if np.isfinite(age) else -1,
     )

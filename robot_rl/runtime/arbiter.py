@@ -52,6 +52,8 @@ class Decision:
     human: Array  # (A,) what the human asked for; NaN if nothing or the clutch is released
     interrupted: bool = False
     """The policy did not act in this step, so that what is left of its chunk is void."""
+    answered: int = -1
+    """Stamp of the observation [ns] that the policy's action answers; -1 where the policy did not act."""
 
 
 class Arbiter:
@@ -168,6 +170,7 @@ class Arbiter:
             proposed=self._none if proposal is None or proposal.action is None else self._shown(proposal.action),
             human=self._shown(human.action) if human is not None and fresh and human.engaged else self._none,
             interrupted=source is not Source.POLICY,
+            answered=proposal.stamp if proposal is not None and source is Source.POLICY else -1,
         )
 
     def _choose(

@@ -117,6 +117,11 @@ def own_name(episode: Episode) -> str:
     return str(episode.attributes.get(EPISODE_ID, episode.attributes["id"]))
 
 
+def unlearnt(episodes: Iterable[Episode], replay: Replay) -> list[Episode]:
+    """Those of a session's own episodes that are to be learnt from and are not in its replay: no evaluations."""
+    return [e for e in episodes if e.attributes.get("purpose") != "evaluation" and own_name(e) not in replay]
+
+
 def make_observer(
     config: OnlineConfig, spec: Spec, base: Policy | None = None, cameras: Pictures | None = None
 ) -> Observer:

@@ -22,7 +22,7 @@ from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online import deployed
 from robot_rl.learn.online.acting import AgentExecutor, RowRecorder
 from robot_rl.learn.online.config import OnlineConfig
-from robot_rl.learn.online.learner import EPISODE_ID, Learner, own_name
+from robot_rl.learn.online.learner import EPISODE_ID, Learner, unlearnt
 from robot_rl.learn.online.store import NAME as NAME
 from robot_rl.learn.online.store import Store, write_json
 from robot_rl.learn.online.tally import Tally
@@ -172,7 +172,8 @@ class Session:
         self.learner.agent.train()
         self.executor.mode = before
         self.executor.generator.set_state(noise)
-        return make_point(self.tally, results, self.cell.robot.spec.rate, self.learner.improver.updates, self.figures)
+        trials = [(r.success, r.ending.steps) for r in results]
+        return make_point(self.tally, trials, self.cell.robot.spec.rate, self.learner.improver.updates, self.figures)
 
     def save(self) -> None:
         """Write everything that decides how the session goes on, the agent to deploy, and `curve.json`.
@@ -240,7 +241,7 @@ class Session:
 
     def _recover(self) -> int:
         """Take in what was recorded after the session was saved last."""
-        lost = [e for e in self.dataset or () if own_name(e) not in self.learner.replay]
+        lost = unlearnt(self.dataset or (), self.learner.replay)
         self.learner.add_own(lost)
         for episode in lost:
             self.tally.recover(episode)
@@ -263,21 +264,22 @@ def due(config: OnlineConfig, steps: int, last: int) -> bool:
 
 
 def make_point(
-    tally: Tally, results: Sequence[EpisodeResult], rate: float, updates: int, figures: Mapping[str, float]
+    tally: Tally, trials: Sequence[tuple[bool, int]], rate: float, updates: int, figures: Mapping[str, float]
 ) -> Point:
     """What an evaluation found.
 
     Args:
+        trials: success and steps of each.
         rate: of control [Hz].
     """
-    won = [r.ending.steps for r in results if r.success]
-    interval = wilson(len(won), len(results))
+    won = [steps for success, steps in trials if success]
+    interval = wilson(len(won), len(trials))
     return Point(
         robot_steps=tally.robot_steps,
         human_steps=tally.human_steps,
         minutes=tally.robot_steps / rate / 60.0,
         updates=updates,
-        trials=len(results),
+        trials=len(trials),
         successes=len(won),
         low=interval.low,
         high=interval.high,

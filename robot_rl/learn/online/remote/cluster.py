@@ -14,8 +14,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.episode import Episode
 from robot_rl.extras import require
@@ -23,14 +21,13 @@ from robot_rl.hardware import config as hardware_config
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online import deployed
 from robot_rl.learn.online.folder import BASE, EPISODES
-from robot_rl.learn.online.learner import Learner, own_name
+from robot_rl.learn.online.learner import Learner, unlearnt
 from robot_rl.learn.online.recipe import Recipe
 from robot_rl.learn.online.remote import rows
 from robot_rl.learn.online.remote.worker import Worker
-from robot_rl.learn.online.session import Point, due, write_curve
+from robot_rl.learn.online.session import Point, due, make_point, write_curve
 from robot_rl.learn.online.store import Store
 from robot_rl.learn.online.tally import Tally
-from robot_rl.learn.statistics import wilson
 from robot_rl.policies import checkpoint
 
 log = logging.getLogger(__name__)
@@ -200,13 +197,13 @@ class ClusterSession:
     def _recover(self) -> None:
         """Take in what actors recorded and the session had not saved."""
         for path in sorted(self.directory.glob(f"{EPISODES}-*")):
-            for episode in Dataset.open(path) if (path / "zarr.json").is_file() else ():
-                if own_name(episode) not in self.learner.replay:
-                    before = self.tally.robot_steps
-                    self.learner.add_own([episode])
-                    self.tally.recover(episode)
-                    self._owe(before)
-                    self.recovered += 1
+            recorded = Dataset.open(path) if (path / "zarr.json").is_file() else ()
+            for episode in unlearnt(recorded, self.learner.replay):
+                before = self.tally.robot_steps
+                self.learner.add_own([episode])
+                self.tally.recover(episode)
+                self._owe(before)
+                self.recovered += 1
 
     def _update(self) -> None:
         self.figures |= self.learner.update()
@@ -231,24 +228,7 @@ class ClusterSession:
         seeds, n = self.config.evaluation_seeds, len(self._workers)
         shares = [w.evaluate.remote(seeds[i::n]) for i, w in enumerate(self._workers) if seeds[i::n]]
         results = [r for share in self._ray.get(shares) for r in share]
-        won = [steps for success, steps in results if success]
-        interval, tally = wilson(len(won), len(results)), self.tally
-        self.curve.append(
-            Point(
-                robot_steps=tally.robot_steps,
-                human_steps=tally.human_steps,
-                minutes=tally.robot_steps / self._rate / 60.0,
-                updates=self.updates,
-                trials=len(results),
-                successes=len(won),
-                low=interval.low,
-                high=interval.high,
-                seconds_to_success=float(np.mean(won)) / self._rate if won else None,
-                training_successes=tally.successes,
-                training_episodes=tally.episodes,
-                figures=dict(self.figures),
-            )
-        )
+        self.curve.append(make_point(self.tally, results, self._rate, self.updates, self.figures))
         self._save()
         return self.curve[-1]
 

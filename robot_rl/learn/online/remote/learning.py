@@ -16,7 +16,7 @@ from torch import Tensor
 from robot_rl.datasets.episode import Episode
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online import deployed
-from robot_rl.learn.online.learner import Learner, own_name
+from robot_rl.learn.online.learner import Learner, unlearnt
 from robot_rl.learn.online.remote import rows
 from robot_rl.learn.online.remote.config import RemoteConfig
 from robot_rl.learn.online.remote.server import GONE, HELLO, ActorServer
@@ -30,10 +30,10 @@ log = logging.getLogger(__name__)
 
 IDLE = 0.05
 """Longest wait for a message when there is nothing to learn [s]."""
+CLOCK = 3600.0
+"""A step that began longer ago [s] is not of the system's clock but of a simulation's."""
 PORTION = protocol.MAX_MESSAGE // 2
 """Of parameters in one message [bytes], about."""
-LOOK = 0.5
-"""Between two looks into the data set [s]."""
 
 
 class Learning:
@@ -45,7 +45,6 @@ class Learning:
     Args:
         facts: what `deployed.describe` says.
         recorded: the session's data set as it is now, from the actor's recorder.
-        follow: look into the data set all the time, for actors that record and send no rows.
         on_saved: called whenever the session has been saved.
     """
 
@@ -57,18 +56,20 @@ class Learning:
         facts: Mapping[str, Any],
         recorded: Callable[[], Iterable[Episode]] = tuple,
         *,
-        follow: bool = False,
         on_saved: Callable[[Learning], None] = lambda learning: None,
     ) -> None:
         self.learner, self.remote = learner, remote
         self.tally = Tally()
         self.curve: list[dict[str, Any]] = []
         self.figures: dict[str, float] = {}
+        self.actor: dict[str, float] = {}
+        """Figures of the actor's end of the connection, at the end of its newest episode."""
         self.owed = 0
         """Robot steps that came in and have not been learnt from."""
         self.recovered = 0
+        """Episodes whose rows did not come, or not all: they were taken from the data set."""
         self._store, self._facts, self._recorded = store, facts, recorded
-        self._follow, self._on_saved, self._next_look = follow, on_saved, 0.0
+        self._on_saved = on_saved
         self._exploration: Tensor | None = None
         self._steps = 0
         self._whole = False
@@ -117,10 +118,6 @@ class Learning:
     def _run(self, server: ActorServer, stopped: Callable[[], bool]) -> None:
         next_time = time.monotonic() + self.remote.period
         while not stopped():
-            if self._follow and time.monotonic() >= self._next_look:
-                self._next_look = time.monotonic() + LOOK
-                if self._recover():
-                    self._save()
             learning = self._may_learn()
             message = self._next(server.inbox, wait=not learning)
             if message is not None:
@@ -136,6 +133,9 @@ class Learning:
             if time.monotonic() >= next_time:
                 next_time = time.monotonic() + self.remote.period
                 self._publish(server)
+        while (message := self._next(server.inbox, wait=False)) is not None:
+            if message["kind"] != "stop":
+                self._handle(message, server)
         self._drop()
         self._recover()
         self._save()
@@ -188,6 +188,9 @@ class Learning:
         for sent in rows.decode(message):
             self.learner.replay.add(sent.row, sent.step, sent.index, sent.weight)
             self._count(1)
+            age = (time.time_ns() - sent.step.stamp) * 1e-9
+            if 0.0 <= age < CLOCK:
+                self.figures["row_seconds"] = age
 
     def _finish(self, message: dict[str, Any]) -> None:
         if not self._whole:
@@ -210,6 +213,7 @@ class Learning:
         """What the actor says of itself at the end of an episode; the session is saved."""
         self.tally, self.curve = Tally.from_dict(message["tally"]), list(message["curve"])
         self._exploration = torch.from_numpy(np.array(message["exploration"]))
+        self.actor = dict(message.get("actor", {}))
         self._steps, self._whole = 0, False
         self._save()
 
@@ -225,7 +229,7 @@ class Learning:
 
     def _recover(self) -> int:
         """Take in what was recorded and is not in the replay; it is counted once. Returns how many episodes."""
-        lost = [e for e in self._recorded() if own_name(e) not in self.learner.replay]
+        lost = unlearnt(self._recorded(), self.learner.replay)
         for episode in lost:
             self.learner.add_own([episode])
             self._count(len(episode))

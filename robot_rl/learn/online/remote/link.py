@@ -280,6 +280,10 @@ class RowSender:
         if self._whole:
             self._message = {"kind": "finish", "row": dict(observation)}
 
+    def give_up(self) -> None:
+        """What was sent is not what was recorded: the learner is to take the episode from the data set."""
+        self._message = {"kind": "fetch"}
+
     def drop(self) -> None:
         """Forget the episode begun."""
         self._message = {"kind": "drop"}

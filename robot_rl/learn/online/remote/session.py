@@ -5,10 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from typing import Any
-
-import torch
 
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.record import Step
@@ -18,6 +15,7 @@ from robot_rl.learn.online.config import OnlineConfig
 from robot_rl.learn.online.learner import EPISODE_ID, make_improver, make_observer
 from robot_rl.learn.online.remote.link import Link, RowSender
 from robot_rl.learn.online.remote.pacing import PacedClock
+from robot_rl.learn.online.remote.standing import document, take_up
 from robot_rl.learn.online.session import Point, due, episode_id, episode_seed, make_point
 from robot_rl.learn.online.tally import Tally
 from robot_rl.learn.online.tee import Tee
@@ -98,14 +96,7 @@ class RemoteSession:
             time.sleep(WAIT)
         if self.link.hello is None:
             return
-        hello = self.link.hello
-        try:
-            self.tally, self.recovered = Tally.from_dict(hello["tally"]), int(hello["recovered"])
-            self.curve = [Point(**p) for p in hello["curve"]]
-            if hello["exploration"] is not None:
-                self.executor.generator.set_state(torch.from_numpy(hello["exploration"].copy()))
-        except (KeyError, TypeError) as error:
-            raise TrainingError(f"the learner's session cannot be continued: {error!r}") from error
+        self.tally, self.curve, self.recovered = take_up(self.link.hello, self.executor.generator)
         while not self.link.apply(self._weights) and not stop():
             self._check()
             time.sleep(WAIT)
@@ -173,7 +164,8 @@ class RemoteSession:
         self.agent.train()
         self.executor.generator.set_state(noise)
         figures = {k: v for k, v in self.figures.items() if v == v}
-        self.curve.append(make_point(self.tally, results, self.cell.robot.spec.rate, self.link.updates, figures))
+        trials = [(r.success, r.ending.steps) for r in results]
+        self.curve.append(make_point(self.tally, trials, self.cell.robot.spec.rate, self.link.updates, figures))
         self.link.put({"kind": "point", **self._document()})
         return self.curve[-1]
 
@@ -217,8 +209,4 @@ class RemoteSession:
             raise TrainingError(self.link.failure)
 
     def _document(self) -> Mapping[str, Any]:
-        return {
-            "tally": self.tally.to_dict(),
-            "curve": [asdict(p) for p in self.curve],
-            "exploration": self.executor.generator.get_state().numpy(),
-        }
+        return document(self.tally, self.curve, self.executor.generator)
