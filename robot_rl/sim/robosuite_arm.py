@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import mujoco
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from robot_rl.control.compliance import ComplianceError, six
 from robot_rl.hardware.config import ConfigError
-from robot_rl.hardware.robot import Outcome, Reading, RobotError, SceneState
+from robot_rl.hardware.robot import Outcome, SceneState
 from robot_rl.sim import suite
-from robot_rl.sim.clock import SteppedClock
-from robot_rl.sim.commands import accepted
+from robot_rl.sim.abilities import Abilities
+from robot_rl.sim.arm_scene import ArmScene
 from robot_rl.sim.operational_space import Gains, OperationalSpaceController, Reference
+from robot_rl.sim.stepped import SteppedRobot
 from robot_rl.sim.wrist import WristSensor
 from robot_rl.spec import Spec
 
 Array = NDArray[np.float64]
 
-_SENSED = (
-    "joint_position",
-    "joint_velocity",
-    "ee_pose",
-    "gripper_position",
-    "object_pose",
-    "goal_pose",
-    "privileged_goal_pose",
-    "wrench",
-)
+_SENSED = {
+    "joint_position": None,
+    "joint_velocity": None,
+    "ee_pose": 7,
+    "gripper_position": 1,
+    "object_pose": 7,
+    "goal_pose": 7,
+    "privileged_goal_pose": 7,
+    "wrench": 6,
+}
 
 
-class RobosuiteArm:
+class RobosuiteArm(SteppedRobot):
     """Robot and Simulated over robosuite's scene, reset and success check.
 
     Control mode `cartesian_velocity`: `twist` (6,) [m/s, rad/s] of the grip site in the robot's base frame,
@@ -66,6 +67,8 @@ class RobosuiteArm:
         MissingExtraError: robosuite is not installed.
     """
 
+    moving = "twist"
+
     def __init__(
         self,
         spec: Spec,
@@ -81,11 +84,9 @@ class RobosuiteArm:
         goal_bias: float = 0.0,
         **scene: float,
     ) -> None:
-        _check_spec(spec, suite.task(task))
-        self.spec = spec
-        self.clock = SteppedClock(spec.period_ns, self._step_period)
         self._task = suite.task(task)
-        self._substeps = _substeps(spec)
+        super().__init__(spec, _abilities(self._task), seed)
+        _check_goal(spec, self._task)
         half = (placement, placement) if isinstance(placement, int | float) else tuple(placement)
         if len(half) != 2 or min(half) < 0 or yaw < 0:
             raise ConfigError(
@@ -105,102 +106,55 @@ class RobosuiteArm:
             rate=spec.rate,
             options=scene,
         )
-        self._model: mujoco.MjModel = self._engine.sim.model._model
-        self._data: mujoco.MjData = self._engine.sim.data._data
+        self._scene = parts = ArmScene(self._engine, self._task)
+        self._model, self._data = parts.model, parts.data
         self._goal_bias, self._bias = goal_bias, np.zeros(3)
-        self._locate()
         home = np.array(self._engine.robots[0].init_qpos)
         self._controller = OperationalSpaceController(
-            self._model, self._data, self._site, self._arm, home, Gains(stiffness=stiffness)
+            self._model, self._data, parts.site, parts.arm, home, Gains(stiffness=stiffness)
         )
+        prefix = parts.gripper_prefix
+        self._wrist = WristSensor(self._model, self._data, f"{prefix}force_ee", f"{prefix}torque_ee", parts.site)
         self._reference = Reference()
-        self._seeds = np.random.default_rng(seed)
-        self._closed = False
         self._twist, self._gripper = spec.action.slices["twist"], spec.action.slices.get("gripper")
-        self._command = np.zeros(spec.action.size)
         spec.observation.pack(self.reset().values)  # says which field does not fit the arm
 
-    def _locate(self) -> None:
-        """Look up where the arm, gripper and object lie in MuJoCo's arrays."""
-        model, arm = self._model, self._engine.robots[0]
-        names = [model.actuator(i).name for i in range(model.nu)]
-        grip = [f"{arm.gripper['right'].naming_prefix}gripper_finger_joint{i}" for i in (1, 2)]
-        self._arm = np.array([names.index(n) for n in arm.robot_model.arm_actuators])
-        self._fingers = np.array([names.index(n) for n in grip])
-        self._finger_open = np.abs(model.actuator_ctrlrange[self._fingers]).max(axis=1) * (1.0, -1.0)  # (2,) [m]
-        joints = model.actuator_trnid[:, 0]
-        self._arm_qpos, self._arm_dofs = model.jnt_qposadr[joints[self._arm]], model.jnt_dofadr[joints[self._arm]]
-        self._finger_qpos = model.jnt_qposadr[joints[self._fingers]]
-        self._site = model.site(arm.gripper["right"].important_sites["grip_site"]).id
-        self._object = model.body(self._task.body).id
-        self._goal = model.body(self._task.goal).id if self._task.goal else None
-        prefix = arm.gripper["right"].naming_prefix
-        self._wrist = WristSensor(model, self._data, f"{prefix}force_ee", f"{prefix}torque_ee", self._site)
-        base = model.body(arm.robot_model.root_body).id
-        self._base_position = self._data.xpos[base].copy()
-        self._base_rotation = self._data.xmat[base].reshape(3, 3).copy()
-        self._base_inverse = np.zeros(4)
-        mujoco.mju_negQuat(self._base_inverse, self._data.xquat[base])
-
-    def reset(self, seed: int | None = None) -> Reading:
-        """A fresh start state, at rest with the gripper open. Equal seeds give bit-identical states
-        and readings, in any process."""
-        self._check_open()
-        drawn = int(self._seeds.integers(2**31)) if seed is None else seed
-        suite.reset_engine(self._engine, drawn)
-        self._bias[:2] = np.random.default_rng([drawn, 1]).uniform(-self._goal_bias, self._goal_bias, 2)
-        self._data.qpos[self._finger_qpos] = self._fingers_at(0.0)
+    def _begin(self, seed: int) -> None:
+        """At rest with the gripper open. Equal seeds give bit-identical states and readings, in any process."""
+        suite.reset_engine(self._engine, seed)
+        self._bias[:2] = np.random.default_rng([seed, 1]).uniform(-self._goal_bias, self._goal_bias, 2)
+        self._scene.open_fingers()
         mujoco.mj_step1(self._model, self._data)
-        self._command = np.zeros(self.spec.action.size)
         self._wrist.reset()
-        self._hold_pose()
-        self.clock.skip()
-        return self.read()
+        self._reference.hold(*self._scene.grip)
 
-    def read(self) -> Reading:
-        """The present state, all fields with the present simulated stamp."""
-        self._check_open()
-        data, stamp = self._data, self.clock.now()
-        rotation = np.zeros(4)
-        mujoco.mju_mat2Quat(rotation, data.site_xmat[self._site])
-        fingers = data.qpos[self._finger_qpos]
-        sensed = {
-            "joint_position": data.qpos[self._arm_qpos],
-            "joint_velocity": data.qvel[self._arm_dofs],
-            "ee_pose": self._in_base(data.site_xpos[self._site], rotation, reference=_POINTING_DOWN),
-            "gripper_position": np.array([fingers[0] - fingers[1]]),
-            "object_pose": self._body_pose(self._object),
+    def _sense(self) -> Mapping[str, ArrayLike]:
+        scene = self._scene
+        sensed: dict[str, Array] = {
+            "joint_position": scene.joint_position,
+            "joint_velocity": scene.joint_velocity,
+            "ee_pose": scene.grip_pose,
+            "gripper_position": np.array([scene.opening]),
+            "object_pose": scene.object_pose,
         }
-        names = self.spec.observation
-        if self._goal is not None:
-            sensed["privileged_goal_pose"] = self._body_pose(self._goal)
-            sensed["goal_pose"] = sensed["privileged_goal_pose"].copy()
+        if (goal := scene.goal_pose) is not None:
+            sensed["privileged_goal_pose"] = goal
+            sensed["goal_pose"] = goal.copy()
             sensed["goal_pose"][:3] += self._bias
-        if "wrench" in names:
-            sensed["wrench"] = (self._wrist.read().reshape(2, 3) @ self._base_rotation).reshape(6)
-        return Reading({n: sensed[n] for n in names}, dict.fromkeys(names, stamp))
-
-    def send(self, action: Array) -> Array:
-        """Hold this command (A,) from now on; it takes effect as the clock runs.
-
-        Returns what was really sent: `action` within the spec's bounds. Raises RobotError if it is not finite.
-        """
-        self._check_open()
-        self._command = accepted(action, self.spec.action)
-        return self._command.copy()
+        if "wrench" in self.spec.observation:
+            sensed["wrench"] = scene.wrench_in_base(self._wrist.read())
+        return sensed
 
     def stop(self) -> None:
         """Hold the measured pose, and the gripper as it was commanded."""
-        self._check_open()
-        self._command = self._command.copy()
-        self._command[self._twist] = 0.0
-        self._hold_pose()
+        super().stop()
+        self._reference.hold(*self._scene.grip)
 
     def close(self) -> None:
         """Release the scene; later calls raise RobotError."""
         if not self._closed:
             self._engine.close()
-            self._closed = True
+        super().close()
 
     def scene_xml(self) -> str:
         """The MJCF of the scene, with absolute asset paths."""
@@ -216,84 +170,35 @@ class RobosuiteArm:
         """Reward 1 while robosuite's own success check holds, else 0; terminated once the object has left the table."""
         self._check_open()
         success = bool(self._engine._check_success())
-        lost = bool(self._data.xpos[self._object, 2] < self._task.lost_below)
+        lost = bool(self._data.xpos[self._scene.object, 2] < self._task.lost_below)
         return Outcome(reward=float(success), success=success, terminated=lost)
 
-    def _step_period(self) -> None:
+    def _step(self) -> None:
         """One control period of physics under the held command.
 
         MuJoCo's step is split so that positions and velocities are fresh whenever this returns: each pass ends
         with the first half of the next step.
         """
-        self._check_open()
-        model, data, reference = self._model, self._data, self._reference
+        model, data, scene, reference = self._model, self._data, self._scene, self._reference
         twist = self._command[self._twist]
-        linear, angular = self._base_rotation @ twist[:3], self._base_rotation @ twist[3:]
+        linear, angular = scene.base_rotation @ twist[:3], scene.base_rotation @ twist[3:]
         reference.set_velocity(linear, angular, dt=model.opt.timestep)
-        reference.limit_lead(*self._measured(), *self._max_lead)
-        data.ctrl[self._fingers] = self._fingers_at(self._command[self._gripper] if self._gripper else 0.0)
+        reference.limit_lead(*scene.grip, *self._max_lead)
+        data.ctrl[scene.fingers] = scene.fingers_at(self._command[self._gripper] if self._gripper else 0.0)
         self._wrist.reset()
-        for _ in range(self._substeps):
+        for _ in range(self.spec.period_ns // suite.PHYSICS_STEP_NS):
             reference.advance()
-            data.ctrl[self._arm] = self._controller.torques(reference)
+            data.ctrl[scene.arm] = self._controller.torques(reference)
             mujoco.mj_step2(model, data)
             self._wrist.sample()
             mujoco.mj_step1(model, data)
 
-    def _fingers_at(self, closed: float | Array) -> Array:
-        """Finger joints (2,) [m] for a command from 0, open, to 1, closed, or where the task keeps them."""
-        kept = self._task.fingers
-        return self._finger_open * (1.0 - (closed if kept is None else kept))
 
-    def _measured(self) -> tuple[Array, Array]:
-        """Position (3,) and rotation (3, 3) of the grip site in the world."""
-        return self._data.site_xpos[self._site], self._data.site_xmat[self._site].reshape(3, 3)
-
-    def _hold_pose(self) -> None:
-        self._reference.hold(*self._measured())
-
-    def _body_pose(self, body: int) -> Array:
-        return self._in_base(self._data.xpos[body], self._data.xquat[body], reference=_UPRIGHT)
-
-    def _in_base(self, position: Array, quaternion: Array, *, reference: Array) -> Array:
-        """World position and w x y z quaternion to a base-frame pose (7,), the sign nearest to `reference`."""
-        pose = np.empty(7)
-        pose[:3] = (position - self._base_position) @ self._base_rotation
-        turned = np.zeros(4)
-        mujoco.mju_mulQuat(turned, self._base_inverse, quaternion)
-        pose[3:6], pose[6] = turned[1:], turned[0]
-        if pose[3:] @ reference < 0:
-            pose[3:] *= -1.0
-        return pose
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise RobotError(f"robot '{self.spec.robot}' is closed; make a new one")
-
-
-# q and -q are the same rotation. Choosing the sign nearest to a fixed rotation keeps the numbers continuous
-# within half a turn of it, and independent of the path there.
-_POINTING_DOWN = np.array([np.sqrt(0.5), np.sqrt(0.5), 0.0, 0.0])  # x y z w
-_UPRIGHT = np.array([0.0, 0.0, 0.0, 1.0])
-
-
-def _check_spec(spec: Spec, task: suite.Task) -> None:
-    if spec.control_mode != "cartesian_velocity":
-        raise ConfigError(f"control mode '{spec.control_mode}' does not fit: a robosuite arm has cartesian_velocity")
-    sizes = {name: f.size for name, f in spec.action.items()}
+def _abilities(task: suite.Task) -> Abilities:
     needed = {"twist": 6, "gripper": 1} if task.fingers is None else {"twist": 6}
-    if sizes != needed:
-        raise ConfigError(f"action fields {sizes} do not fit: this task takes {needed}")
-    for name in spec.observation:
-        if name not in _SENSED:
-            raise ConfigError(f"observation '{name}' is not sensed by a robosuite arm; it has {', '.join(_SENSED)}")
+    return Abilities(modes={"cartesian_velocity": needed}, sensed=_SENSED, step_ns=suite.PHYSICS_STEP_NS)
+
+
+def _check_goal(spec: Spec, task: suite.Task) -> None:
     if {"goal_pose", "privileged_goal_pose"} & set(spec.observation) and not task.goal:
         raise ConfigError("observation 'goal_pose': this task has no goal that could be sensed; leave the field out")
-
-
-def _substeps(spec: Spec) -> int:
-    """Physics steps in one control period. Raises ConfigError where they do not fit a whole number of times."""
-    count, rest = divmod(spec.period_ns, suite.PHYSICS_STEP_NS)
-    if rest or count < 1:
-        raise ConfigError(f"rate {spec.rate:g} Hz: its period must be a whole multiple of the physics step, 2 ms")
-    return count

@@ -105,5 +105,5 @@ def test_scene_options_that_the_task_does_not_have_are_refused() -> None:
         config.make(CONFIG, clearence=0.001)
     with pytest.raises(ConfigError, match="goal_bias -1"):
         config.make(CONFIG, goal_bias=-1)
-    with pytest.raises(ConfigError, match="this task takes {'twist': 6}"):
+    with pytest.raises(ConfigError, match="cartesian_velocity takes {'twist': 6}"):
         RobosuiteArm(config.load("sim_lift").spec, task="Peg")

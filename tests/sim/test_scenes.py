@@ -27,9 +27,9 @@ def arms() -> Iterator[dict[str, RobosuiteArm]]:
 
 def put(robot: RobosuiteArm, x: float, y: float, z: float) -> None:
     """Put the object at a place in the base frame, upright."""
-    joint = robot._model.body_jntadr[robot._object]
+    joint = robot._model.body_jntadr[robot._scene.object]
     start = robot._model.jnt_qposadr[joint]
-    robot._data.qpos[start : start + 7] = [*np.add(robot._base_position, [x, y, z]), 1, 0, 0, 0]
+    robot._data.qpos[start : start + 7] = [*np.add(robot._scene.base_position, [x, y, z]), 1, 0, 0, 0]
     mujoco.mj_step1(robot._model, robot._data)
 
 
@@ -110,7 +110,7 @@ def test_the_published_scene_shows_what_the_robot_senses(arms: dict[str, Robosui
     mujoco.mj_kinematics(model, data)
     for field, body in (("object_pose", robot._task.body), ("goal_pose", robot._task.goal)):
         np.testing.assert_allclose(
-            data.xpos[model.body(body).id] - robot._base_position, reading.values[field][:3], atol=1e-9
+            data.xpos[model.body(body).id] - robot._scene.base_position, reading.values[field][:3], atol=1e-9
         )
 
 
@@ -147,7 +147,7 @@ def contact_wrench(robot: RobosuiteArm) -> tuple[np.ndarray, np.ndarray]:
         mujoco.mj_contactForce(model, data, i, local)
         pushed = contact.frame.reshape(3, 3).T @ local[:3] * (-1.0 if first else 1.0)
         force += pushed
-        torque += np.cross(contact.pos - data.site_xpos[robot._site], pushed)
+        torque += np.cross(contact.pos - data.site_xpos[robot._scene.site], pushed)
     return force, torque
 
 

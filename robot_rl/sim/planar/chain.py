@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from robot_rl.hardware.config import ConfigError
 from robot_rl.hardware.robot import Outcome, SceneState
-from robot_rl.sim.planar.stepped import SteppedRobot
+from robot_rl.sim.abilities import Abilities
+from robot_rl.sim.planar.robot import SUBSTEP_NS, PlanarRobot
 from robot_rl.sim.planar.top_view import Block
 from robot_rl.sim.planar.top_view import scene_xml as top_view
 from robot_rl.spec import Spec
@@ -32,8 +32,14 @@ WIDTH = 0.15
 _CORRIDOR = 2
 """Of the five lanes between the fins of a wall, the one that leads through its gate."""
 
+_ABILITIES = Abilities(
+    modes={"planar_velocity": {"velocity": 2}},
+    sensed={"point": 2, "stage": 1, "gate": 1, "felt": 1, "blocked": 1, "privileged_gate": 1},
+    step_ns=SUBSTEP_NS,
+)
 
-class Chain(SteppedRobot):
+
+class Chain(PlanarRobot):
     """Robot and Simulated: a point that moves as it is told and slides along what it meets.
 
     Control mode `planar_velocity`: `velocity` (2,) [m/s] of x, along the chain, and y. Walls stand across it at WALLS.
@@ -49,24 +55,15 @@ class Chain(SteppedRobot):
         bias: of each gate's measured y, uniform within +- this [m].
     """
 
-    mode: ClassVar[str] = "planar_velocity"
-    sensed: ClassVar[Mapping[str, int]] = {
-        "point": 2,
-        "stage": 1,
-        "gate": 1,
-        "felt": 1,
-        "blocked": 1,
-        "privileged_gate": 1,
-    }
-    accepted: ClassVar[Mapping[str, int]] = {"velocity": 2}
-
     def __init__(self, spec: Spec, *, seed: int = 0, bias: float = 0.012) -> None:
+        super().__init__(spec, _ABILITIES, seed)
         if not 0.0 <= bias <= POCKET - GATE:
             raise ConfigError(f"bias is {bias} m; it must lie between 0 and {POCKET - GATE:g}, within the pockets")
         self._bias = bias
-        super().__init__(spec, seed)
+        self.reset()
 
-    def _begin(self, rng: np.random.Generator) -> None:
+    def _begin(self, seed: int) -> None:
+        rng = np.random.default_rng(seed)
         self._x, self._y = 0.0, float(rng.uniform(-0.03, 0.03))
         self._gates = [float(g) for g in rng.uniform(-0.06, 0.06, len(WALLS))]
         self._seen = [g + float(b) for g, b in zip(self._gates, rng.uniform(-self._bias, self._bias, len(WALLS)))]

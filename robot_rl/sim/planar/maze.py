@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from robot_rl.hardware.config import ConfigError
 from robot_rl.hardware.robot import Outcome, SceneState
-from robot_rl.sim.planar.stepped import SteppedRobot
+from robot_rl.sim.abilities import Abilities
+from robot_rl.sim.planar.robot import SUBSTEP_NS, PlanarRobot
 from robot_rl.sim.planar.top_view import Block
 from robot_rl.sim.planar.top_view import scene_xml as top_view
 from robot_rl.spec import Spec
@@ -80,7 +80,10 @@ def steps_to(letter: str) -> dict[Cell, int]:
     return distance
 
 
-class Maze(SteppedRobot):
+_ABILITIES = Abilities(modes={"planar_velocity": {"velocity": 2}}, sensed={"point": 2, "route": 1}, step_ns=SUBSTEP_NS)
+
+
+class Maze(PlanarRobot):
     """Robot and Simulated: a point that moves as it is told and slides along walls.
 
     Control mode `planar_velocity`: `velocity` (2,) [m/s]. Senses `point` (x, y) [m], and `route`: 0 where the episode
@@ -92,20 +95,18 @@ class Maze(SteppedRobot):
         spread: the start lies within +- this of the middle of its cell in x and y [m].
     """
 
-    mode: ClassVar[str] = "planar_velocity"
-    sensed: ClassVar[Mapping[str, int]] = {"point": 2, "route": 1}
-    accepted: ClassVar[Mapping[str, int]] = {"velocity": 2}
-
     def __init__(self, spec: Spec, *, seed: int = 0, routes: str = "task", spread: float = 0.025) -> None:
+        super().__init__(spec, _ABILITIES, seed)
         if routes not in ROUTES:
             raise ConfigError(f"routes is {routes!r}; it is one of {', '.join(ROUTES)}")
         if not 0.0 <= spread <= 0.04:
             raise ConfigError(f"spread is {spread} m; it must lie between 0 and 0.04, within the cell")
         self._starts, self._spread = list(ROUTES[routes]), spread
         self._goal = middle(place("G"))
-        super().__init__(spec, seed)
+        self.reset()
 
-    def _begin(self, rng: np.random.Generator) -> None:
+    def _begin(self, seed: int) -> None:
+        rng = np.random.default_rng(seed)
         self._route = int(rng.integers(len(self._starts)))
         x, y = middle(place(self._starts[self._route]))
         self._x = x + float(rng.uniform(-self._spread, self._spread))

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from robot_rl.hardware.config import ConfigError
-from robot_rl.hardware.robot import Outcome, Reading, RobotError, SceneState
-from robot_rl.sim.clock import SteppedClock
-from robot_rl.sim.commands import accepted
+from robot_rl.hardware.robot import Outcome, SceneState
+from robot_rl.sim.abilities import Abilities
 from robot_rl.sim.planar.contact import Geometry, Impedance, Vector, limit_lead, step
+from robot_rl.sim.planar.robot import SUBSTEP_NS, PlanarRobot
 from robot_rl.sim.planar.scene import scene_xml
 from robot_rl.sim.planar.task import PegTask
 from robot_rl.spec import Spec
 
 Array = NDArray[np.float64]
 
-SUBSTEP_NS = 5_000_000
-"""Period of the contact mechanics [ns]: 200 Hz."""
+_ABILITIES = Abilities(
+    modes={"planar_velocity": {"velocity": 3}},
+    sensed={"tip": 3, "lead": 3, "force": 3, "slot": 1, "privileged_slot": 1},
+    step_ns=SUBSTEP_NS,
+)
 
-_SENSED = {"tip": 3, "lead": 3, "force": 3, "slot": 1, "privileged_slot": 1}
 
-
-class PegSlot:
+class PegSlot(PlanarRobot):
     """Robot and Simulated without a physics engine; see `contact.py` for the mechanics.
 
     Control mode `planar_velocity`: `velocity` (3,), the rates of x, z [m/s] and theta [rad/s] of a reference pose.
@@ -47,63 +49,36 @@ class PegSlot:
     """
 
     def __init__(self, spec: Spec, *, seed: int = 0, clearance: float = Geometry.clearance, **task: Any) -> None:
-        _check_spec(spec)
-        self.spec = spec
-        self.clock = SteppedClock(spec.period_ns, self._step_period)
+        super().__init__(spec, _ABILITIES, seed)
         self._hand = Impedance()
         try:
             self._shape, self._task = Geometry(clearance=clearance), PegTask(**task)
         except (ValueError, TypeError) as error:
             raise ConfigError(f"robot '{spec.robot}': {error}") from None
-        self._seeds = np.random.default_rng(seed)
-        self._closed = False
         self.reset()
 
-    def reset(self, seed: int | None = None) -> Reading:
-        """The peg at rest above the plate. Equal seeds give bit-identical states whatever happened before."""
-        self._check_open()
-        rng = np.random.default_rng(int(self._seeds.integers(2**31)) if seed is None else seed)
-        self._tip, self._slot, bias = self._task.draw(rng)
+    def _begin(self, seed: int) -> None:
+        """The peg at rest above the plate."""
+        self._tip, self._slot, bias = self._task.draw(np.random.default_rng(seed))
         self._seen = self._slot + bias
+        self._reference: Vector = self._tip
         self._velocity: Vector = (0.0, 0.0, 0.0)
         self._force: Vector = (0.0, 0.0, 0.0)
         self._pressing = 0
-        self.stop()
-        self.clock.skip()
-        return self.read()
 
-    def read(self) -> Reading:
-        """The present state; every field has the present simulated stamp. Exact but for the slot's bias."""
-        self._check_open()
-        sensed = {
+    def _sense(self) -> Mapping[str, ArrayLike]:
+        return {
             "tip": self._tip,
             "lead": tuple(r - t for r, t in zip(self._reference, self._tip)),
             "force": self._force,
             "slot": (self._seen,),
             "privileged_slot": (self._slot,),
         }
-        names = self.spec.observation
-        return Reading({n: np.array(sensed[n]) for n in names}, dict.fromkeys(names, self.clock.now()))
-
-    def send(self, action: Array) -> Array:
-        """Move the reference at these rates (3,) from now on.
-
-        Returns what was really sent: `action` within the spec's bounds. Raises RobotError if it is not finite.
-        """
-        self._check_open()
-        sent = accepted(action, self.spec.action)
-        self._rates: Vector = (float(sent[0]), float(sent[1]), float(sent[2]))
-        return sent
 
     def stop(self) -> None:
         """The reference goes back to the tip: the hand holds the place and stops pressing."""
-        self._check_open()
-        self._reference: Vector = self._tip
-        self._rates = (0.0, 0.0, 0.0)
-
-    def close(self) -> None:
-        """Release the scene; later calls raise RobotError."""
-        self._closed = True
+        super().stop()
+        self._reference = self._tip
 
     def scene_xml(self) -> str:
         """MJCF of boxes that follow the state; it needs no asset files."""
@@ -122,33 +97,14 @@ class PegSlot:
         aborted = self._pressing >= self._task.force_steps
         return Outcome(reward=float(success), success=success, terminated=aborted and not success)
 
-    def _step_period(self) -> None:
-        """One control period of the reference and the contact mechanics."""
-        self._check_open()
-        dt = SUBSTEP_NS * 1e-9
-        for _ in range(self.spec.period_ns // SUBSTEP_NS):
-            x, z, theta = (r + dt * v for r, v in zip(self._reference, self._rates))
-            self._reference = limit_lead((x, z, theta), self._tip, self._hand.lead)
-            self._tip, self._velocity, self._force = step(
-                self._tip, self._velocity, self._reference, self._slot, self._shape, self._hand, dt
-            )
+    def _step(self) -> None:
+        super()._step()
         over = abs(self._force[1]) > self._task.force_limit
         self._pressing = self._pressing + 1 if over or self._pressing >= self._task.force_steps else 0
 
-    def _check_open(self) -> None:
-        if self._closed:
-            raise RobotError(f"robot '{self.spec.robot}' is closed; make a new one")
-
-
-def _check_spec(spec: Spec) -> None:
-    if spec.control_mode != "planar_velocity":
-        raise ConfigError(f"control mode '{spec.control_mode}' does not fit: a planar peg has planar_velocity")
-    if (sizes := {name: f.size for name, f in spec.action.items()}) != {"velocity": 3}:
-        raise ConfigError(f"action fields {sizes} do not fit: planar_velocity takes {{'velocity': 3}}")
-    for name, field in spec.observation.items():
-        if name not in _SENSED:
-            raise ConfigError(f"observation '{name}' is not sensed by a planar peg; it has {', '.join(_SENSED)}")
-        if field.shape != (_SENSED[name],):
-            raise ConfigError(f"observation '{name}' has shape ({_SENSED[name]},), not {field.shape}")
-    if spec.period_ns % SUBSTEP_NS:
-        raise ConfigError(f"rate {spec.rate:g} Hz: its period must be a whole multiple of the contact step, 5 ms")
+    def _advance(self, command: Array, dt: float) -> None:
+        x, z, theta = (r + dt * float(v) for r, v in zip(self._reference, command))
+        self._reference = limit_lead((x, z, theta), self._tip, self._hand.lead)
+        self._tip, self._velocity, self._force = step(
+            self._tip, self._velocity, self._reference, self._slot, self._shape, self._hand, dt
+        )

@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from robot_rl.hardware.config import ConfigError
 from robot_rl.hardware.robot import Outcome, SceneState
+from robot_rl.sim.abilities import Abilities
 from robot_rl.sim.planar.contact import Geometry, Impedance, Vector, limit_lead, step
 from robot_rl.sim.planar.pickinsert_scene import scene_xml
-from robot_rl.sim.planar.stepped import SteppedRobot
+from robot_rl.sim.planar.robot import SUBSTEP_NS, PlanarRobot
 from robot_rl.spec import Spec
 
 Array = NDArray[np.float64]
@@ -36,6 +37,21 @@ _DROP = 0.010
 """A peg let go higher above the plate than this topples over [m]."""
 _FLOOR = 0.015
 """The empty hand goes no lower [m]."""
+
+_ABILITIES = Abilities(
+    modes={"planar_velocity": {"velocity": 2, "gripper": 1}},
+    sensed={
+        "hand": 2,
+        "opening": 1,
+        "peg": 3,
+        "holding": 1,
+        "force": 3,
+        "slot": 1,
+        "goal": 1,
+        "privileged_slot": 1,
+    },
+    step_ns=SUBSTEP_NS,
+)
 
 
 @dataclass(frozen=True)
@@ -66,7 +82,7 @@ class PickInsertTask:
             )
 
 
-class PickInsert(SteppedRobot):
+class PickInsert(PlanarRobot):
     """Robot and Simulated; held, the peg obeys the mechanics of `contact.py`, where its angle is compliant.
 
     Control mode `planar_velocity`: `velocity` (2,), the rates of x and z [m/s] of the hand's reference; and `gripper`
@@ -86,29 +102,17 @@ class PickInsert(SteppedRobot):
         task: the fields of `PickInsertTask`.
     """
 
-    mode: ClassVar[str] = "planar_velocity"
-    sensed: ClassVar[Mapping[str, int]] = {
-        "hand": 2,
-        "opening": 1,
-        "peg": 3,
-        "holding": 1,
-        "force": 3,
-        "slot": 1,
-        "goal": 1,
-        "privileged_slot": 1,
-    }
-    accepted: ClassVar[Mapping[str, int]] = {"velocity": 2, "gripper": 1}
-
     def __init__(
         self, spec: Spec, *, seed: int = 0, clearance: float = Geometry.clearance, goal: int = INSERT, **task: Any
     ) -> None:
+        super().__init__(spec, _ABILITIES, seed)
         try:
             self._shape, self.task = Geometry(clearance=clearance), PickInsertTask(**task)
         except (ValueError, TypeError) as error:
             raise ConfigError(f"robot '{spec.robot}': {error}") from None
         self._spring = Impedance()
         self.set_goal(goal)
-        super().__init__(spec, seed)
+        self.reset()
 
     def set_goal(self, goal: int) -> None:
         """What counts as success from now on. Raises ConfigError for no such goal."""
@@ -116,8 +120,8 @@ class PickInsert(SteppedRobot):
             raise ConfigError(f"goal is {goal!r}; it is {INSERT} (insert) or {RETURN} (return)")
         self.goal = int(goal)
 
-    def _begin(self, rng: np.random.Generator) -> None:
-        task = self.task
+    def _begin(self, seed: int) -> None:
+        rng, task = np.random.default_rng(seed), self.task
         self._slot = 0.04 + float(rng.uniform(-task.slot_range, task.slot_range))
         self._seen = self._slot + float(rng.uniform(-task.bias, task.bias))
         self._peg: Vector = (task.home + float(rng.uniform(-task.peg_range, task.peg_range)), 0.0, 0.0)

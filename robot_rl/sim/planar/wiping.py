@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from robot_rl.hardware.config import ConfigError
-from robot_rl.hardware.robot import Outcome, Reading, RobotError, SceneState
-from robot_rl.sim.clock import SteppedClock
-from robot_rl.sim.commands import accepted
+from robot_rl.hardware.robot import Outcome, SceneState
+from robot_rl.sim.abilities import Abilities
 from robot_rl.sim.planar.contact import Contact, Impedance, Vector, advance, limit_lead
 from robot_rl.sim.planar.wiping_scene import scene_qpos, scene_xml
 from robot_rl.sim.planar.wiping_task import Progress, Surface, WipingTask
+from robot_rl.sim.stepped import SteppedRobot
 from robot_rl.spec import Spec
 
 Array = NDArray[np.float64]
@@ -23,10 +24,10 @@ Array = NDArray[np.float64]
 SUBSTEPS = 8
 """Of the contact mechanics in a control period: 5.2 ms each at 24 Hz."""
 
-_SENSED = {"tip": 2, "lead": 2, "force": 2}
+_ABILITIES = Abilities(modes={"planar_velocity": {"velocity": 2}}, sensed={"tip": 2, "lead": 2, "force": 2})
 
 
-class Wiping:
+class Wiping(SteppedRobot):
     """Robot and Simulated without a physics engine; the mechanics are those of `contact.py`, in a point.
 
     Control mode `planar_velocity`: `velocity` (2,), the rates of x and z [m/s] of a reference point. A spring
@@ -48,67 +49,41 @@ class Wiping:
     """
 
     def __init__(self, spec: Spec, *, seed: int = 0, force_noise: float = 0.1, **task: Any) -> None:
-        _check_spec(spec)
+        super().__init__(spec, _ABILITIES, seed)
         if not 0.0 <= force_noise < math.inf:
             raise ConfigError(f"robot '{spec.robot}': force_noise is {force_noise}: a finite number, 0 or more")
-        self.spec = spec
-        self.clock = SteppedClock(spec.period_ns, self._step_period)
         options: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in task.items()}
         try:
             self._task = WipingTask(**options)
         except (ValueError, TypeError) as error:
             raise ConfigError(f"robot '{spec.robot}': {error}") from None
         self._noise = force_noise
-        self._seeds = np.random.default_rng(seed)
-        self._closed = False
         self.reset()
 
-    def reset(self, seed: int | None = None) -> Reading:
-        """The tool at rest above a new surface. Equal seeds give bit-identical episodes whatever happened before."""
-        self._check_open()
-        self._rng = np.random.default_rng(int(self._seeds.integers(2**31)) if seed is None else seed)
+    def _begin(self, seed: int) -> None:
+        """The tool at rest above a new surface; the seed also draws the noise of the episode."""
+        self._rng = np.random.default_rng(seed)
         surface, x, z = self._task.draw(self._rng)
         self._surface: Surface = surface
         self._hand = replace(Impedance(), contact_stiffness=surface.stiffness)
         self._tip: Vector = (x, z, 0.0)
+        self._reference: Vector = self._tip
         self._velocity: Vector = (0.0, 0.0, 0.0)
         self._force = (0.0, 0.0)
         self._progress = Progress(self._task)
         self._reward = 0.0
-        self.stop()
-        self.clock.skip()
-        return self.read()
 
-    def read(self) -> Reading:
-        """The present state; every field has the present simulated stamp."""
-        self._check_open()
-        sensed = {
+    def _sense(self) -> Mapping[str, ArrayLike]:
+        return {
             "tip": self._tip[:2],
             "lead": tuple(r - t for r, t in zip(self._reference[:2], self._tip[:2])),
             "force": self._force,
         }
-        names = self.spec.observation
-        return Reading({n: np.array(sensed[n]) for n in names}, dict.fromkeys(names, self.clock.now()))
-
-    def send(self, action: Array) -> Array:
-        """Move the reference at these rates (2,) [m/s] from now on.
-
-        Returns what was really sent: `action` within the spec's bounds. Raises RobotError if it is not finite.
-        """
-        self._check_open()
-        sent = accepted(action, self.spec.action)
-        self._rates: Vector = (float(sent[0]), float(sent[1]), 0.0)
-        return sent
 
     def stop(self) -> None:
         """The reference goes back to the tip: the hand holds the place and stops pressing."""
-        self._check_open()
-        self._reference: Vector = self._tip
-        self._rates = (0.0, 0.0, 0.0)
-
-    def close(self) -> None:
-        """Release the scene; later calls raise RobotError."""
-        self._closed = True
+        super().stop()
+        self._reference = self._tip
 
     def scene_xml(self) -> str:
         """MJCF of columns and a box that follow the state; it needs no asset files."""
@@ -131,14 +106,13 @@ class Wiping:
         success = self._progress.success
         return Outcome(self._reward, success, terminated=self._progress.ended and not success)
 
-    def _step_period(self) -> None:
-        """One control period of the reference and the contact mechanics."""
-        self._check_open()
+    def _step(self) -> None:
         dt = self.spec.period_ns * 1e-9 / SUBSTEPS
+        vx, vz = (float(v) for v in self._command)
         total = np.zeros(2)
         for _ in range(SUBSTEPS):
-            x, z, theta = (r + dt * v for r, v in zip(self._reference, self._rates))
-            self._reference = limit_lead((x, z, theta), self._tip, self._hand.lead)
+            x, z, theta = self._reference
+            self._reference = limit_lead((x + dt * vx, z + dt * vz, theta), self._tip, self._hand.lead)
             self._tip, self._velocity, wrench = advance(
                 self._tip, self._velocity, self._reference, touching(self._tip, self._surface), self._hand, dt
             )
@@ -147,10 +121,6 @@ class Wiping:
         self._reward = self._progress.add(self._tip[0], float(force[1]))
         fx, fz = force + self._noise * self._rng.standard_normal(2)
         self._force = (float(fx), float(fz))
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise RobotError(f"robot '{self.spec.robot}' is closed; make a new one")
 
 
 def touching(tip: Vector, surface: Surface) -> list[Contact]:
@@ -162,15 +132,3 @@ def touching(tip: Vector, surface: Surface) -> list[Contact]:
     slope = surface.slope(x)
     norm = math.hypot(1.0, slope)
     return [Contact((0.0, 0.0), (-slope / norm, 1.0 / norm), below / norm)]
-
-
-def _check_spec(spec: Spec) -> None:
-    if spec.control_mode != "planar_velocity":
-        raise ConfigError(f"control mode '{spec.control_mode}' does not fit: a wiping tool has planar_velocity")
-    if (sizes := {name: f.size for name, f in spec.action.items()}) != {"velocity": 2}:
-        raise ConfigError(f"action fields {sizes} do not fit: planar_velocity takes {{'velocity': 2}}")
-    for name, field in spec.observation.items():
-        if name not in _SENSED:
-            raise ConfigError(f"observation '{name}' is not sensed by a wiping tool; it has {', '.join(_SENSED)}")
-        if field.shape != (_SENSED[name],):
-            raise ConfigError(f"observation '{name}' has shape ({_SENSED[name]},), not {field.shape}")

@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from robot_rl.hardware.config import ConfigError
-from robot_rl.hardware.robot import Outcome, Reading, RobotError, SceneState
-from robot_rl.sim.clock import SteppedClock
-from robot_rl.sim.commands import accepted
+from robot_rl.hardware.robot import Outcome, Reading, SceneState
+from robot_rl.sim.abilities import Abilities
 from robot_rl.sim.quadrotor.controller import FlightController, VehicleState
 from robot_rl.sim.quadrotor.dynamics import QuadrotorDynamics
 from robot_rl.sim.quadrotor.parameters import parameters
 from robot_rl.sim.quadrotor.scene import HALF_HEIGHT, TIMESTEP_NS
 from robot_rl.sim.quadrotor.task import GoalTask, outcome
+from robot_rl.sim.stepped import SteppedRobot
 from robot_rl.spec import Spec
 
 Array = NDArray[np.float64]
 
-_MODES = {"velocity": {"velocity": 3, "yaw_rate": 1}, "position": {"position": 3, "yaw": 1}}
-_SENSED = ("pose", "twist", "yaw", "angular_velocity", "specific_force", "thrust", "goal")
+_ABILITIES = Abilities(
+    modes={"velocity": {"velocity": 3, "yaw_rate": 1}, "position": {"position": 3, "yaw": 1}},
+    sensed={
+        "pose": 7,
+        "twist": 6,
+        "yaw": 1,
+        "angular_velocity": 3,
+        "specific_force": 3,
+        "thrust": 4,
+        "goal": 3,
+    },
+    step_ns=TIMESTEP_NS,
+)
 _CLIMBING = 0.02
 """A setpoint starts the motors on the floor if it asks for more than this upwards [m/s], or [m] above the floor."""
 
 
-class Quadrotor:
+class Quadrotor(SteppedRobot):
     """Robot and Simulated over MuJoCo, with the flight controller of `controller.py` on board.
 
     Control modes, both in the world frame (x east, y north, z up):
@@ -54,9 +65,7 @@ class Quadrotor:
     """
 
     def __init__(self, spec: Spec, *, vehicle: str = "cf2x_l250", seed: int = 0, **task: Any) -> None:
-        _check_spec(spec)
-        self.spec = spec
-        self.clock = SteppedClock(spec.period_ns, self._step_period)
+        super().__init__(spec, _ABILITIES, seed)
         self._substeps = spec.period_ns // TIMESTEP_NS
         try:
             self._dynamics = QuadrotorDynamics(parameters(vehicle))
@@ -64,53 +73,43 @@ class Quadrotor:
         except (ValueError, TypeError) as error:
             raise ConfigError(f"robot '{spec.robot}': {error}") from None
         self._controller = FlightController(self._dynamics.parameters, TIMESTEP_NS * 1e-9)
-        self._seeds = np.random.default_rng(seed)
-        self._closed = False
         self.reset()
 
-    def reset(self, seed: int | None = None) -> Reading:
-        """A start state at rest, hovering or on the floor, and a goal. Equal seeds give bit-identical states and
-        readings whatever happened before. The vehicle holds its place until the first command."""
-        self._check_open()
-        rng = np.random.default_rng(int(self._seeds.integers(2**31)) if seed is None else seed)
-        position, yaw, goal = self._task.draw(rng)
+    def _begin(self, seed: int) -> None:
+        """At rest, hovering or on the floor, with a goal. The vehicle holds its place until the first command."""
+        position, yaw, goal = self._task.draw(np.random.default_rng(seed))
         thrust = self._dynamics.parameters.hover_thrust if self._task.start == "hover" else 0.0
         self._dynamics.reset(position, yaw, thrust, goal)
         self._controller.reset(self._dynamics.state, self._dynamics.thrust)
         self._crashed = False
         self._fresh = True
-        self.stop()
-        self.clock.skip()
-        return self.read()
+        self._follow_velocity(np.zeros(3), 0.0)
 
     def read(self) -> Reading:
         """The present state; every field has the present simulated stamp but `specific_force`."""
-        self._check_open()
-        state, data, now = self._dynamics.state, self._dynamics.data, self.clock.now()
+        reading = super().read()
+        stamps = dict(reading.stamps)
+        if "specific_force" in stamps and not self._fresh:
+            stamps["specific_force"] -= TIMESTEP_NS
+        return Reading(reading.values, stamps)
+
+    def _sense(self) -> Mapping[str, ArrayLike]:
+        state, data = self._dynamics.state, self._dynamics.data
         w, x, y, z = data.qpos[3:7]
         quaternion = np.array([x, y, z, w]) if w >= 0 else np.array([-x, -y, -z, -w])
-        sensed = {
+        return {
             "pose": np.concatenate([state.position, quaternion]),
             "twist": np.concatenate([state.velocity, state.rotation @ state.rates]),
-            "yaw": np.array([state.yaw]),
-            "angular_velocity": data.sensordata[:3].copy(),
-            "specific_force": data.sensordata[3:6].copy(),
+            "yaw": (state.yaw,),
+            "angular_velocity": data.sensordata[:3],
+            "specific_force": data.sensordata[3:6],
             "thrust": self._dynamics.thrust,
             "goal": self._dynamics.goal,
         }
-        names = self.spec.observation
-        stamps = dict.fromkeys(names, now)
-        if "specific_force" in stamps and not self._fresh:
-            stamps["specific_force"] = now - TIMESTEP_NS
-        return Reading({n: sensed[n] for n in names}, stamps)
 
     def send(self, action: Array) -> Array:
-        """Hold this setpoint (A,) from now on; it takes effect as the clock runs.
-
-        Returns what was really sent: `action` within the spec's bounds. Raises RobotError if it is not finite.
-        """
-        self._check_open()
-        sent = accepted(action, self.spec.action)
+        """Hold this setpoint (A,) from now on; see `SteppedRobot.send`."""
+        sent = super().send(action)
         parts = self.spec.action.unpack(sent.copy())
         if self.spec.control_mode == "velocity":
             self._follow_velocity(parts["velocity"], float(parts["yaw_rate"][0]))
@@ -122,10 +121,6 @@ class Quadrotor:
         """In the air: brake at 3 m/s^2 and hold the place and heading reached. On the floor: motors off."""
         self._check_open()
         self._follow_velocity(np.zeros(3), 0.0)
-
-    def close(self) -> None:
-        """Release the scene; later calls raise RobotError."""
-        self._closed = True
 
     def scene_xml(self) -> str:
         """The MJCF of the scene; it needs no asset files."""
@@ -151,9 +146,7 @@ class Quadrotor:
         self._climbing = bool(position[2] > HALF_HEIGHT + _CLIMBING)
         self._law = lambda state: self._controller.position(state, position, yaw)
 
-    def _step_period(self) -> None:
-        """One control period of controller and physics under the held setpoint."""
-        self._check_open()
+    def _step(self) -> None:
         self._fresh = False
         for _ in range(self._substeps):
             state = self._dynamics.state
@@ -165,20 +158,3 @@ class Quadrotor:
 
     def _landed(self, state: VehicleState) -> bool:
         return self._dynamics.touching or bool(state.position[2] < HALF_HEIGHT + 0.002)
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise RobotError(f"robot '{self.spec.robot}' is closed; make a new one")
-
-
-def _check_spec(spec: Spec) -> None:
-    if spec.control_mode not in _MODES:
-        raise ConfigError(f"control mode '{spec.control_mode}' does not fit: a quadrotor has {' and '.join(_MODES)}")
-    sizes, needed = {name: f.size for name, f in spec.action.items()}, _MODES[spec.control_mode]
-    if sizes != needed:
-        raise ConfigError(f"action fields {sizes} do not fit: control mode '{spec.control_mode}' takes {needed}")
-    for name in spec.observation:
-        if name not in _SENSED:
-            raise ConfigError(f"observation '{name}' is not sensed by a quadrotor; it has {', '.join(_SENSED)}")
-    if spec.period_ns % TIMESTEP_NS:
-        raise ConfigError(f"rate {spec.rate:g} Hz: its period must be a whole multiple of the physics step, 2 ms")
