@@ -99,9 +99,7 @@ def run(options: Options) -> int:
             raise UsageError("a practice takes turns in one process: leave --processes and --actors out")
         from robot_rl.commands.finetune_practice import run_practice
 
-        return run_practice(
-            recipe, directory, untouched=options.untouched, accept_changes=options.accept_changes
-        )
+        return run_practice(recipe, directory, untouched=options.untouched, accept_changes=options.accept_changes)
     if options.actors:
         if options.untouched or options.processes == 2:
             raise UsageError(

@@ -147,7 +147,8 @@ class SelfResetting:
         self._robot, self._routine, self._most = robot, routine, most
         self.spec, self.clock = robot.spec, robot.clock
         self._envelope = SafetyEnvelope(config.spec, config.limits)
-        self._always = bool(getattr(routine, "always", False))
+        self.always = bool(getattr(routine, "always", False))
+        """The routine also runs where the scene was set up from outside."""
         self._fresh = False
         self.set_up = 0
         """How often the scene was set up from outside: by a person, or by the simulator."""
@@ -177,7 +178,7 @@ class SelfResetting:
         self._fresh = True
         self.set_up += 1
         reading = self._robot.reset(seed)
-        if not self._always:
+        if not self.always:
             return reading
         if not self._drive(seed):
             raise RobotError(f"{self.spec.robot}: the reset routine fails on a scene that was just set up; mend it")

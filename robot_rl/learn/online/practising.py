@@ -61,7 +61,8 @@ class PracticeSession:
         while self.robot_steps < self.steps and not stop():
             name = self.practice.goals[self.practice.goal]
             result = self.sessions[name].turn(
-                lambda r, n=name: on_episode(n, r), lambda p, n=name: on_point(n, p)  # type: ignore[misc]
+                lambda r, n=name: on_episode(n, r),
+                lambda p, n=name: on_point(n, p),  # type: ignore[misc]
             )
             turn = self.practice.add(result)
             if turn.reset:

@@ -17,7 +17,7 @@ from robot_rl.runtime.resets import GoOn, ResetRoutine, SelfResetting, make_rout
 from robot_rl.runtime.start_region import StartRegion
 from robot_rl.serving.loading import load_policy
 
-Resetting = Callable[[Robot, RobotConfig, Mapping[str, Camera]], Robot]
+Resetting = Callable[[Robot, RobotConfig, Mapping[str, Camera]], SelfResetting]
 """Makes of a robot one that resets itself, given its cameras, which are open."""
 
 
@@ -34,7 +34,7 @@ def resetting(recipe: Recipe, demonstrations: Sequence[Episode] = ()) -> Resetti
     if recipe.reset == "outside":
         return None
 
-    def make(robot: Robot, setup: RobotConfig, cameras: Mapping[str, Camera]) -> Robot:
+    def make(robot: Robot, setup: RobotConfig, cameras: Mapping[str, Camera]) -> SelfResetting:
         return SelfResetting(robot, setup, _routine(recipe, robot, setup, cameras, demonstrations), recipe.reset_steps)
 
     return make

@@ -84,6 +84,8 @@ class Workcell:
         if not helped and self.twin is not None:
             return self.twin.run(executor, seed, purpose, recorder, **attributes)
         self.aim()
+        if not helped and isinstance(self.robot, SelfResetting):
+            self.robot.set_up_next()
         judge = self.judge if helped or not isinstance(self.robot, Simulated) else None
         if judge is not None:
             judge.reset()
@@ -131,10 +133,13 @@ def workcell(
         robot, opened = stack.enter_context(_simulated(setup, cameras))
         twin = None
         if resetting is not None:
+            robot = resetting(robot, setup, opened)
             spare, watching = stack.enter_context(_simulated(setup, cameras))
+            if robot.always:
+                spare = resetting(spare, setup, watching)
             twin = Workcell(spare, Arbiter.from_config(setup), EpisodeRules.of_task(setup.task), cameras=watching)
         yield Workcell(
-            robot if resetting is None else resetting(robot, setup, opened),
+            robot,
             Arbiter.from_config(setup),
             EpisodeRules.of_task(setup.task),
             hardware_config.make_operator(setup, operator) if operator is not None else None,

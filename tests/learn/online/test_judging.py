@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from robot_rl.datasets import Dataset
 from robot_rl.hardware.camera import CameraError
 from robot_rl.learn.online.config import OnlineConfig
 from robot_rl.learn.online.improvers.rlpd import RlpdConfig
@@ -74,3 +76,19 @@ def test_a_recipe_lets_the_robot_reset_itself_and_sets_it_up_once() -> None:
         robot.reset(0)
         robot.reset(1)
         assert (robot.set_up, robot.driven) == (1, 1)
+
+
+def test_regrasping_begins_every_episode_with_the_peg_in_hand_and_is_evaluated_so(tmp_path: Path) -> None:
+    recipe = Recipe(robot="sim_pickinsert", reset="regrasp")
+    config = replace(CONFIG, observation=("hand", "peg"), steps=170, warmup=1000)
+    with (
+        recipe_workcell(recipe) as cell,
+        Dataset.create(tmp_path / "episodes", cell.robot.spec, {}) as dataset,
+    ):
+        session = Session(config, cell, dataset=dataset)
+        session.run()
+        for episode in dataset:
+            assert episode.aligned(["holding"])["holding"][0] == 1.0
+        assert session.tally.driven == session.tally.episodes > 1
+        assert session.tally.reset_steps > 0
+        assert cell.twin is not None and cell.twin.resets.driven == 2
