@@ -27,8 +27,8 @@ from support.peer import Peer
 from support.results import Row, median, rounded, save, versions
 
 from robot_rl.datasets import Dataset
-from robot_rl.datasets.codecs import ImageCodec
-from robot_rl.datasets.windows import Windows
+from robot_rl.datasets.sampling.windows import Windows
+from robot_rl.datasets.store.codecs import ImageCodec
 
 CODECS = ("zstd", "jpeg:95")
 N_OBS, HORIZON, BATCH = 2, 16, 64

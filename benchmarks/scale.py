@@ -24,7 +24,7 @@ from support import work
 from support.results import Row, median, rounded, save, versions
 
 from robot_rl.datasets import Dataset
-from robot_rl.datasets.index import Entry, episode_name
+from robot_rl.datasets.store.index import Entry, episode_name
 
 _OPEN = """
 import sys, time

@@ -33,7 +33,7 @@ import numpy as np
 import zarr
 
 from robot_rl.datasets import Dataset, Phase, Sample, Source, Step
-from robot_rl.datasets.codecs import ImageCodec
+from robot_rl.datasets.store.codecs import ImageCodec
 from robot_rl.hardware.config import CameraConfig
 from robot_rl.spec import Field, Layout, Spec
 

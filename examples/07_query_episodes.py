@@ -10,7 +10,7 @@ import numpy as np
 from robot_rl.control.safety import Safety
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.record import Phase, Source
-from robot_rl.datasets.windows import Windows
+from robot_rl.datasets.sampling.windows import Windows
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_rl.datasets.dataset import Dataset
-from robot_rl.datasets.selection import rule
+from robot_rl.datasets.sampling.selection import rule
 from robot_rl.policies.execution import ExecutionCounts
 from robot_rl.policies.policy import Policy
 from robot_rl.spec import Spec

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from robot_rl.datasets import Dataset
-from robot_rl.datasets.sampler import Sampler
-from robot_rl.datasets.windows import Windows
+from robot_rl.datasets.sampling.sampler import Sampler
+from robot_rl.datasets.sampling.windows import Windows
 
 CGROUP = Path("/sys/fs/cgroup")
 _FRAMES = 300

@@ -17,7 +17,7 @@ from tyro.conf import Positional
 
 from robot_rl.commands.names import UsageError, dataset_path, existing_dataset
 from robot_rl.datasets.dataset import Dataset
-from robot_rl.datasets.urls import store_url
+from robot_rl.datasets.store.urls import store_url
 
 
 @dataclass(frozen=True)

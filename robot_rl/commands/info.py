@@ -20,7 +20,7 @@ from tyro.conf import Positional
 
 from robot_rl import workspace
 from robot_rl.commands.names import UsageError, dataset_path, datasets
-from robot_rl.datasets.urls import store_url
+from robot_rl.datasets.store.urls import store_url
 from robot_rl.hardware import config
 from robot_rl.spec import Layout, Spec
 
@@ -104,7 +104,7 @@ def _numbers(values: tuple[float, ...] | None) -> str:
 
 def _dataset(console: Console, path: Path) -> None:
     from robot_rl.datasets.dataset import Dataset
-    from robot_rl.datasets.summary import render, summarise
+    from robot_rl.datasets.report.summary import render, summarise
 
     dataset = Dataset.open(path)
     console.print(render(summarise(dataset)))

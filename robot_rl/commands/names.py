@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robot_rl import workspace
-from robot_rl.datasets.urls import store_url
+from robot_rl.datasets.store.urls import store_url
 
 if TYPE_CHECKING:
     from robot_rl.datasets.dataset import Dataset
@@ -35,7 +35,7 @@ def existing_dataset(name: str) -> Path:
     """As `dataset_path`, for one that must be there. Raises UsageError with the nearest name."""
     path = dataset_path(name)
     if store_url(path) is None and not (path / "zarr.json").is_file():
-        from robot_rl.datasets.root import convert_command, foreign
+        from robot_rl.datasets.store.root import convert_command, foreign
 
         if (kind := foreign(path)) is not None:
             raise UsageError(f"{path} is {kind}, no robot_rl data set: {convert_command(path, kind)}")

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from robot_rl.control.safety import Safety
 from robot_rl.datasets.episode import Episode
-from robot_rl.datasets.reading import Frames
 from robot_rl.datasets.record import Phase, Source
+from robot_rl.datasets.store.reading import Frames
 from robot_rl.spec import Field
 
 COLORS: dict[Source, tuple[int, int, int]] = {

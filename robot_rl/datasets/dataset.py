@@ -29,11 +29,12 @@ from typing import Any, Literal
 
 import robot_rl
 from robot_rl import workspace
-from robot_rl.datasets.codecs import ImageCodec
 from robot_rl.datasets.edit.transaction import generation, settle
 from robot_rl.datasets.episode import Episode
 from robot_rl.datasets.errors import DatasetError
-from robot_rl.datasets.files import (
+from robot_rl.datasets.recording.writer import EpisodeWriter
+from robot_rl.datasets.store.codecs import ImageCodec
+from robot_rl.datasets.store.files import (
     canonical_json,
     fsync,
     fsync_tree,
@@ -41,18 +42,17 @@ from robot_rl.datasets.files import (
     replace_atomically,
     write_group,
 )
-from robot_rl.datasets.index import Entry, Index, episode_name
-from robot_rl.datasets.lock import WriterLock
-from robot_rl.datasets.root import FORMAT, read_root
-from robot_rl.datasets.streams import (
+from robot_rl.datasets.store.index import Entry, Index, episode_name
+from robot_rl.datasets.store.lock import WriterLock
+from robot_rl.datasets.store.root import FORMAT, read_root
+from robot_rl.datasets.store.streams import (
     DEFAULT_CODEC,
     camera_attributes,
     camera_from_attributes,
     image_codecs,
     stream_fields,
 )
-from robot_rl.datasets.urls import store_url
-from robot_rl.datasets.writer import EpisodeWriter
+from robot_rl.datasets.store.urls import store_url
 from robot_rl.hardware.camera import Intrinsics
 from robot_rl.hardware.config import CameraConfig
 from robot_rl.spec import Field, Spec

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_rl import workspace
-from robot_rl.datasets.alignment import interpolated, latest_before
 from robot_rl.datasets.errors import DatasetError
-from robot_rl.datasets.files import read_json
-from robot_rl.datasets.reading import Frames, read_rows
 from robot_rl.datasets.record import STEP_DTYPES
+from robot_rl.datasets.sampling.alignment import interpolated, latest_before
+from robot_rl.datasets.store.files import read_json
+from robot_rl.datasets.store.reading import Frames, read_rows
 from robot_rl.spec import Spec
 
 

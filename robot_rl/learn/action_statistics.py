@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from robot_rl.datasets.windows import ACTION, ACTION_MASK, Windows
+from robot_rl.datasets.sampling.windows import ACTION, ACTION_MASK, Windows
 from robot_rl.policies.action_space import ActionSpace, sampled_windows
 from robot_rl.policies.normalization import Statistics
 

@@ -35,7 +35,7 @@ class TrainConfig:
     `rac`: demonstrations, recoveries and corrections, and the robot's own steps where it succeeded untouched."""
     weights: str = ""
     """How often a selected window is drawn: `sirius`, `rac`, `operator` or `return`, several joined by `+`;
-    empty draws all alike. See `robot_rl.datasets.weights`."""
+    empty draws all alike. See `robot_rl.datasets.sampling.weights`."""
     steps: int = 8000
     """Optimiser steps."""
     batch: int = 256

@@ -12,14 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from robot_rl.datasets import statistics as dataset_statistics
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.episode import Episode
-from robot_rl.datasets.loader import Loader
-from robot_rl.datasets.sampler import Sampler
-from robot_rl.datasets.selection import rule
-from robot_rl.datasets.weights import weights_by_name
-from robot_rl.datasets.windows import ACTION, Windows
+from robot_rl.datasets.sampling import statistics as dataset_statistics
+from robot_rl.datasets.sampling.loader import Loader
+from robot_rl.datasets.sampling.sampler import Sampler
+from robot_rl.datasets.sampling.selection import rule
+from robot_rl.datasets.sampling.weights import weights_by_name
+from robot_rl.datasets.sampling.windows import ACTION, Windows
 from robot_rl.learn import features
 from robot_rl.learn.action_statistics import action_statistics
 from robot_rl.learn.config import TrainConfig, TrainingError

@@ -18,9 +18,9 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from robot_rl.datasets.cache import FrameCache, cache_folder, frames_key
-from robot_rl.datasets.derived import Derived
 from robot_rl.datasets.episode import Episode
+from robot_rl.datasets.sampling.cache import FrameCache, cache_folder, frames_key
+from robot_rl.datasets.sampling.derived import Derived
 from robot_rl.policies.encoders import EncoderConfig
 from robot_rl.policies.encoders.backbone import described
 from robot_rl.policies.encoders.images import ImageEncoder, MapExtractor

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from robot_rl.datasets.windows import ACTION_MASK
+from robot_rl.datasets.sampling.windows import ACTION_MASK
 from robot_rl.learn.config import TrainConfig, TrainingError
 from robot_rl.learn.data import TrainingData, parts_per_process, tensors
 from robot_rl.learn.parallel import World

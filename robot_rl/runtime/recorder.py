@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.record import Sample, Step
-from robot_rl.datasets.writer import EpisodeWriter
+from robot_rl.datasets.recording.writer import EpisodeWriter
 from robot_rl.hardware.robot import Reading
 
 log = logging.getLogger(__name__)

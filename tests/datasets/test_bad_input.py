@@ -18,8 +18,8 @@ import zarr
 from robot_rl import cli
 from robot_rl.datasets import Dataset, DatasetError
 from robot_rl.datasets.check.run import check
-from robot_rl.datasets.files import read_json
-from robot_rl.datasets.windows import Windows
+from robot_rl.datasets.sampling.windows import Windows
+from robot_rl.datasets.store.files import read_json
 
 Record = Callable[..., int]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import zarr
 
-import robot_rl.datasets.zarr_codec  # noqa: F401  (makes zarr read our pictures)
+import robot_rl.datasets.store.zarr_codec  # noqa: F401  (makes zarr read our pictures)
 from robot_rl.datasets import Dataset, DatasetError, Phase, Sample, Source
 from robot_rl.hardware.camera import Intrinsics
 from robot_rl.spec import Field, Layout
@@ -66,8 +66,8 @@ def test_zarr_reads_pictures_of_every_codec(tmp_path: Path, images: str | dict[s
 
 
 def test_long_streams_roll_over_to_further_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("robot_rl.datasets.arrays.ROW_CHUNK_BYTES", 100)
-    monkeypatch.setattr("robot_rl.datasets.arrays.FRAMES_PER_SHARD", 4)
+    monkeypatch.setattr("robot_rl.datasets.store.arrays.ROW_CHUNK_BYTES", 100)
+    monkeypatch.setattr("robot_rl.datasets.store.arrays.FRAMES_PER_SHARD", 4)
     dataset = Dataset.create(tmp_path / "d", SPEC, CAMERAS)
     with dataset.new_episode() as writer:
         fill(writer, 30)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from robot_rl.datasets import Dataset
-from robot_rl.datasets.index import Entry, episode_name
+from robot_rl.datasets.store.index import Entry, episode_name
 
 from .conftest import CAMERAS, SPEC, fill
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from robot_rl.datasets import Dataset
-from robot_rl.datasets.derived import Derived
 from robot_rl.datasets.errors import DatasetError
-from robot_rl.datasets.windows import Windows
+from robot_rl.datasets.sampling.derived import Derived
+from robot_rl.datasets.sampling.windows import Windows
 from robot_rl.learn import features
 from robot_rl.learn.train import train
 from robot_rl.policies import checkpoint

@@ -10,7 +10,7 @@ import torch
 
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.errors import DatasetError
-from robot_rl.datasets.selection import RULES
+from robot_rl.datasets.sampling.selection import RULES
 from robot_rl.learn import config as training_config
 from robot_rl.learn import run as run_files
 from robot_rl.learn.config import TrainConfig, TrainingError

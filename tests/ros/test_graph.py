@@ -24,7 +24,7 @@ from sensor_msgs.msg import Image, JointState  # noqa: E402
 from robot_rl.commands.session import read_notes  # noqa: E402
 from robot_rl.datasets.dataset import Dataset  # noqa: E402
 from robot_rl.datasets.record import Phase, Source  # noqa: E402
-from robot_rl.datasets.verify import verify  # noqa: E402
+from robot_rl.datasets.store.verify import verify  # noqa: E402
 from robot_rl.ros import codecs, topics  # noqa: E402
 from robot_rl.runtime.launch.domain import claim_domain  # noqa: E402
 

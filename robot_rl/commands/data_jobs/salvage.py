@@ -8,7 +8,7 @@ from tyro.conf import Positional
 
 from robot_rl.commands.names import existing_dataset
 from robot_rl.datasets.dataset import Dataset
-from robot_rl.datasets.salvage import drop, salvage
+from robot_rl.datasets.recording.salvage import drop, salvage
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from tyro.conf import Positional
 
 from robot_rl.commands.names import UsageError, existing_dataset
 from robot_rl.datasets.dataset import Dataset
-from robot_rl.datasets.field_statistics import ACTION, FieldStatistics, field_statistics
+from robot_rl.datasets.sampling.field_statistics import ACTION, FieldStatistics, field_statistics
 
 
 @dataclass(frozen=True)

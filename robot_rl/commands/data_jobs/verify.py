@@ -8,7 +8,7 @@ from tyro.conf import Positional
 
 from robot_rl.commands.names import existing_dataset
 from robot_rl.datasets.dataset import Dataset
-from robot_rl.datasets.verify import verify
+from robot_rl.datasets.store.verify import verify
 
 
 @dataclass(frozen=True)

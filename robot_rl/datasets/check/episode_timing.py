@@ -7,11 +7,11 @@ from collections.abc import Generator, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.datasets.alignment import latest_before
 from robot_rl.datasets.check.findings import Finding, Severity
 from robot_rl.datasets.check.timing import Timing, clock_jumps, timing, without_jumps
 from robot_rl.datasets.episode import Episode
-from robot_rl.datasets.reading import read_rows
+from robot_rl.datasets.sampling.alignment import latest_before
+from robot_rl.datasets.store.reading import read_rows
 
 RATE_OFF = 0.05
 """A usual rate further from the nominal one than this share is reported."""

@@ -11,8 +11,8 @@ from robot_rl.datasets.check.findings import Finding, Severity
 from robot_rl.datasets.check.numbers import not_finite
 from robot_rl.datasets.check.pictures import clipped_share, motion, runs_of_equal
 from robot_rl.datasets.episode import Episode, Stream
-from robot_rl.datasets.reading import Frames
 from robot_rl.datasets.record import Source
+from robot_rl.datasets.store.reading import Frames
 
 FROZEN_SECONDS, FROZEN_FRAMES = 0.3, 3
 """Equal pictures are frozen from this long on, if the robot moved meanwhile."""

@@ -22,7 +22,7 @@ from typing import Any
 from robot_rl.datasets.cloud.index import claim_key, episode_key
 from robot_rl.datasets.cloud.objects import Objects
 from robot_rl.datasets.errors import DatasetError
-from robot_rl.datasets.files import canonical_json, group_json, read_json, replace_atomically
+from robot_rl.datasets.store.files import canonical_json, group_json, read_json, replace_atomically
 
 CLAIM_AGE = 12 * 3600.0
 """A claim older than this [s] is given up: readers may no longer look for its episode (`index.FORGET_AGE`)."""

@@ -11,8 +11,8 @@ from robot_rl.datasets.cloud.dataset import RemoteDataset
 from robot_rl.datasets.cloud.index import claim_key
 from robot_rl.datasets.dataset import HIDDEN, Dataset
 from robot_rl.datasets.errors import DatasetError
-from robot_rl.datasets.files import canonical_json
-from robot_rl.datasets.index import Entry, episode_name
+from robot_rl.datasets.store.files import canonical_json
+from robot_rl.datasets.store.index import Entry, episode_name
 
 
 def push(source: Dataset, url: str) -> int:

@@ -16,8 +16,8 @@ from robot_rl.datasets.cloud.objects import Objects, StoreError
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.episode import Episode
 from robot_rl.datasets.errors import DatasetError
-from robot_rl.datasets.files import canonical_json, fsync, fsync_tree, group_json, read_json
-from robot_rl.datasets.index import Entry, episode_name
+from robot_rl.datasets.store.files import canonical_json, fsync, fsync_tree, group_json, read_json
+from robot_rl.datasets.store.index import Entry, episode_name
 from robot_rl.hardware.camera import Intrinsics
 from robot_rl.spec import Spec
 

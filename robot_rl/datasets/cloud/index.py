@@ -16,8 +16,8 @@ from typing import Any
 
 from robot_rl.datasets.cloud.objects import Objects
 from robot_rl.datasets.errors import DatasetError
-from robot_rl.datasets.files import canonical_json
-from robot_rl.datasets.index import Entry, episode_name
+from robot_rl.datasets.store.files import canonical_json
+from robot_rl.datasets.store.index import Entry, episode_name
 
 CLAIMS = ".robot_rl/claims"
 SNAPSHOTS = ".robot_rl/index"

@@ -13,7 +13,7 @@ from typing import Any
 from robot_rl.datasets.cloud.index import episode_key
 from robot_rl.datasets.cloud.objects import Objects, StoreError
 from robot_rl.datasets.errors import DatasetError
-from robot_rl.datasets.files import replace_atomically, write_group
+from robot_rl.datasets.store.files import replace_atomically, write_group
 
 HIDDEN = ".robot_rl"
 

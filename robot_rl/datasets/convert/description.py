@@ -9,7 +9,7 @@ from typing import Any
 
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.errors import DatasetError
-from robot_rl.datasets.streams import camera_from_attributes
+from robot_rl.datasets.store.streams import camera_from_attributes
 from robot_rl.hardware.camera import Intrinsics
 from robot_rl.hardware.config import CameraConfig
 from robot_rl.spec import Field, Layout, Spec, SpecError

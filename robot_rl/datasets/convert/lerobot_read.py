@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.datasets.codecs import ImageCodec
 from robot_rl.datasets.convert import lerobot_schema as schema
 from robot_rl.datasets.convert.columns import as_rows, field_name, split, vector_field
 from robot_rl.datasets.convert.description import KEY, Description, foreign
@@ -20,7 +19,8 @@ from robot_rl.datasets.convert.rows import Rows, record
 from robot_rl.datasets.convert.video import decode
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.errors import DatasetError
-from robot_rl.datasets.files import read_json
+from robot_rl.datasets.store.codecs import ImageCodec
+from robot_rl.datasets.store.files import read_json
 
 
 def read(source: Path, target: str | Path, options: ConvertOptions) -> Report:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.datasets.codecs import ImageCodec
 from robot_rl.datasets.convert import lerobot_schema as schema
 from robot_rl.datasets.convert.columns import as_rows, join, labels
 from robot_rl.datasets.convert.description import KEY, Description
@@ -20,6 +19,7 @@ from robot_rl.datasets.convert.options import ConvertOptions, Report
 from robot_rl.datasets.convert.rows import Pictures, Rows, kept_attributes, to_rows
 from robot_rl.datasets.convert.video import VideoWriter
 from robot_rl.datasets.dataset import Dataset
+from robot_rl.datasets.store.codecs import ImageCodec
 
 if TYPE_CHECKING:
     import pyarrow as pa

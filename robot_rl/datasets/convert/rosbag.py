@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from robot_rl.datasets.codecs import ImageCodec
 from robot_rl.datasets.convert.description import KEY, Description
 from robot_rl.datasets.convert.options import ConvertOptions, Report
 from robot_rl.datasets.convert.rosbag_files import find_bags, messages, reading
@@ -26,9 +25,10 @@ from robot_rl.datasets.convert.rows import kept_attributes, step_at
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.episode import Episode
 from robot_rl.datasets.errors import DatasetError
-from robot_rl.datasets.reading import Frames
 from robot_rl.datasets.record import STEP_DTYPES, Sample
-from robot_rl.datasets.writer import EpisodeWriter
+from robot_rl.datasets.recording.writer import EpisodeWriter
+from robot_rl.datasets.store.codecs import ImageCodec
+from robot_rl.datasets.store.reading import Frames
 from robot_rl.spec import Field
 
 EPISODE_TOPIC = "/episode"

@@ -31,7 +31,6 @@ import yaml
 from numpy.typing import NDArray
 
 from robot_rl import workspace
-from robot_rl.datasets.alignment import latest_before
 from robot_rl.datasets.convert.description import Description
 from robot_rl.datasets.convert.options import ConvertOptions, Report
 from robot_rl.datasets.convert.rosbag_files import messages, reading
@@ -40,6 +39,7 @@ from robot_rl.datasets.convert.rows import Rows, even_stamps, step_at, step_colu
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.record import Sample
+from robot_rl.datasets.sampling.alignment import latest_before
 from robot_rl.hardware.config import CameraConfig
 from robot_rl.spec import Field, Layout, Spec, SpecError
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.datasets.codecs import ImageCodec, opencv
 from robot_rl.datasets.errors import DatasetError
+from robot_rl.datasets.store.codecs import ImageCodec, opencv
 from robot_rl.spec import Field
 
 _TYPES = {

@@ -19,9 +19,9 @@ from robot_rl.control.safety import Safety
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.episode import Episode
 from robot_rl.datasets.errors import DatasetError
-from robot_rl.datasets.reading import Frames
 from robot_rl.datasets.record import STEP_DTYPES, Phase, Sample, Source, Step
-from robot_rl.datasets.writer import EpisodeWriter
+from robot_rl.datasets.recording.writer import EpisodeWriter
+from robot_rl.datasets.store.reading import Frames
 
 
 @dataclass(frozen=True)

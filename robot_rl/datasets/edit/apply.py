@@ -10,7 +10,7 @@ from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.edit import transaction
 from robot_rl.datasets.edit.transaction import EDITS, Record, Transaction
 from robot_rl.datasets.errors import DatasetError
-from robot_rl.datasets.index import Index
+from robot_rl.datasets.store.index import Index
 
 
 class Edit(Protocol):

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from robot_rl.datasets.dataset import attributes_digest
-from robot_rl.datasets.files import group_json
-from robot_rl.datasets.index import episode_name
+from robot_rl.datasets.store.files import group_json
+from robot_rl.datasets.store.index import episode_name
 
 
 def episode_path(number: int, inside: str = "") -> str:

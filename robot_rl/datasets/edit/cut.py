@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.datasets.alignment import latest_before
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.episode import Episode
-from robot_rl.datasets.episode_files import EpisodeFiles
-from robot_rl.datasets.files import write_group
-from robot_rl.datasets.reading import Frames
 from robot_rl.datasets.record import STEP_DTYPES
+from robot_rl.datasets.recording.episode_files import EpisodeFiles
+from robot_rl.datasets.sampling.alignment import latest_before
+from robot_rl.datasets.store.files import write_group
+from robot_rl.datasets.store.reading import Frames
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from robot_rl.datasets.edit.attributes import episode_json, episode_path
 from robot_rl.datasets.edit.numbers import as_ranges
 from robot_rl.datasets.edit.transaction import Transaction
 from robot_rl.datasets.errors import DatasetError
-from robot_rl.datasets.verify import verify_episode
+from robot_rl.datasets.store.verify import verify_episode
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.edit.attributes import episode_json, episode_path
 from robot_rl.datasets.edit.transaction import Transaction
 from robot_rl.datasets.errors import DatasetError
-from robot_rl.datasets.files import group_json
-from robot_rl.datasets.streams import camera_from_attributes, stream_fields
+from robot_rl.datasets.store.files import group_json
+from robot_rl.datasets.store.streams import camera_from_attributes, stream_fields
 from robot_rl.spec import Spec
 from robot_rl.workspace import did_you_mean
 

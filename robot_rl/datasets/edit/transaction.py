@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from robot_rl.datasets.errors import DatasetError
-from robot_rl.datasets.files import canonical_json, fsync, fsync_tree, read_json, replace_atomically, sha256
-from robot_rl.datasets.index import Index
-from robot_rl.datasets.lock import WriterLock
+from robot_rl.datasets.store.files import canonical_json, fsync, fsync_tree, read_json, replace_atomically, sha256
+from robot_rl.datasets.store.index import Index
+from robot_rl.datasets.store.lock import WriterLock
 
 log = logging.getLogger(__name__)
 

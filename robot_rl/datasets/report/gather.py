@@ -15,7 +15,7 @@ from robot_rl.datasets.episode import Episode
 from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.kinds import step_kinds
 from robot_rl.datasets.record import Source
-from robot_rl.datasets.summary import Summary, summarise
+from robot_rl.datasets.report.summary import Summary, summarise
 from robot_rl.page.pictures import jpeg_uri
 
 STILLS = (0.0, 0.5, 1.0)

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_rl.datasets.record import Phase
-from robot_rl.datasets.selection import rule, segments
-from robot_rl.datasets.weights import WEIGHTS
-from robot_rl.datasets.windows import ACTION, ACTION_MASK, future_key
+from robot_rl.datasets.sampling.selection import rule, segments
+from robot_rl.datasets.sampling.weights import WEIGHTS
+from robot_rl.datasets.sampling.windows import ACTION, ACTION_MASK, future_key
 from robot_rl.learn.online.observe import BASE
 from robot_rl.learn.online.replay import UNJUDGED, Replay
 

@@ -11,7 +11,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.datasets.arrays import RowWriter
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.edit.attributes import episode_json, episode_path
 from robot_rl.datasets.edit.cut import write_part
@@ -21,6 +20,7 @@ from robot_rl.datasets.edit.transaction import Transaction
 from robot_rl.datasets.episode import Episode
 from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.record import STEP_DTYPES
+from robot_rl.datasets.store.arrays import RowWriter
 
 JOB = "reward"
 Result = Literal["success", "failure", "timeout"]

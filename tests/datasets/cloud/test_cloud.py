@@ -14,9 +14,9 @@ from robot_rl.datasets import Dataset, DatasetError, Phase, Sample, Source, Step
 from robot_rl.datasets.cloud.copy import pull, push
 from robot_rl.datasets.cloud.dataset import RemoteDataset
 from robot_rl.datasets.cloud.objects import Objects, StoreError
-from robot_rl.datasets.urls import store_url
-from robot_rl.datasets.verify import verify
-from robot_rl.datasets.windows import Windows
+from robot_rl.datasets.sampling.windows import Windows
+from robot_rl.datasets.store.urls import store_url
+from robot_rl.datasets.store.verify import verify
 from robot_rl.hardware.camera import Intrinsics
 from robot_rl.hardware.config import CameraConfig
 from robot_rl.spec import Field, Layout, Spec

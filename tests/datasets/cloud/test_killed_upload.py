@@ -12,7 +12,7 @@ import pytest
 
 from robot_rl.datasets import Dataset
 from robot_rl.datasets.cloud.objects import Objects
-from robot_rl.datasets.verify import verify
+from robot_rl.datasets.store.verify import verify
 from robot_rl.hardware.config import CameraConfig
 from robot_rl.spec import Field, Layout, Spec
 

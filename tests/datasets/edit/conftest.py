@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from robot_rl.datasets import Dataset
-from robot_rl.datasets.verify import verify
+from robot_rl.datasets.store.verify import verify
 
 _location = Path(__file__).parents[1] / "conftest.py"
 _spec = importlib.util.spec_from_file_location("datasets_conftest", _location)

@@ -13,7 +13,7 @@ from robot_rl.datasets import Dataset, DatasetError
 from robot_rl.datasets.edit.apply import apply
 from robot_rl.datasets.edit.remove import Delete
 from robot_rl.datasets.edit.transaction import records
-from robot_rl.datasets.verify import verify
+from robot_rl.datasets.store.verify import verify
 
 EDITOR = """
 import sys
@@ -61,7 +61,7 @@ from robot_rl.datasets.edit.apply import apply
 from robot_rl.datasets.edit.divide import Split
 from robot_rl.datasets.edit.remove import Delete
 from robot_rl.datasets.edit.transaction import records
-from robot_rl.datasets.verify import verify
+from robot_rl.datasets.store.verify import verify
 import shutil
 source, small = sys.argv[1:]
 shutil.copytree(source, small + "/d")

@@ -11,7 +11,7 @@ import pytest
 from robot_rl.datasets import Dataset
 from robot_rl.datasets.edit.apply import apply, undo
 from robot_rl.datasets.errors import DatasetError
-from robot_rl.datasets.verify import verify
+from robot_rl.datasets.store.verify import verify
 from robot_rl.learn.rewards.relabel import Label, RewardRelabel, columns
 
 

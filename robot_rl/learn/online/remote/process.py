@@ -22,7 +22,7 @@ from typing import IO
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.episode import Episode
 from robot_rl.datasets.errors import DatasetError
-from robot_rl.datasets.lock import WriterLock
+from robot_rl.datasets.store.lock import WriterLock
 from robot_rl.hardware.config import ConfigError
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.folder import BASE, EPISODES

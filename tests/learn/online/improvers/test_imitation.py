@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from robot_rl.datasets import Dataset, Phase, Sample, Source, Step
-from robot_rl.datasets.weights import WEIGHTS
-from robot_rl.datasets.windows import Windows
+from robot_rl.datasets.sampling.weights import WEIGHTS
+from robot_rl.datasets.sampling.windows import Windows
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.config import OnlineConfig
 from robot_rl.learn.online.improvers.imitation import Imitation, ImitationConfig

@@ -1,0 +1,1 @@
+"""What training reads: windows of steps, which of them, how often, and how fast they come from the disk."""

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robot_rl.datasets import Dataset, DatasetError
+from robot_rl.datasets.recording.salvage import drop, salvage
+from robot_rl.datasets.store.verify import verify
+
+from ..conftest import CAMERAS, SPEC, action, fill, picture
+from .test_killed import record_and_kill
+
+
+@pytest.fixture
+def dead(tmp_path: Path) -> tuple[Dataset, Path]:
+    """A data set with an episode of 9 steps whose process died: its folder as it was before the end."""
+    dataset = Dataset.create(tmp_path / "d", SPEC, CAMERAS, images="jpeg")
+    writer = dataset.new_episode(instruction="lift", seed=4)
+    fill(writer, 9)
+    writer._queue.close()  # what a kill leaves: everything flushed, nothing finished
+    writer._thread.join()
+    writer._files.flush()
+    copy = writer.folder.with_name("0dead0")
+    shutil.copytree(writer.folder, copy)
+    writer.discard()
+    return dataset, copy
+
+
+def test_all_that_reached_the_disk_is_kept(dead: tuple[Dataset, Path]) -> None:
+    dataset, folder = dead
+    assert dataset.unfinished() == [folder]
+    assert salvage(dataset, folder) == 0
+    episode = dataset[0]
+    assert (len(episode), episode.success, episode.attributes["seed"]) == (9, None, 4)
+    assert episode.attributes["salvaged"] == "0dead0"
+    np.testing.assert_array_equal(episode.steps["executed"], [action(t) for t in range(9)])
+    assert np.abs(episode.stream("wrist").values[7].astype(int) - picture(7)).max() <= 12
+    assert dataset.unfinished() == []
+    assert list(verify(dataset)) == []
+
+
+def test_torn_files_cost_their_torn_rows_only(dead: tuple[Dataset, Path]) -> None:
+    dataset, folder = dead
+    for name, cut in [
+        ("steps/human/c.0.0", 3),
+        ("streams/joints/value/c.0.0", 20),
+        ("streams/wrist/value/c.0.0.0.0", 1),
+    ]:
+        os.truncate(folder / name, (folder / name).stat().st_size - cut)
+    salvage(dataset, folder)
+    episode = dataset[0]
+    assert len(episode) == 8
+    assert {n: len(episode.stream(n)) for n in ("pose", "joints", "wrist")} == {"pose": 10, "joints": 8, "wrist": 9}
+
+
+def test_what_holds_no_step_is_left_to_be_dropped(dead: tuple[Dataset, Path]) -> None:
+    dataset, folder = dead
+    os.truncate(folder / "steps/stamp/c.0", 0)
+    assert salvage(dataset, folder) is None
+    assert dataset.unfinished() == [folder]
+    drop(dataset, folder)
+    assert dataset.unfinished() == []
+    with pytest.raises(DatasetError, match="not an unfinished episode"):
+        drop(dataset, dataset.path / "episodes")
+
+
+def test_salvaging_twice_keeps_one_copy(dead: tuple[Dataset, Path]) -> None:
+    dataset, folder = dead
+    shutil.copytree(folder, folder.with_name("backup"))
+    salvage(dataset, folder)
+    folder.with_name("backup").rename(folder)  # killed between the commit and the removal
+    assert salvage(dataset, folder) == 0
+    assert (len(dataset), dataset.unfinished()) == (1, [])
+
+
+def test_a_killed_recorder_leaves_episodes_that_can_be_salvaged(dataset: Dataset) -> None:
+    dataset.close()
+    for delay in (0.05, 0.09, 0.13):
+        record_and_kill(dataset.path, delay)
+    with Dataset.open(dataset.path, "a") as again:
+        for folder in again.unfinished():
+            if salvage(again, folder) is None:
+                drop(again, folder)
+        assert again.unfinished() == []
+        assert list(verify(again)) == []
