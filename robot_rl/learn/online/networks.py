@@ -10,6 +10,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from robot_rl.learn.online.bins import ValueBins
+from robot_rl.learn.online.ensemble import EnsembleLayerNorm, EnsembleLinear, hidden_layer
 
 LOG_STD = (-5.0, 2.0)
 """Bounds of the actor's logarithmic standard deviation, before the tanh."""
@@ -19,34 +20,6 @@ EDGE = 1e-5
 """Actions of the record are kept this far inside (-1, 1): at the edge atanh is infinite."""
 
 
-class EnsembleLinear(nn.Module):
-    """E affine maps side by side: (E, B, in) to (E, B, out) in one `baddbmm`; of `members` (M,) alone if given."""
-
-    def __init__(self, ensemble: int, inputs: int, outputs: int) -> None:
-        super().__init__()
-        bound = 1.0 / math.sqrt(inputs)
-        self.weight = nn.Parameter(torch.empty(ensemble, inputs, outputs).uniform_(-bound, bound))
-        self.bias = nn.Parameter(torch.empty(ensemble, 1, outputs).uniform_(-bound, bound))
-
-    def forward(self, x: Tensor, members: Tensor | None = None) -> Tensor:
-        if members is None:
-            return torch.baddbmm(self.bias, x, self.weight)
-        return torch.baddbmm(self.bias[members], x, self.weight[members])
-
-
-class EnsembleLayerNorm(nn.Module):
-    """Layer normalisation of each member with its own gain and offset: (E, B, width)."""
-
-    def __init__(self, ensemble: int, width: int) -> None:
-        super().__init__()
-        self.gain = nn.Parameter(torch.ones(ensemble, 1, width))
-        self.offset = nn.Parameter(torch.zeros(ensemble, 1, width))
-
-    def forward(self, x: Tensor, members: Tensor | None = None) -> Tensor:
-        gain, offset = (self.gain, self.offset) if members is None else (self.gain[members], self.offset[members])
-        return torch.addcmul(offset, functional.layer_norm(x, x.shape[-1:]), gain)
-
-
 class Critics(nn.Module):
     """E action values Q_e(s, a), independent but computed together.
 
@@ -54,6 +27,7 @@ class Critics(nn.Module):
         inputs: numbers of state and action together.
         layer_norm: after each hidden layer; bounds the values of actions never seen (Ball et al., RLPD, 2023).
         bins: values are the means of distributions over these; None regresses the value itself.
+        bfloat16: matrix products of hidden layers in half precision; only with `layer_norm`.
     """
 
     def __init__(
@@ -64,9 +38,11 @@ class Critics(nn.Module):
         *,
         layer_norm: bool = True,
         bins: ValueBins | None = None,
+        bfloat16: bool = False,
     ) -> None:
         super().__init__()
-        self.ensemble, self.bins = ensemble, bins
+        self.ensemble, self.bins, self.layer_norm = ensemble, bins, layer_norm
+        self.products = torch.bfloat16 if bfloat16 else None
         layers: list[nn.Module] = []
         for width in hidden:
             layers.append(EnsembleLinear(ensemble, inputs, width))
@@ -89,11 +65,18 @@ class Critics(nn.Module):
 
     def _output(self, state: Tensor, action: Tensor, members: Tensor | None) -> Tensor:
         """(E or M, B, 1 or bins)."""
-        x = torch.cat([state, action], dim=1)
-        x = x.expand(self.ensemble if members is None else len(members), *x.shape)
-        for layer in self.layers:
-            x = layer(x) if isinstance(layer, nn.ReLU) else layer(x, members)
-        return x
+        *hidden, last = self.layers
+        if self.layer_norm:
+            parts: tuple[Tensor, ...] = (state, action)
+            for linear, norm in zip(hidden[::3], hidden[1::3], strict=True):
+                parts = (hidden_layer(linear, norm, parts, members, self.products),)
+            x = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+        else:
+            x = torch.cat([state, action], dim=1)
+            for linear in hidden[::2]:
+                x = torch.relu(linear(x, members))
+        out: Tensor = last(x, members)
+        return out
 
 
 class TanhGaussian(nn.Module):
@@ -145,8 +128,13 @@ def _log_density(u: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
     return (normal - squash).sum(dim=1)
 
 
+def pairs(target: nn.Module, source: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
+    """The parameters of the lagged copy, and those of `source` that they follow; what the copy lacks is left out."""
+    mine, theirs = dict(target.named_parameters()), dict(source.named_parameters())
+    return list(mine.values()), [theirs[name] for name in mine]
+
+
 @torch.no_grad()
 def follow(target: nn.Module, source: nn.Module, tau: float) -> None:
     """Move the lagged copy: target := (1 - tau) target + tau source; what the copy lacks is left out."""
-    mine, theirs = dict(target.named_parameters()), dict(source.named_parameters())
-    torch._foreach_lerp_(list(mine.values()), [theirs[name] for name in mine], tau)
+    torch._foreach_lerp_(*pairs(target, source), tau)

@@ -10,6 +10,7 @@ import copy
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import torch
 from torch import Generator, Tensor, nn
@@ -19,7 +20,7 @@ from robot_rl.learn.online.actors import Actor
 from robot_rl.learn.online.batch import Batch
 from robot_rl.learn.online.bins import ValueBins
 from robot_rl.learn.online.features import ENCODED, Features, FeaturesConfig
-from robot_rl.learn.online.networks import Critics, follow
+from robot_rl.learn.online.networks import Critics, pairs
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class SacConfig:
     hidden: tuple[int, ...] = (256, 256)
     layer_norm: bool = True
     """In the critics."""
+    bfloat16: bool = False
+    """The critics' matrix products in half precision: quicker where the processor has it, with coarser values."""
     features: FeaturesConfig = field(default_factory=FeaturesConfig)
     """Of vectors and pictures."""
     bins: int = 0
@@ -68,6 +71,8 @@ class SacConfig:
         if not 1 <= self.subset <= self.critics:
             raise TrainingError(f"subset is {self.subset}; it must lie in 1..{self.critics}, the number of critics")
         low, high = self.value_range
+        if self.bfloat16 and not self.layer_norm:
+            raise TrainingError("bfloat16 is for critics with layer_norm: without it their values are not bounded")
         if self.bins < 0 or self.bins == 1 or not -math.inf < low < high < math.inf:
             raise TrainingError(
                 f"bins is {self.bins} and value_range {self.value_range}; bins must be 0 or at least 2, the range "
@@ -99,7 +104,8 @@ class Sac:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             bins = ValueBins(config.bins, *config.value_range) if config.bins else None
-            critics = Critics(config.critics, inputs, config.hidden, layer_norm=config.layer_norm, bins=bins)
+            norm, half = config.layer_norm, config.bfloat16
+            critics = Critics(config.critics, inputs, config.hidden, layer_norm=norm, bins=bins, bfloat16=half)
         self.critics = critics.to(device)
         self.targets = copy.deepcopy(self.critics).requires_grad_(False)
         encoder = [p for _, p in actor.features.trained()]
@@ -196,8 +202,7 @@ class Sac:
         target = self.target(batch)
         loss = self.critic_loss(batch, target)
         self._step("critics", loss)
-        for lagged, source in self.lags():
-            follow(lagged, source, self.config.tau)
+        self._follow()
         self.updates += 1
         figures = {"critic_loss": loss.item() / self.config.critics, "q": target.mean().item()}
         return figures if self.critics.bins is None else figures | {"q_outside": self.critics.bins.outside(target)}
@@ -212,6 +217,17 @@ class Sac:
         out: list[tuple[nn.Module, nn.Module]] = [(self.targets, self.critics)]
         features = self.actor.features
         return out if self.target_features is features else [*out, (self.target_features, features)]
+
+    @cached_property
+    def _lagging(self) -> tuple[list[Tensor], list[Tensor]]:
+        """All parameters of `lags`: found by name once, for that takes longer than to move them."""
+        found = [pairs(lagged, source) for lagged, source in self.lags()]
+        return [p for mine, _ in found for p in mine], [p for _, theirs in found for p in theirs]
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """lagged := (1 - tau) lagged + tau source."""
+        torch._foreach_lerp_(*self._lagging, self.config.tau)
 
     def _update_actor(self, batch: Batch) -> dict[str, float]:
         self.critics.requires_grad_(False)
