@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.hardware.config import ConfigError, RobotConfig
+from robot_rl.hardware.config import RobotConfig
 from robot_rl.hardware.human import AXES, DeviceInput
 from robot_rl.hardware.robot import Reading
 from robot_rl.sim.operators.axes import full_axis
-from robot_rl.sim.operators.skill import QUALITIES, Skill, skill_of
+from robot_rl.sim.operators.skill import QUALITIES, Skill, check_sees, skill_of
 from robot_rl.sim.planar.chain import FINS, GATE, WALLS
 
 Array = NDArray[np.float64]
@@ -46,8 +46,7 @@ class ChainOperator:
 
     def __init__(self, config: RobotConfig, *, quality: str = "expert", seed: int = 0) -> None:
         self._skill, self._prevents = skill_of(quality, STYLES), quality == "prevent"
-        if "privileged_gate" not in config.spec.observation:
-            raise ConfigError(f"{config.path}: the operator needs the observation 'privileged_gate'")
+        check_sees(config, "privileged_gate")
         self._full = np.array([full_axis(config, axis, "x and y") for axis in ("x", "y")])  # (2,) [m/s]
         self._seed = seed
         self.reset(seed)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.hardware.config import ConfigError, RobotConfig
+from robot_rl.hardware.config import RobotConfig
 from robot_rl.hardware.human import AXES, DeviceInput
 from robot_rl.hardware.robot import Reading
 from robot_rl.sim.operators.axes import full_axis
-from robot_rl.sim.operators.skill import Patience, Skill, skill_of
+from robot_rl.sim.operators.skill import Patience, Skill, check_sees, skill_of
 from robot_rl.sim.planar.maze import CELL, ROUTES, cell_of, middle, neighbours, steps_to
 
 Array = NDArray[np.float64]
@@ -39,8 +39,7 @@ class MazeOperator:
 
     def __init__(self, config: RobotConfig, *, quality: str = "expert", seed: int = 0) -> None:
         self._skill = skill_of(quality, STYLES)
-        if "route" not in config.spec.observation:
-            raise ConfigError(f"{config.path}: the operator needs the observation 'route'")
+        check_sees(config, "route")
         self._full = np.array([full_axis(config, axis, "x and y") for axis in ("x", "y")])  # (2,) [m/s]
         ends = ROUTES[str(config.options.get("routes", "task"))].values()
         self._away = [steps_to(end) for end in ends]

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_rl.control import poses
-from robot_rl.hardware.config import ConfigError, RobotConfig
+from robot_rl.hardware.config import RobotConfig
 from robot_rl.hardware.human import AXES, DeviceInput
 from robot_rl.hardware.robot import Reading
 from robot_rl.sim.operators.axes import full_axis
 from robot_rl.sim.operators.pick_view import heading, nearest
-from robot_rl.workspace import did_you_mean
+from robot_rl.sim.operators.skill import check_sees, skill_of
 
 Array = NDArray[np.float64]
 
@@ -78,12 +78,8 @@ class PegOperator:
     """
 
     def __init__(self, config: RobotConfig, *, quality: str = "expert", seed: int = 0) -> None:
-        if quality not in QUALITIES:
-            raise ConfigError(f"no operator of quality '{quality}'.{did_you_mean(quality, QUALITIES)}")
-        needed = ("object_pose", "wrench", "privileged_goal_pose")
-        if missing := [name for name in needed if name not in config.spec.observation]:
-            raise ConfigError(f"{config.path}: the operator needs the observation {', '.join(missing)}")
-        self._skill = QUALITIES[quality]
+        self._skill = skill_of(quality, QUALITIES)
+        check_sees(config, "object_pose", "wrench", "privileged_goal_pose")
         self._full = np.array([full_axis(config, axis, "all six axes") for axis in AXES])  # (6,) [m/s, rad/s]
         self._period = 1.0 / config.spec.rate
         self._seed = seed

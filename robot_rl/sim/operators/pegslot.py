@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.hardware.config import ConfigError, RobotConfig
+from robot_rl.hardware.config import RobotConfig
 from robot_rl.hardware.human import AXES, DeviceInput
 from robot_rl.hardware.robot import Reading
 from robot_rl.sim.operators.axes import full_axis
-from robot_rl.workspace import did_you_mean
+from robot_rl.sim.operators.skill import check_sees, skill_of
 
 Array = NDArray[np.float64]
 
@@ -65,11 +65,8 @@ class PegSlotOperator:
     """
 
     def __init__(self, config: RobotConfig, *, quality: str = "expert", seed: int = 0) -> None:
-        if quality not in QUALITIES:
-            raise ConfigError(f"no operator of quality '{quality}'.{did_you_mean(quality, QUALITIES)}")
-        if "privileged_slot" not in config.spec.observation:
-            raise ConfigError(f"{config.path}: the operator needs the observation 'privileged_slot'")
-        self._skill = QUALITIES[quality]
+        self._skill = skill_of(quality, QUALITIES)
+        check_sees(config, "tip", "lead", "privileged_slot")
         self._full = np.array([full_axis(config, axis, "x, z and pitch") for axis in _DRIVEN])  # (3,) [m/s, m/s, rad/s]
         self._seed = seed
         self.reset(seed)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.hardware.config import ConfigError, RobotConfig
+from robot_rl.hardware.config import RobotConfig
 from robot_rl.hardware.human import AXES, DeviceInput
 from robot_rl.hardware.robot import Reading
 from robot_rl.sim.operators.axes import full_axis
@@ -17,7 +17,7 @@ from robot_rl.sim.operators.pick_hand import Hand, Skill
 from robot_rl.sim.operators.pick_job import Job
 from robot_rl.sim.operators.pick_view import OPEN, View
 from robot_rl.sim.operators.pick_watch import Attention, Watch
-from robot_rl.workspace import did_you_mean
+from robot_rl.sim.operators.skill import check_sees, skill_of
 
 Array = NDArray[np.float64]
 
@@ -115,12 +115,9 @@ class PickOperator:
     ) -> None:
         if qualities is None:
             qualities = PLACING if places else QUALITIES
-        if isinstance(quality, str) and quality not in qualities:
-            raise ConfigError(f"no operator of quality '{quality}'.{did_you_mean(quality, qualities)}")
+        self._skill = skill_of(quality, qualities) if isinstance(quality, str) else quality
         needed = ("ee_pose", "object_pose", "gripper_position") + (("goal_pose", "joint_position") if places else ())
-        if missing := [name for name in needed if name not in config.spec.observation]:
-            raise ConfigError(f"{config.path}: the operator needs the observation {', '.join(missing)}")
-        self._skill = qualities[quality] if isinstance(quality, str) else quality
+        check_sees(config, *needed)
         driven, needs = (_DRIVEN, "x, y, z and yaw") if turns else (_DRIVEN[:3], "x, y and z")
         full = [full_axis(config, AXES[i], needs) for i in driven]
         self._full = np.array([*full, *[math.inf] * (4 - len(full))])  # (4,) [m/s, rad/s]

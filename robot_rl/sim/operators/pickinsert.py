@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.hardware.config import ConfigError, RobotConfig
+from robot_rl.hardware.config import RobotConfig
 from robot_rl.hardware.human import AXES, DeviceInput
 from robot_rl.hardware.robot import Reading
 from robot_rl.sim.operators.axes import full_axis
-from robot_rl.sim.operators.skill import Patience, skill_of
+from robot_rl.sim.operators.skill import QUALITIES, Patience, check_sees, skill_of
 from robot_rl.sim.planar.pickinsert import GRIP, INSERT, PickInsertTask
 
 Array = NDArray[np.float64]
@@ -79,9 +79,8 @@ class PickInsertOperator:
     """
 
     def __init__(self, config: RobotConfig, *, quality: str = "expert", seed: int = 0) -> None:
-        self._skill = skill_of(quality)
-        if "privileged_slot" not in config.spec.observation:
-            raise ConfigError(f"{config.path}: the operator needs the observation 'privileged_slot'")
+        self._skill = skill_of(quality, QUALITIES)
+        check_sees(config, "privileged_slot")
         self._full = np.array([full_axis(config, axis, "x and z") for axis in ("x", "z")])  # (2,) [m/s]
         self._home = float(config.options.get("home", PickInsertTask.home))
         self._clearance = float(config.options.get("clearance", 0.0008))

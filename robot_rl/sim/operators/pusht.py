@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.hardware.config import ConfigError, RobotConfig
+from robot_rl.hardware.config import RobotConfig
 from robot_rl.hardware.human import AXES, DeviceInput
 from robot_rl.hardware.robot import Reading
 from robot_rl.sim.operators.axes import full_axis
+from robot_rl.sim.operators.skill import check_sees, skill_of
 from robot_rl.sim.operators.wrist import choose
 from robot_rl.sim.pusht.pushes import Planner, Push, away, route
 from robot_rl.sim.pusht.table import STEP_NS
-from robot_rl.workspace import did_you_mean
 
 Array = NDArray[np.float64]
 
@@ -75,11 +75,8 @@ class PushTOperator:
     """
 
     def __init__(self, config: RobotConfig, *, quality: str = "expert", seed: int = 0) -> None:
-        if quality not in QUALITIES:
-            raise ConfigError(f"no operator of quality '{quality}'.{did_you_mean(quality, QUALITIES)}")
-        if missing := [name for name in ("finger", "block_pose") if name not in config.spec.observation]:
-            raise ConfigError(f"{config.path}: the operator needs the observation {', '.join(missing)}")
-        self._skill = QUALITIES[quality]
+        self._skill = skill_of(quality, QUALITIES)
+        check_sees(config, "finger", "block_pose")
         self._full = np.array([full_axis(config, axis, "x and y") for axis in ("x", "y")])  # (2,) [m/s]
         self._period = 1.0 / config.spec.rate
         self._steps = config.spec.period_ns // STEP_NS

@@ -12,7 +12,7 @@ from robot_rl.control import poses
 from robot_rl.hardware.config import ConfigError, RobotConfig
 from robot_rl.hardware.human import AXES, DeviceInput
 from robot_rl.hardware.robot import Reading
-from robot_rl.workspace import did_you_mean
+from robot_rl.sim.operators.skill import skill_of
 
 Array = NDArray[np.float64]
 
@@ -67,9 +67,7 @@ class QuadrotorPilot:
     """
 
     def __init__(self, config: RobotConfig, *, quality: str = "expert", seed: int = 0) -> None:
-        if quality not in QUALITIES:
-            raise ConfigError(f"no pilot of quality '{quality}'.{did_you_mean(quality, QUALITIES)}")
-        self._pilot = QUALITIES[quality]
+        self._pilot = skill_of(quality, QUALITIES)
         self._full = np.array([_full_stick(config, axis) for axis in ("x", "y", "z", "yaw")])  # (4,) [m/s, rad/s]
         self._period = 1.0 / config.spec.rate
         self._seed = seed

@@ -1,13 +1,16 @@
-"""How well the operators of the small tasks drive, and the watching that they have in common."""
+"""How well operators drive, what they must see, and the watching that those of the small tasks have in common."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
-from robot_rl.hardware.config import ConfigError
+from robot_rl.hardware.config import ConfigError, RobotConfig
 from robot_rl.workspace import did_you_mean
+
+AnySkill = TypeVar("AnySkill")
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,17 @@ QUALITIES: dict[str, Skill] = {
 }
 
 
-def skill_of(quality: str, qualities: Mapping[str, Skill] = QUALITIES) -> Skill:
+def skill_of(quality: str, qualities: Mapping[str, AnySkill]) -> AnySkill:
     """The skill called `quality`. Raises ConfigError if there is none."""
     if quality not in qualities:
         raise ConfigError(f"no operator of quality '{quality}'.{did_you_mean(quality, qualities)}")
     return qualities[quality]
+
+
+def check_sees(config: RobotConfig, *fields: str) -> None:
+    """Raises ConfigError, naming them, where the robot does not sense fields that its operator looks at."""
+    if missing := [name for name in fields if name not in config.spec.observation]:
+        raise ConfigError(f"{config.path}: the operator needs the observation {', '.join(missing)}")
 
 
 class Patience:

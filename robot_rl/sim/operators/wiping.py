@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.hardware.config import ConfigError, RobotConfig
+from robot_rl.hardware.config import RobotConfig
 from robot_rl.hardware.human import AXES, DeviceInput
 from robot_rl.hardware.robot import Reading
 from robot_rl.sim.operators.axes import full_axis
-from robot_rl.workspace import did_you_mean
+from robot_rl.sim.operators.skill import check_sees, skill_of
 
 Array = NDArray[np.float64]
 
@@ -63,11 +63,8 @@ class WipingOperator:
     """
 
     def __init__(self, config: RobotConfig, *, quality: str = "expert", seed: int = 0) -> None:
-        if quality not in QUALITIES:
-            raise ConfigError(f"no operator of quality '{quality}'.{did_you_mean(quality, QUALITIES)}")
-        if "force" not in config.spec.observation:
-            raise ConfigError(f"{config.path}: the operator needs the observation 'force'")
-        self._skill = QUALITIES[quality]
+        self._skill = skill_of(quality, QUALITIES)
+        check_sees(config, "force")
         self._full = np.array([full_axis(config, axis, "x and z") for axis in _DRIVEN])  # (2,) [m/s]
         self._seed = seed
         self.reset(seed)
