@@ -20,7 +20,7 @@ for _name in ("nms", "qnms"):  # where torchvision's compiled part is missing, i
     with contextlib.suppress(RuntimeError):
         _OPERATORS.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
-from lerobot.configs.types import FeatureType, PolicyFeature  # noqa: E402
+from lerobot.configs.types import FeatureType, NormalizationMode, PolicyFeature  # noqa: E402
 from lerobot.policies.act.configuration_act import ACTConfig  # noqa: E402
 from lerobot.policies.act.modeling_act import ACTPolicy  # noqa: E402
 from lerobot.policies.diffusion.configuration_diffusion import DiffusionConfig  # noqa: E402
@@ -55,6 +55,8 @@ class Peer:
         action = {"action": PolicyFeature(FeatureType.ACTION, tuple(self.columns["action"].shape[1:]))}
         configuration, policy = CONFIGS[kind]
         config = configuration(input_features=features, output_features=action, device="cpu", **options)
+        # its own maps leave ENV as it is, in metres; observations arrive scaled
+        config.normalization_mapping |= dict.fromkeys(("STATE", "ENV"), NormalizationMode.IDENTITY)
         self.before, self.after = make_pre_post_processors(config, dataset_stats=statistics)
         self._offsets(config)
         torch.manual_seed(seed)

@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.sampling.selection import rule
+from robot_rl.policies.encoders.vectors import VectorFeatures
 from robot_rl.policies.execution import ExecutionCounts
+from robot_rl.policies.normalization import Statistics
 from robot_rl.policies.policy import Policy
 from robot_rl.spec import Spec
 
@@ -33,6 +36,7 @@ class Learner:
     def __init__(self, python: str, script: str, robot: Sequence[str], scene: Sequence[str], spec: Spec) -> None:
         self.robot, self.scene, self.spec = tuple(robot), tuple(scene), spec
         self.counts = ExecutionCounts()
+        self._scaling: dict[str, VectorFeatures] = {}
         self._process = subprocess.Popen(
             [python, PEERS / script],
             stdin=subprocess.PIPE,
@@ -57,9 +61,9 @@ class Learner:
 
     def write(self, dataset: Path, file: Path, select: str = "rac") -> None:
         """The episodes that our own recipes learn from, as arrays: robot (N, R), scene (N, S), action (N, A), and where
-        each of them ends."""
-        parts: dict[str, list[NDArray[Any]]] = {"robot": [], "scene": [], "action": []}
-        lengths = []
+        each of them ends. Observations are scaled as our encoders do it, here and while it plays."""
+        seen: list[dict[str, NDArray[Any]]] = []
+        actions = []
         chosen = rule(select)
         for episode in Dataset.open(dataset).episodes():
             mask = chosen(episode)
@@ -67,13 +71,15 @@ class Learner:
                 continue
             if not mask.all():
                 raise RuntimeError(f"{episode}: '{select}' takes a part; a peer learns from whole episodes")
-            values = episode.aligned((*self.robot, *self.scene))
-            for name, part in self._groups(values).items():
-                parts[name].append(part)
-            parts["action"].append(episode.steps["executed"])
-            lengths.append(len(episode))
-        arrays = {n: np.concatenate(p).astype(np.float32) for n, p in parts.items()}
-        np.savez(file, ends=np.cumsum(lengths), **arrays)  # type: ignore[arg-type]
+            seen.append(episode.aligned((*self.robot, *self.scene)))
+            actions.append(episode.steps["executed"])
+        values = {n: np.concatenate([v[n] for v in seen]) for n in (*self.robot, *self.scene)}
+        for name, rows in values.items():
+            self._scaling[name] = VectorFeatures(self.spec.observation[name])
+            self._scaling[name].fit(Statistics.of(rows), "range")
+        arrays = self._groups(values) | {"action": np.concatenate(actions)}
+        ends = np.cumsum([len(a) for a in actions])
+        np.savez(file, ends=ends, **{n: a.astype(np.float32) for n, a in arrays.items()})  # type: ignore[arg-type]
 
     def reset(self, seed: int | None = None) -> None:
         self.ask("reset", seed=seed or 0)
@@ -100,11 +106,8 @@ class Learner:
         return {g: np.concatenate([self._numbers(n, values[n]) for n in names], -1) for g, names in groups.items()}
 
     def _numbers(self, name: str, value: NDArray[Any]) -> NDArray[Any]:
-        """A field as our own encoders see it: a pose (..., 7) as position and two columns of the rotation (..., 9)."""
-        if self.spec.observation[name].kind != "pose":
-            return value
-        import torch
-
-        from robot_rl.policies.encoders.vectors import rotation_columns
-
-        return np.concatenate([value[..., :3], rotation_columns(torch.from_numpy(value[..., 3:])).numpy()], -1)
+        """A field as our own encoders see it: a pose (..., 7) as position and two columns of the rotation (..., 9), all
+        but the columns scaled to the range of the demonstrations."""
+        with torch.no_grad():
+            out: NDArray[Any] = self._scaling[name](torch.from_numpy(np.asarray(value, np.float32))).numpy()
+        return out
