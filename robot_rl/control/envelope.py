@@ -26,9 +26,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.control.limiting import approach_speed, slew, smooth_slew
-from robot_rl.control.limits import Array, Box, FieldLimits, Limits, parse
+from robot_rl.control.limiting import slew, smooth_slew
+from robot_rl.control.limits import Array, Limits, parse
 from robot_rl.control.safety import Safety
+from robot_rl.control.walls import Wall
 from robot_rl.spec import Spec
 
 LONGEST_STEP = 2.0
@@ -54,40 +55,6 @@ class Filtered(NamedTuple):
     action: Array  # (A,) laid out as spec.action
     flags: Safety
     changed: NDArray[np.bool_]  # (A,) the numbers that differ from those asked for
-
-
-class _Wall:
-    """A box around some numbers of the flat action."""
-
-    def __init__(self, box: Box, limits: FieldLimits, start: int, period: float) -> None:
-        self.index = slice(start, start + len(box.low))
-        self.low, self.high = box.low, box.high
-        self.flag = int(box.flag)
-        self.measurement = box.measurement
-        self.velocity = limits.order == "velocity"
-        n = len(box.low)
-        self.braking, self.jerk = limits.first[:n], limits.second[:n]
-        self.smooth = bool(np.isfinite(self.jerk).any())
-        self.reaction = LONGEST_STEP * period + box.reaction
-
-    def allowed(self, position: Array, last: Array, age: float) -> tuple[Array, Array]:
-        """The slowest and fastest velocity (n,), (n,) at `position` measured `age` [s] ago while moving at `last`."""
-        return self._corridor(position, last * age, self.reaction)
-
-    def planned(self, position: Array, last: Array, slope: Array, age: float) -> tuple[Array, Array]:
-        """As `allowed`, with room to spare for braking that sets in at the jerk limit.
-
-        With an acceleration s and a jerk j it takes s / j to stop accelerating, in which the robot goes
-        v s / j + s^3 / (3 j^2) further; and then (braking / j) until it brakes fully.
-        """
-        ramp = np.abs(slope) / self.jerk
-        drift = last * (age + ramp) + slope * ramp * ramp / 3.0
-        return self._corridor(position, drift, self.reaction + self.braking / self.jerk)
-
-    def _corridor(self, position: Array, drift: Array, reaction: Array | float) -> tuple[Array, Array]:
-        below = position + np.minimum(drift, 0.0) - self.low
-        above = self.high - position - np.maximum(drift, 0.0)
-        return -approach_speed(below, self.braking, reaction), approach_speed(above, self.braking, reaction)
 
 
 class SafetyEnvelope:
@@ -118,8 +85,9 @@ class SafetyEnvelope:
         self._slices = list(spec.action.slices.values())
         self._period = 1.0 / spec.rate
         starts = [s.start for s in self._slices]
-        self._walls = [_Wall(f.box, f, i, self._period) for f, i in zip(fields, starts) if f.box is not None]
-        self._longest = round(LONGEST_STEP * self._period * 1e9)
+        longest = LONGEST_STEP * self._period
+        self._walls = [Wall(f.box, f, i, longest) for f, i in zip(fields, starts) if f.box is not None]
+        self._longest = round(longest * 1e9)
         self._command_timeout = round(self.limits.command_timeout * 1e9)
         self._observation_timeout = round(self.limits.observation_timeout * 1e9)
         self._estopped = False
@@ -267,7 +235,7 @@ class SafetyEnvelope:
         if cut is not None:
             asked, target = target, np.minimum(np.maximum(target, cut[0]), cut[1])
             flags |= _FORCE if (target != asked).any() else 0
-        corridors: list[tuple[_Wall, Array, Array]] = []
+        corridors: list[tuple[Wall, Array, Array]] = []
         for wall, position in zip(self._walls, positions or [None] * len(self._walls)):
             if not wall.velocity:
                 here = last[wall.index]
@@ -279,9 +247,9 @@ class SafetyEnvelope:
             corridors.append((wall, low, high))
             if wall.smooth and position is not None and wall.velocity:
                 planned = wall.planned(position, last[wall.index], self._slope[wall.index], age)
-                flags |= self._clip(target, wall, *planned)
+                flags |= wall.clip(target, *planned)
             else:
-                flags |= self._clip(target, wall, low, high)
+                flags |= wall.clip(target, low, high)
         out = slew(target, last, self._first, dt)
         if (out != target).any():
             flags |= _RATE
@@ -293,21 +261,11 @@ class SafetyEnvelope:
             out = smooth
         for wall, low, high in corridors:
             if wall.velocity:
-                flags |= self._clip(out, wall, low, high)
+                flags |= wall.clip(out, low, high)
         if cut is not None:
             ramped, out = out, np.minimum(np.maximum(out, cut[0]), cut[1])
             flags |= _FORCE if (out != ramped).any() else 0
         return np.minimum(np.maximum(out, self._low), self._high), flags
-
-    @staticmethod
-    def _clip(values: Array, wall: _Wall, low: Array, high: Array) -> int:
-        """Clip the wall's numbers of `values` in place; the wall's flag if that changed any."""
-        part = values[wall.index]
-        clipped = np.minimum(np.maximum(part, low), high)
-        if (clipped == part).all():
-            return 0
-        values[wall.index] = clipped
-        return wall.flag
 
     def _stop(self, action: Any, measured: Mapping[str, Any] | None) -> Filtered:
         if self._stop_at is None:
