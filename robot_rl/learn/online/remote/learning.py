@@ -72,6 +72,8 @@ class Learning:
         self._on_saved = on_saved
         self._exploration: Tensor | None = None
         self._steps = 0
+        self._ages: list[float] = []
+        """Of the episode's rows when they came [s]."""
         self._whole = False
         self._published: dict[str, Tensor] = {}
         self._handlers: dict[str, Callable[[dict[str, Any]], None]] = {
@@ -181,6 +183,7 @@ class Learning:
     def _begin(self, message: dict[str, Any]) -> None:
         self._drop()
         self._whole, self._steps = self.learner.replay.begin(str(message["episode"])), 0
+        self._ages.clear()
 
     def _rows(self, message: dict[str, Any]) -> None:
         if not self._whole:
@@ -188,15 +191,15 @@ class Learning:
         for sent in rows.decode(message):
             self.learner.replay.add(sent.row, sent.step, sent.index, sent.weight)
             self._count(1)
-            age = (time.time_ns() - sent.step.stamp) * 1e-9
-            if 0.0 <= age < CLOCK:
-                self.figures["row_seconds"] = age
+            self._ages.append((time.time_ns() - sent.step.stamp) * 1e-9)
 
     def _finish(self, message: dict[str, Any]) -> None:
         if not self._whole:
             self._fetch(message)
             return
         self.learner.replay.finish(message["row"])
+        if self._ages and 0.0 <= self._ages[0] < CLOCK:
+            self.figures["row_seconds"] = float(np.median(self._ages))
         self._note(message)
 
     def _fetch(self, message: dict[str, Any]) -> None:
@@ -251,6 +254,7 @@ class Learning:
             "rollbacks": self.learner.guard.rollbacks,
             "waiting": server.inbox.qsize(),
             "transitions": len(self.learner.replay),
+            "current": not changed,  # what the agent has been sent is what it would be sent now
             "robot_steps": self.tally.robot_steps + self._steps,
             "episodes": self.tally.episodes,
             "figures": dict(self.figures),

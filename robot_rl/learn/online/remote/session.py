@@ -13,8 +13,9 @@ from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.acting import AgentExecutor, RowRecorder
 from robot_rl.learn.online.config import OnlineConfig
 from robot_rl.learn.online.learner import EPISODE_ID, make_improver, make_observer
-from robot_rl.learn.online.remote.link import Link, RowSender
+from robot_rl.learn.online.remote.link import Link
 from robot_rl.learn.online.remote.pacing import PacedClock
+from robot_rl.learn.online.remote.sender import RowSender
 from robot_rl.learn.online.remote.standing import document, take_up
 from robot_rl.learn.online.session import Point, due, episode_id, episode_seed, make_point
 from robot_rl.learn.online.tally import Tally
@@ -197,12 +198,16 @@ class RemoteSession:
 
     def _catch_up(self, stop: Callable[[], bool]) -> None:
         """The last robot step is done: let the learner learn from all of them."""
-        time.sleep(2 * self.link.config.period)
-        while self.link.lag > 0 and self.link.alive and not stop():
+        while self._owed() and self.link.alive and not stop():
             self._check()
             time.sleep(WAIT)
         time.sleep(self.link.config.period)
         self.link.apply(self._weights)
+
+    def _owed(self) -> bool:
+        """The learner has not heard of all steps, or not learnt from all."""
+        heard = int(self.link.status.get("robot_steps", 0)) >= self.tally.robot_steps
+        return not heard or self.link.lag > 0
 
     def _check(self) -> None:
         if self.link.failure is not None:
