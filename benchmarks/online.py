@@ -1,11 +1,12 @@
-"""Updates of soft actor-critic per CPU-second on one thread, beside LeRobot's SAC in the same run; replay; actor step.
+"""Updates of soft actor-critic per CPU-second on one thread, beside LeRobot's SAC and HIL-SERL's; replay; actor step.
 
 An update: UTD 2 at batch 256, two steps of two critics of 256 x 2 and one of actor and temperature, batches out of the
 replay included. From state: 9 numbers, 7 actions. From pictures: two cameras of 128 x 128 and a gripper of three
-choices beside 6 actions, LeRobot's own convolutions on both sides; `cached`: they are frozen. LeRobot is measured
-between two rounds of ours when an interpreter that has it is named:
+choices beside 6 actions, LeRobot's own convolutions on both sides; `cached`: they are frozen. Peers take turns with
+ours, a process each, where interpreters that have them are named (see peers/ for what they need):
 
-    ROBOT_RL_LEROBOT_PYTHON=<python with lerobot 0.4.4> python benchmarks/online.py
+    ROBOT_RL_LEROBOT_PYTHON=<python with lerobot 0.4.4> ROBOT_RL_HILSERL_PYTHON=<python with jax and serl_launcher> \\
+        python benchmarks/online.py
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import os
 import resource
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -37,7 +39,8 @@ from robot_rl.learn.online.sac import SacConfig
 from robot_rl.spec import Field, Layout, Spec
 
 peer_cnn.register()
-PEER = Path(__file__).parent / "peers" / "lerobot_sac.py"
+PEERS = {"lerobot": "ROBOT_RL_LEROBOT_PYTHON", "hilserl": "ROBOT_RL_HILSERL_PYTHON"}
+"""Whom we are measured beside, and where the interpreters are named."""
 BATCH, SIDE, ROWS, CAPACITY = 256, 128, 300, 100_000
 CAMERAS = {"front": (SIDE, SIDE), "wrist": (SIDE, SIDE)}
 SPEC = Spec(
@@ -57,9 +60,9 @@ PICTURES = FeaturesConfig(state_width=256, backbone="peer", width=256, count=8)
 CACHED = FeaturesConfig(state_width=256, backbone="peer", width=256, count=8, frozen=True)
 
 
-def learner(features: FeaturesConfig, *, pictures: bool, capacity: int = ROWS + 10) -> Learner:
+def learner(features: FeaturesConfig, *, pictures: bool, capacity: int = ROWS + 10, bfloat16: bool = False) -> Learner:
     """One of ours; with pictures it has a gripper by choice."""
-    sac = SacConfig(critics=2, subset=2, batch=BATCH, utd=2, features=features)
+    sac = SacConfig(critics=2, subset=2, batch=BATCH, utd=2, features=features, bfloat16=bfloat16)
     rlpd = RlpdConfig(sac, GripperConfig("gripper" if pictures else ""))
     names = ("state", *CAMERAS) if pictures else ("state",)
     config = OnlineConfig(rlpd, names, reward="task", capacity=capacity)
@@ -113,48 +116,72 @@ def seconds(f: Callable[[], object], repeats: int) -> list[float]:
     return out
 
 
-def updates(features: FeaturesConfig, repeats: int, *, pictures: bool) -> list[float]:
+def updates(features: FeaturesConfig, repeats: int, *, pictures: bool, bfloat16: bool = False) -> list[float]:
     """CPU seconds of our updates."""
-    made = learner(features, pictures=pictures)
+    made = learner(features, pictures=pictures, bfloat16=bfloat16)
     fill(made, ROWS, pictures=pictures)
     rng = np.random.default_rng(0)
     return seconds(lambda: made.improver.update(made.replay, rng), repeats)
 
 
-def peer(kind: str, repeats: int) -> list[float]:
-    """CPU seconds of LeRobot's updates; none where no interpreter with it is named."""
-    python = os.environ.get("ROBOT_RL_LEROBOT_PYTHON")
+def peer(name: str, *arguments: object) -> list[float]:
+    """CPU seconds of a peer's updates; none where no interpreter with it is named."""
+    python = os.environ.get(PEERS[name])
     if not python:
         return []
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    command = [python, str(PEER), kind, str(repeats)]
+    command = [python, str(Path(__file__).parent / "peers" / f"{name}_sac.py"), *map(str, arguments)]
     out = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
     return list(json.loads(out.splitlines()[-1])["seconds"])
 
 
-def compare(repeats: int, slow: int) -> list[Row]:
-    """Ours, the peer, ours again; the median of each side."""
+def rounds(sides: Mapping[str, Callable[[], list[float]]], count: int) -> dict[str, float | None]:
+    """Updates per CPU second of each side: the median of all of its updates, the sides taking turns."""
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(count):
+        for name, run in sides.items():
+            times[name] += run()
+    return {name: 1 / median(all_of_it) if all_of_it else None for name, all_of_it in times.items()}
+
+
+def compared(what: str, name: str, ours: float | None, theirs: float | None, target: str) -> Row:
+    """A row of the table."""
+    ratio = rounded(ours / theirs) if ours and theirs else None
+    shown = None if theirs is None else rounded(theirs)
+    row = Row(f"updates, {what}: {name}", rounded(ours or 0.0), shown, ratio, "1/CPU s", target)
+    print(row, flush=True)
+    return row
+
+
+def from_state(repeats: int, count: int) -> list[Row]:
+    """Beside LeRobot and, on the same networks, beside HIL-SERL."""
+    speed = rounds(
+        {
+            "same networks": lambda: updates(STATE, repeats, pictures=False),
+            "lerobot": lambda: peer("lerobot", "state", repeats),
+            "critics' products in bfloat16": lambda: updates(STATE, repeats, pictures=False, bfloat16=True),
+            "hilserl": lambda: peer("hilserl", repeats),
+            "without the trained layer on the state": lambda: updates(FeaturesConfig(), repeats, pictures=False),
+        },
+        count,
+    )
+    theirs, jax = speed.pop("lerobot"), speed.pop("hilserl")
+    rows = [compared("state", name, ours, theirs, ">= 2") for name, ours in speed.items()]
+    return [*rows, compared("state", "same networks, beside HIL-SERL in JAX", speed["same networks"], jax, ">= 1")]
+
+
+def from_pictures(repeats: int, slow: int, count: int) -> list[Row]:
+    """Beside LeRobot, its convolutions trained and frozen."""
     rows = []
-    for kind, what, target, sides in (
-        (
-            "state",
-            "state",
-            ">= 2",
-            {"same networks": STATE, "without the trained layer on the state": FeaturesConfig()},
-        ),
-        ("trained", "two cameras, trained CNN", ">= 4", {"same networks": PICTURES, "bfloat16 convolutions": half()}),
-        ("cached", "two cameras, frozen CNN", ">= 4", {"maps kept in rows": CACHED}),
+    trained = {"same networks": PICTURES, "bfloat16 convolutions": half()}
+    for kind, what, n, sides in (
+        ("trained", "two cameras, trained CNN", slow, trained),
+        ("cached", "two cameras, frozen CNN", repeats, {"maps kept in rows": CACHED}),
     ):
-        pictures, n = kind != "state", repeats if kind != "trained" else slow
-        first = {name: updates(features, n, pictures=pictures) for name, features in sides.items()}
-        theirs = peer(kind, repeats if kind == "state" else slow)
-        for name, features in sides.items():
-            ours = 1 / median(first[name] + updates(features, n, pictures=pictures))
-            other = 1 / median(theirs) if theirs else None
-            ratio = rounded(ours / other) if other else None
-            shown = None if other is None else rounded(other)
-            rows.append(Row(f"updates, {what}: {name}", rounded(ours), shown, ratio, "1/CPU s", target))
-            print(rows[-1], flush=True)
+        ours = {name: partial(updates, features, n, pictures=True) for name, features in sides.items()}
+        speed = rounds(ours | {"lerobot": partial(peer, "lerobot", kind, slow)}, count)
+        theirs = speed.pop("lerobot")
+        rows += [compared(what, name, each, theirs, ">= 4") for name, each in speed.items()]
     return rows
 
 
@@ -207,10 +234,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--slow", type=int, default=2, help="updates from pictures through a network, of each round")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each side")
+    parser.add_argument("--only-state", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    rows = [*actor_overhead(), *replay_size(600), *compare(options.repeats, options.slow)]
-    save("online", __doc__.splitlines()[0], rows, versions=versions(["torch", "numpy"]) | {"lerobot": "0.4.4"})
+    rows = [*actor_overhead(), *replay_size(600), *from_state(options.repeats, options.rounds)]
+    if not options.only_state:
+        rows += from_pictures(options.repeats, options.slow, options.rounds)
+    save(
+        "online",
+        __doc__.splitlines()[0],
+        rows,
+        versions=versions(["torch", "numpy"]) | {"lerobot": "0.4.4", "jax": "0.4.35"},
+    )
 
 
 if __name__ == "__main__":
