@@ -10,6 +10,7 @@ from typing import Any, Literal
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.improvers.improver import ImproverConfig, improver_config, improver_dict
 from robot_rl.learn.online.improvers.rlpd import RlpdConfig
+from robot_rl.learn.online.shaping import ShapingConfig
 from robot_rl.workspace import did_you_mean
 
 
@@ -45,6 +46,8 @@ class OnlineConfig:
     but the privileged."""
     reward: Literal["task", "success", "rlif"] = "success"
     """See `labels`."""
+    shaping: ShapingConfig | None = None
+    """Make rewards denser by progress through the demonstrations' sub-goals; the best policy stays what it was."""
     demo_share: float = 0.5
     """Share of demonstrations and interventions in every batch."""
     human_weight: float = 1.0
@@ -71,13 +74,28 @@ class OnlineConfig:
                 raise TrainingError(f"{key} is {getattr(self, key)}; it must be at least 1")
         if not 0 <= self.demo_share <= 1:
             raise TrainingError(f"demo_share is {self.demo_share}; it must lie in [0, 1]")
+        self._require_room()
         if not self.evaluation_seeds or len(set(self.evaluation_seeds)) != len(self.evaluation_seeds):
             raise TrainingError(f"an evaluation needs distinct seeds, got {list(self.evaluation_seeds)}")
+
+    def _require_room(self) -> None:
+        """A shaped value is lower by up to the potential: bins of values must hold that."""
+        sac = getattr(self.improver, "sac", None)
+        if self.shaping is not None and sac is not None and sac.bins and sac.value_range[0] > -self.shaping.weight:
+            raise TrainingError(
+                f"value_range begins at {sac.value_range[0]}, but shaping makes values as low as "
+                f"{-self.shaping.weight}: widen it"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON- and YAML-ready form; `from_dict` reads it back."""
         plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return {**plain, "improver": improver_dict(self.improver), "guard": dataclasses.asdict(self.guard)}
+        return {
+            **plain,
+            "improver": improver_dict(self.improver),
+            "guard": dataclasses.asdict(self.guard),
+            "shaping": None if self.shaping is None else dataclasses.asdict(self.shaping),
+        }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> OnlineConfig:
@@ -91,6 +109,8 @@ class OnlineConfig:
             options["improver"] = improver_config(options["improver"])
         if "guard" in options:
             options["guard"] = _guard(options["guard"])
+        if options.get("shaping") is not None:
+            options["shaping"] = ShapingConfig.from_dict(options["shaping"])
         return cls(**options)
 
 

@@ -21,6 +21,8 @@ class StepWindow:
     ended: NDArray[np.bool_]  # (B, n) the episode ends with this step
     terminated: NDArray[np.bool_]  # (B, n) it ends for good
     source: NDArray[np.uint8]  # (B, n + 1) who acted
+    look: Callable[[str], NDArray[Any]]
+    """What was observed at those steps and after the last, (B, n + 1, *shape), by field of the rows."""
 
 
 Label = Callable[[StepWindow], NDArray[Any]]

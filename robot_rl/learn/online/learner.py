@@ -22,6 +22,7 @@ from robot_rl.learn.online.improvers.rlpd import RlpdConfig
 from robot_rl.learn.online.observe import Observer, Pictures, Row
 from robot_rl.learn.online.replay import Replay
 from robot_rl.learn.online.sampling import Sampling
+from robot_rl.learn.online.shaping import Shaping
 from robot_rl.policies.checkpoint import torch_device
 from robot_rl.policies.chunk_policy import ChunkPolicy
 from robot_rl.policies.policy import Policy
@@ -47,7 +48,8 @@ class Learner:
     ) -> None:
         self.config, self.device = config, torch_device(config.device)
         self.observer = make_observer(config, spec, base, cameras)
-        self.improver = make_improver(config, spec, self.observer, base)
+        self.shaping = Shaping(config.shaping, self.observer.layout) if config.shaping is not None else None
+        self.improver = make_improver(config, spec, self.observer, base, self.shaping)
         self.guard = Guard(config.guard, self.improver)
         sources = {source for source, _ in self.observer.histories.values()}
         rows = {n: f for n, f in self.observer.rows.items() if n in sources or n not in self.agent.spared}
@@ -64,8 +66,11 @@ class Learner:
         """Take those recorded episodes that the replay does not hold yet; returns how many.
 
         Raises:
-            ReplayError, TrainingError: as `demonstrations.add_episodes`.
+            ReplayError, TrainingError: as `demonstrations.add_episodes` and `Shaping.fit`.
         """
+        if self.shaping is not None and not self.shaping.fitted:
+            episodes = list(episodes)
+            self.shaping.fit(episodes)
         return self._add(episodes, lambda episode: str(episode.attributes["id"]))
 
     @torch.no_grad()
@@ -96,6 +101,8 @@ class Learner:
         rows, replay = checkpoint.replay_state(self.replay)
         document = {"improver": improver, "replay": replay, "rng": self.rng.bit_generator.state}
         document["guard"] = self.guard.state()
+        if self.shaping is not None:
+            document["shaping"] = self.shaping.state()
         return {f"improver.{k}": v for k, v in tensors.items()} | rows, document
 
     def restore(
@@ -110,6 +117,8 @@ class Learner:
         checkpoint.restore_replay(self.replay, tensors, document["replay"], observation)
         self.rng.bit_generator.state = document["rng"]
         self.guard.restore(document["guard"])
+        if self.shaping is not None:
+            self.shaping.restore(document["shaping"])
 
 
 def own_name(episode: Episode) -> str:
@@ -137,10 +146,16 @@ def make_observer(
     return Observer(spec, config.observation, played, base if use == "sampled" else None, cameras, first)
 
 
-def make_improver(config: OnlineConfig, spec: Spec, observer: Observer, base: Policy | None) -> Improver:
-    """The improver with fresh weights; its agent is what acts. Raises TrainingError."""
+def make_improver(
+    config: OnlineConfig, spec: Spec, observer: Observer, base: Policy | None, shaping: Shaping | None = None
+) -> Improver:
+    """The improver with fresh weights; its agent is what acts. Raises TrainingError.
+
+    Args:
+        shaping: of its rewards, where it is to learn and not only to act.
+    """
     sampled = base if isinstance(base, ChunkPolicy) and config.improver.base == "sampled" else None
-    sampling, device = Sampling(config.demo_share, config.reward), torch_device(config.device)
+    sampling, device = Sampling(config.demo_share, config.reward, shaping), torch_device(config.device)
     out: Improver = config.improver.build(
         Parts(spec, observer.fields, sampling, device, config.seed, sampled, observer.poses)
     )

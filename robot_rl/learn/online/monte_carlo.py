@@ -7,6 +7,8 @@ Nakamoto et al., "Cal-QL: calibrated offline RL pre-training for efficient onlin
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,10 +32,18 @@ class MonteCarlo:
     Args:
         label: gives the rewards.
         nothing: the reward of a step that achieves nothing; an episode that was cut off goes on with it.
+        potential: (1, n + 1) along a run, where `label` shapes rewards by it: what follows a cut is worth that less.
     """
 
-    def __init__(self, replay: Replay, label: Label, gamma: float, nothing: float) -> None:
-        self._replay, self._label, self._gamma = replay, label, gamma
+    def __init__(
+        self,
+        replay: Replay,
+        label: Label,
+        gamma: float,
+        nothing: float,
+        potential: Callable[[StepWindow], NDArray[np.float64]] | None = None,
+    ) -> None:
+        self._replay, self._label, self._gamma, self._potential = replay, label, gamma, potential
         self._tail = nothing / (1.0 - gamma)
         self._value = np.zeros(replay.capacity)
         self._episode = np.full(replay.capacity, -1, np.int64)
@@ -70,10 +80,15 @@ class MonteCarlo:
             (kind != ONGOING)[None],
             (kind == TERMINATED)[None],
             c["source"][window][None],
+            lambda name: self._replay.observation[name][window][None],
         )
-        tail = 0.0 if kind[-1] == TERMINATED else self._tail
+        tail = 0.0 if kind[-1] == TERMINATED else self._tail - self._worth(seen)
         self._value[rows] = returns_to_end(np.asarray(self._label(seen)[0], np.float64), self._gamma, tail)
         self._episode[rows], self._step[rows] = c["episode"][rows], c["step"][rows]
+
+    def _worth(self, seen: StepWindow) -> float:
+        """The potential of what a run ended in."""
+        return 0.0 if self._potential is None else float(self._potential(seen)[0, -1])
 
     def _goes_on(self, row: int) -> bool:
         """The row after `row` is the next step of the same run."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from robot_rl.learn.online.session import Point, Session
 from robot_rl.runtime.loop import EpisodeResult
@@ -60,10 +61,7 @@ class PracticeSession:
         """
         while self.robot_steps < self.steps and not stop():
             name = self.practice.goals[self.practice.goal]
-            result = self.sessions[name].turn(
-                lambda r, n=name: on_episode(n, r),
-                lambda p, n=name: on_point(n, p),  # type: ignore[misc]
-            )
+            result = self.sessions[name].turn(partial(on_episode, name), partial(on_point, name))
             turn = self.practice.add(result)
             if turn.reset:
                 self._robot.set_up_next()
@@ -72,7 +70,7 @@ class PracticeSession:
                 )
         if self.robot_steps >= self.steps:
             for name, session in self.sessions.items():
-                session.conclude(lambda p, n=name: on_point(n, p))  # type: ignore[misc]
+                session.conclude(partial(on_point, name))
 
 
 def _why(result: EpisodeResult) -> str:

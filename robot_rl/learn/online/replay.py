@@ -217,7 +217,11 @@ class Replay:
         steps, c = window[:, :-1], self.columns
         kind = c["kind"][steps]
         ended, terminated = kind != ONGOING, kind == TERMINATED
-        seen = StepWindow(c["reward"][steps], c["success"][steps], ended, terminated, c["source"][window])
+
+        def look(name: str) -> NDArray[Any]:
+            return self.observation[name][window]
+
+        seen = StepWindow(c["reward"][steps], c["success"][steps], ended, terminated, c["source"][window], look)
         returns = n_step_returns(label(seen), ended | self._left(window) if answers else ended, terminated, gamma)
         after = (rows + returns.length) % self.capacity
         return Transitions(

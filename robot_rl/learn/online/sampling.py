@@ -14,9 +14,10 @@ import numpy as np
 import torch
 
 from robot_rl.learn.online.batch import Batch, to_batch
-from robot_rl.learn.online.labels import LABELS
+from robot_rl.learn.online.labels import LABELS, Label
 from robot_rl.learn.online.replay import Replay
 from robot_rl.learn.online.scale import ActionScale
+from robot_rl.learn.online.shaping import Shaping
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,13 @@ class Sampling:
     """Share of demonstrations and interventions in every batch."""
     reward: str
     """See `labels`."""
+    shaping: Shaping | None = None
+    """Makes rewards denser."""
+
+    def label(self, gamma: float) -> Label:
+        """The rewards, as a learner with this discount gets them."""
+        plain = LABELS[self.reward]
+        return plain if self.shaping is None else self.shaping.label(plain, gamma)
 
     @property
     def shares(self) -> Mapping[str, float]:
@@ -55,4 +63,4 @@ class Sampling:
             ReplayError: there is nothing to draw.
         """
         rows = replay.draw(rng, size, self.shares if shares is None else shares)
-        return to_batch(replay.transitions(rows, gamma, LABELS[self.reward], answers=answers), scale, device)
+        return to_batch(replay.transitions(rows, gamma, self.label(gamma), answers=answers), scale, device)

@@ -48,7 +48,7 @@ def test_an_offset_of_the_reward_moves_the_returns_and_failure_goes_on_forever(s
     table = replay()
     episode(table, "won", [step(0), step(1), step(2, success=True, terminated=True)])
     episode(table, "lost", [step(0), step(1, truncated=True)])
-    label = OfflineConfig(scale=2.0, offset=-1.0).label("success")
+    label = OfflineConfig(scale=2.0, offset=-1.0).label(LABELS["success"])
     returns = MonteCarlo(table, label, 0.9, -1.0).at(np.array([0, 1, 2, 4, 5]))
     np.testing.assert_allclose(returns, [-1 - 0.9 + 0.81, -1 + 0.9, 1.0, -10.0, -10.0])
 
@@ -56,7 +56,7 @@ def test_an_offset_of_the_reward_moves_the_returns_and_failure_goes_on_forever(s
 def test_a_failure_that_ends_the_task_is_not_continued(step: Callable[..., Step]) -> None:
     table = replay()
     episode(table, "broken", [step(0), step(1, terminated=True)])
-    returns = MonteCarlo(table, OfflineConfig(offset=-1.0).label("success"), 0.9, -1.0).at(np.arange(2))
+    returns = MonteCarlo(table, OfflineConfig(offset=-1.0).label(LABELS["success"]), 0.9, -1.0).at(np.arange(2))
     np.testing.assert_allclose(returns, [-1.9, -1.0])
 
 

@@ -141,7 +141,9 @@ class WithReturns(Offline):
 
     def at(self, replay: Replay, rows: NDArray[np.int64]) -> Batch:
         if self._returns is None or self._returns[0] is not replay:
-            self._returns = (replay, MonteCarlo(replay, self.label, self.config.gamma, self.options.offset))
+            shaping, scale = self.parts.sampling.shaping, self.options.scale
+            potential = None if shaping is None else lambda window: scale * shaping.of(window)
+            self._returns = (replay, MonteCarlo(replay, self.label, self.config.gamma, self.options.offset, potential))
         return FlooredBatch.of(super().at(replay, rows), self._returns[1].at(rows))
 
 

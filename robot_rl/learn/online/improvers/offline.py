@@ -20,7 +20,7 @@ from robot_rl.learn.online.batch import Batch, to_batch
 from robot_rl.learn.online.features import Features
 from robot_rl.learn.online.improvers.actor_critic import ActorCritic
 from robot_rl.learn.online.improvers.improver import Answer, Mode, Observation, Parts
-from robot_rl.learn.online.labels import LABELS, Label, StepWindow
+from robot_rl.learn.online.labels import Label, StepWindow
 from robot_rl.learn.online.replay import Replay
 from robot_rl.learn.online.sac import Sac, SacConfig
 from robot_rl.learn.online.scale import ActionScale
@@ -47,11 +47,11 @@ class OfflineConfig:
                 "least 0, scale above 0, offset finite"
             )
 
-    def label(self, name: str) -> Label:
-        """The session's reward of that name, scaled and moved."""
+    def label(self, inner: Label) -> Label:
+        """The session's rewards, scaled and moved."""
 
         def moved(window: StepWindow) -> NDArray[np.float64]:
-            out: NDArray[np.float64] = self.scale * LABELS[name](window) + self.offset
+            out: NDArray[np.float64] = self.scale * inner(window) + self.offset
             return out
 
         return moved
@@ -69,7 +69,7 @@ class Offline(ActorCritic):
 
     def __init__(self, options: OfflineConfig, sac: SacConfig, parts: Parts) -> None:
         self.options, self.done = options, 0
-        self.label = options.label(parts.sampling.reward)
+        self.label = options.label(parts.sampling.label(sac.gamma))
         scale = ActionScale(parts.spec.action)
 
         def make(features: Features) -> Actor:

@@ -21,7 +21,6 @@ from robot_rl.learn.online import checkpoint
 from robot_rl.learn.online.batch import Batch, to_batch
 from robot_rl.learn.online.features import Features
 from robot_rl.learn.online.improvers.improver import Agent, Answer, Mode, Observation, Parts, UseOfBase
-from robot_rl.learn.online.labels import LABELS
 from robot_rl.learn.online.observe import BASE_ACTION
 from robot_rl.learn.online.replay import CHUNK_STEP, ONGOING, Replay
 from robot_rl.learn.online.scale import ActionScale
@@ -149,7 +148,7 @@ class PpoResidual:
         if len(rows) < 2:
             return {}
         batch = to_batch(
-            replay.transitions(rows, self.config.gamma, LABELS[self.parts.sampling.reward]),
+            replay.transitions(rows, self.config.gamma, self.parts.sampling.label(self.config.gamma)),
             self.agent.scale,
             self.parts.device,
         )
