@@ -11,6 +11,7 @@ which field differs when they do not. Conventions, everywhere in robot_rl:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -58,6 +59,9 @@ class Field:
     or before the step, what a controller could have seen; `linear` interpolates between the samples around it
     (rotations on the sphere), which looks ahead by up to one sample."""
     doc: str = ""
+    wraps: bool = False
+    """Its numbers are headings [rad]: the same again after a whole turn, so that pi and -pi are neighbours. Not for
+    joints with stops."""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -66,6 +70,8 @@ class Field:
             raise SpecError(f"field '{self.name}': align '{self.align}' is none of {', '.join(ALIGNMENTS)}")
         if self.align == "linear" and (self.is_image or not self.dtype.startswith("float")):
             raise SpecError(f"field '{self.name}': only numbers of a float type can be aligned by 'linear'")
+        if self.wraps:
+            _check_wraps(self)
         if any(n <= 0 for n in self.shape):
             raise SpecError(f"field '{self.name}': shape {self.shape} has an empty axis")
         expected = _KIND_LABELS.get(self.kind)
@@ -110,12 +116,14 @@ class Field:
                 out[key] = list(getattr(self, key))
         if self.align != "latest":
             out["align"] = self.align
+        if self.wraps:
+            out["wraps"] = True
         return out
 
     @classmethod
     def from_dict(cls, name: str, data: Mapping[str, Any]) -> Field:
         """Read a description as it stands in robot.yaml or a data set; unknown keys are refused."""
-        known = {"shape", "kind", "dtype", "unit", "frame", "rate", "low", "high", "labels", "align", "doc"}
+        known = {"shape", "kind", "dtype", "unit", "frame", "rate", "low", "high", "labels", "wraps", "align", "doc"}
         unknown = sorted(set(data) - known)
         if unknown:
             raise SpecError(f"field '{name}': unknown key {unknown[0]!r}; known: {', '.join(sorted(known))}")
@@ -129,6 +137,18 @@ class Field:
             if args.get(key) is not None:
                 args[key] = tuple(args[key])
         return cls(name=name, **args)
+
+
+def _check_wraps(field: Field) -> None:
+    """Raises SpecError unless the field holds angles that may take any value round the circle."""
+    if field.kind != "vector" or field.unit != "rad":
+        raise SpecError(f"field '{field.name}': only a vector in rad wraps, not a {field.kind} in '{field.unit}'")
+    for side, bound, sign in (("low", field.low, -1.0), ("high", field.high, 1.0)):
+        if bound is not None and any(sign * b < math.pi for b in bound):
+            raise SpecError(
+                f"field '{field.name}': {side} is {bound}, but a heading that wraps takes any value between -pi and "
+                f"pi: set it to {sign * 3.1416}, or leave 'wraps' out"
+            )
 
 
 class Layout(Mapping[str, Field]):

@@ -9,7 +9,8 @@ keeps these promises, of which the earlier ones win:
    the newest measurement, and a set-point lies in the box; from outside they stay or lead inwards.
 4. From one command to the next a number changes by at most its limit times the time passed (its
    acceleration for a velocity, its rate for a position), and its slope likewise where a second limit is
-   given. Rules 2, 3 and 5 may brake harder than that; never accelerate.
+   given. Rules 2, 3 and 5 may brake harder than that; never accelerate. A set-point that `wraps` (a heading)
+   goes the short way round: between -3.1 and 3.1 rad it changes by 0.083, through pi.
 5. Where a contact force is beyond its limit, nothing pushes further: a velocity against it becomes 0.
 
 A command that is not finite or misshapen, too old, from the future, or given without the deadman, is
@@ -26,6 +27,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from robot_rl.control import circle
 from robot_rl.control.limiting import slew, smooth_slew
 from robot_rl.control.limits import Array, Limits, parse
 from robot_rl.control.safety import Safety
@@ -81,6 +83,7 @@ class SafetyEnvelope:
         self._second = np.concatenate([f.second for f in fields])
         self._smooth = np.isfinite(self._second)
         self._any_smooth = bool(self._smooth.any())
+        self._circular = circle.wrapping(spec.action)
         self._velocity = np.concatenate([np.full(len(f.low), f.order == "velocity") for f in fields])
         self._slices = list(spec.action.slices.values())
         self._period = 1.0 / spec.rate
@@ -205,7 +208,7 @@ class SafetyEnvelope:
             return None
         if asked.shape != (self._size,) or not np.isfinite(asked).all():
             return None
-        return asked
+        return self._turned_inside(asked)
 
     def contact_force(self, now: int, measured: Mapping[str, Any] | None, stamp: int | None) -> Array | None:
         """The force (n,) that the limits name, measured at `stamp` [ns]; None if there is none that is known."""
@@ -232,6 +235,7 @@ class SafetyEnvelope:
         """`target` brought within walls and rates; what was done, as flags."""
         flags = 0
         last = self._last
+        target = circle.nearest(target, last, self._circular)
         if cut is not None:
             asked, target = target, np.minimum(np.maximum(target, cut[0]), cut[1])
             flags |= _FORCE if (target != asked).any() else 0
@@ -265,7 +269,11 @@ class SafetyEnvelope:
         if cut is not None:
             ramped, out = out, np.minimum(np.maximum(out, cut[0]), cut[1])
             flags |= _FORCE if (out != ramped).any() else 0
-        return np.minimum(np.maximum(out, self._low), self._high), flags
+        return np.minimum(np.maximum(self._turned_inside(out), self._low), self._high), flags
+
+    def _turned_inside(self, values: Array) -> Array:
+        """`values` (A,), those on a circle within their bounds."""
+        return circle.inside(values, self._low, self._high, self._circular)
 
     def _stop(self, action: Any, measured: Mapping[str, Any] | None) -> Filtered:
         if self._stop_at is None:
@@ -281,10 +289,11 @@ class SafetyEnvelope:
                 value = field.initial
             if value is not None:
                 rest[index] = value
-        return np.minimum(np.maximum(rest, self._low), self._high)
+        return np.minimum(np.maximum(self._turned_inside(rest), self._low), self._high)
 
     def _emit(self, out: Array, flags: int, asked: Array | None, commanded: bool, dt: float) -> Filtered:
-        self._slope = (out - self._last) / dt if dt > 0.0 else np.zeros(self._size)
+        moved = circle.nearest(out, self._last, self._circular)
+        self._slope = (moved - self._last) / dt if dt > 0.0 else np.zeros(self._size)
         self._last = out
         counted = Safety(flags)
         if flags:

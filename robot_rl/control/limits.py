@@ -139,6 +139,8 @@ def _field(spec: Spec, field: Field, section: Mapping[str, Any]) -> FieldLimits:
         measurement=_counterpart(spec, field, section) if order == "position" else None,
         initial=_numbers(where, section, "initial", field.size) if "initial" in section else None,
     )
+    if field.wraps and (order == "velocity" or "workspace" in section):
+        raise SpecError(f"{where}: a field that wraps is a set-point on a circle: its order is position, without a box")
     if "workspace" in section:
         limits = replace(limits, box=_workspace(spec, field, order, section["workspace"]))
     return limits

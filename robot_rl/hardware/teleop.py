@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.control import poses
+from robot_rl.control import circle, poses
 from robot_rl.hardware.human import AXES, BUTTONS, DeviceInput, HumanInput
 from robot_rl.hardware.robot import Reading
 from robot_rl.hardware.teleop_map import TeleopMap, parse
@@ -47,6 +47,7 @@ class Teleop:
         self.refused = 0
         """Inputs with numbers that are not finite, or a clutch pressed while nothing was measured to start from."""
         self._map: TeleopMap = parse(spec, section)
+        self._circular = circle.wrapping(spec.action)
         self._longest_step = max(0.1, 2.0 / spec.rate)  # [s] so that a late input cannot become a leap
         self.reset()
 
@@ -94,7 +95,7 @@ class Teleop:
             action, engaged = self._position(axes, engaged, device.stamp, reading)
         else:
             action = self._map.rates @ axes if engaged else np.zeros(self.spec.action.size)
-        action = np.clip(action, self.spec.action.low, self.spec.action.high)
+        action = self._inside(action)
         if self._map.gripper:
             action[self._map.gripper.columns] = self._gripper(device.buttons if engaged else frozenset(), reading)
         self._engaged, self._stamp = engaged, device.stamp
@@ -122,12 +123,18 @@ class Teleop:
         return self._target.copy(), engaged
 
     def _move(self, target: NDArray[np.float64], axes: NDArray[np.float64], dt: float) -> NDArray[np.float64]:
-        """The target a step later, kept inside the bounds so that it never winds up behind them."""
+        """The target a step later, inside the bounds so that it never winds up behind them; a heading goes round."""
         moved = target + self._map.rates @ axes * dt
         for columns, turn in self._map.turns:
             twist = np.concatenate([np.zeros(3), turn @ axes])
             moved[columns] = poses.integrate(moved[columns], twist, dt)
-        return np.clip(moved, self.spec.action.low, self.spec.action.high)
+        return self._inside(moved)
+
+    def _inside(self, action: NDArray[np.float64]) -> NDArray[np.float64]:
+        """`action` (A,) within the spec's bounds."""
+        low, high = self.spec.action.low, self.spec.action.high
+        out: NDArray[np.float64] = np.clip(circle.inside(action, low, high, self._circular), low, high)
+        return out
 
     def _gripper(self, buttons: frozenset[str], reading: Reading | None) -> float:
         gripper = self._map.gripper

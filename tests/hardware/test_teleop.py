@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -170,6 +171,15 @@ def test_a_clutch_pressed_with_nothing_measured_to_start_from_does_not_engage(re
     assert np.isnan(human.action).all()
     assert teleop.refused == 1
     assert teleop.interpret(device(), at(0, 0, 1)).engaged
+
+
+def test_a_heading_goes_on_across_the_seam() -> None:
+    yaw = Field("yaw", (1,), unit="rad", low=(-3.1416,), high=(3.1416,), wraps=True)
+    teleop = Teleop(replace(DRONE, action=Layout((DRONE.action["position"], yaw))), DRONE_SECTION)
+    teleop.interpret(device(0.0, yaw=1.0), at(0, 0, 1, yaw=3.1))
+    for k in range(1, 3):
+        human = teleop.interpret(device(0.05 * k, yaw=1.0), at(0, 0, 1, yaw=3.1))
+    assert human.action[3] == pytest.approx(3.2 - 2 * math.pi, abs=1e-12)
 
 
 def test_a_pose_target_turns_about_the_fixed_axes() -> None:
