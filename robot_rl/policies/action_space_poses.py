@@ -10,31 +10,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from robot_rl.policies.encoders.vectors import rotation_columns
+from robot_rl.policies.rotations import conjugate, multiply, rotate, rotation_columns
 
 COLUMNS = 9
 """Numbers of a regressed pose."""
-
-
-def multiply(a: Tensor, b: Tensor) -> Tensor:
-    """The rotation b followed by the rotation a, (..., 4)."""
-    u, w = a[..., :3], a[..., 3:]
-    v, s = b[..., :3], b[..., 3:]
-    u, v = torch.broadcast_tensors(u, v)
-    vector = w * v + s * u + torch.linalg.cross(u, v)
-    return torch.cat([vector, w * s - (u * v).sum(-1, keepdim=True)], dim=-1)
-
-
-def conjugate(q: Tensor) -> Tensor:
-    """The inverse rotation of a unit quaternion (..., 4)."""
-    return torch.cat([-q[..., :3], q[..., 3:]], dim=-1)
-
-
-def rotate(q: Tensor, v: Tensor) -> Tensor:
-    """The vector v (..., 3) turned by q (..., 4)."""
-    axis, v = torch.broadcast_tensors(q[..., :3], v)
-    t = 2 * torch.linalg.cross(axis, v)
-    return v + q[..., 3:] * t + torch.linalg.cross(axis, t)
 
 
 def compose(a: Tensor, b: Tensor) -> Tensor:

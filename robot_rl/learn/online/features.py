@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -83,7 +83,7 @@ class Features(nn.Module):
     Args:
         size: of the replay's field STATE.
         cameras: height and width of the pictures by field IMAGE + name.
-        poses: where poses begin in STATE.
+        poses: where poses begin in STATE, and the frame that each is given in.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Features(nn.Module):
         size: int,
         cameras: Mapping[str, tuple[int, int]] | None = None,
         config: FeaturesConfig | None = None,
-        poses: Sequence[int] = (),
+        poses: Mapping[int, str] | None = None,
     ) -> None:
         super().__init__()
         self.config, self.cameras = config or FeaturesConfig(), tuple(cameras or {})

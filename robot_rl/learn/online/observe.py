@@ -90,9 +90,10 @@ class Observer:
         """Every field and camera looked at."""
 
     @property
-    def poses(self) -> tuple[int, ...]:
-        """Where poses begin in STATE."""
-        return tuple(s.start for n, s in self.layout.slices.items() if self.layout[n].kind == "pose")
+    def poses(self) -> dict[int, str]:
+        """Where poses begin in STATE, and the frame that each is given in."""
+        slices = self.layout.slices
+        return {s.start: self.layout[n].frame for n, s in slices.items() if self.layout[n].kind == "pose"}
 
     @property
     def rows(self) -> dict[str, tuple[tuple[int, ...], str]]:

@@ -38,6 +38,8 @@ class EncoderConfig:
     """Size of the context, and of the hidden layer before it."""
     normalization: Normalization = "range"
     """Scaling of vector observations."""
+    relative_poses: bool = True
+    """Show with any two poses in one frame also how the second lies from the first."""
     channels: tuple[int, ...] = (32, 64, 64)
     """Of the stride-2 convolutions of the `cnn` backbone."""
     temporal: Literal["flatten", "lstm"] = "flatten"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
@@ -11,6 +12,7 @@ from robot_rl.policies.encoders.augment import keep_mask
 from robot_rl.policies.encoders.backbone import described
 from robot_rl.policies.encoders.config import EncoderConfig
 from robot_rl.policies.encoders.images import ImageEncoder
+from robot_rl.policies.encoders.pose_difference import PoseDifference, pairs
 from robot_rl.policies.encoders.vectors import VectorFeatures
 from robot_rl.policies.networks.layers import mlp
 from robot_rl.policies.normalization import Statistics
@@ -19,6 +21,8 @@ from robot_rl.spec import Layout
 
 class ObservationEncoder(nn.Module):
     """Named histories (B, n_obs, ...) in physical units to a context (B, width).
+
+    Poses in one frame are also seen from each other (`PoseDifference`).
 
     Raises:
         BackboneError: the backbone cannot be built.
@@ -31,8 +35,12 @@ class ObservationEncoder(nn.Module):
         """As given, with the description of its backbone."""
         self.width = config.width
         self.vectors = nn.ModuleDict({f.name: VectorFeatures(f) for f in inputs.vectors})
+        poses = [f for f in inputs.vectors if f.kind == "pose"] if config.relative_poses else []
+        self.pairs = [(a.name, b.name) for a, b in pairs(poses) if a.frame == b.frame]
+        self.differences = nn.ModuleList(PoseDifference() for _ in self.pairs)
         self.images = ImageEncoder(tuple(inputs.images), self.config) if inputs.images else None
         per_step = sum(int(m.size) for m in self.vectors.values())  # type: ignore[arg-type]
+        per_step += sum(PoseDifference.size for _ in self.pairs)
         per_step += self.images.size if self.images else 0
         if per_step == 0:
             raise ValueError("a policy needs at least one observation field")
@@ -52,12 +60,16 @@ class ObservationEncoder(nn.Module):
         """
         for name, features in self.vectors.items():
             features.fit(statistics[name], self.config.normalization)  # type: ignore[operator]
+        for (a, b), difference in zip(self.pairs, self.differences, strict=True):
+            ranges = [statistics[n].maximum[:3] - statistics[n].minimum[:3] for n in (a, b)]
+            difference.fit(torch.from_numpy(np.maximum(*ranges) / 2))  # type: ignore[operator]
         if self.images is not None:
             self.images.load_pretrained()
 
     def forward(self, observation: Mapping[str, Tensor], generator: Generator | None = None) -> Tensor:
         """The context; in training augmented by what `generator` draws. A frozen backbone's camera may come as maps."""
         parts = [features(observation[name]) for name, features in self.vectors.items()]
+        parts += [d(observation[a], observation[b]) for (a, b), d in zip(self.pairs, self.differences, strict=True)]
         if parts and self.training and self.config.state_dropout:
             keep = keep_mask(len(parts[0]), self.config.state_dropout, parts[0].device, generator)
             parts = [p * keep[:, None, None] for p in parts]

@@ -10,21 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from robot_rl.policies.normalization import Normalization, Normalizer, Statistics
+from robot_rl.policies.rotations import rotation_columns
 from robot_rl.spec import Field
 
 OBSERVATION_LIMIT = 5.0
 """Normalised observations are clipped to this magnitude: a reading far outside the data saturates."""
-
-
-def rotation_columns(q: Tensor) -> Tensor:
-    """Quaternions x y z w (..., 4) to the first two columns of the rotation matrix (..., 6).
-
-    The quaternion need not be of unit length; q and -q give the same six numbers.
-    """
-    x, y, z, w = (q / q.norm(dim=-1, keepdim=True).clamp_min(1e-8)).unbind(-1)
-    first = [1 - 2 * (y * y + z * z), 2 * (x * y + z * w), 2 * (x * z - y * w)]
-    second = [2 * (x * y - z * w), 1 - 2 * (x * x + z * z), 2 * (y * z + x * w)]
-    return torch.stack(first + second, dim=-1)
 
 
 class VectorFeatures(nn.Module):

@@ -4,8 +4,9 @@ import torch
 
 from robot_rl.policies.encoders import EncoderConfig, ObservationEncoder
 from robot_rl.policies.encoders.pooling import spatial_softmax
-from robot_rl.policies.encoders.vectors import OBSERVATION_LIMIT, VectorFeatures, rotation_columns
+from robot_rl.policies.encoders.vectors import OBSERVATION_LIMIT, VectorFeatures
 from robot_rl.policies.normalization import Statistics
+from robot_rl.policies.rotations import rotation_columns
 from robot_rl.spec import Field, Layout
 
 
@@ -89,3 +90,15 @@ def test_dropped_state_leaves_the_pictures_and_only_in_training():
 def test_dropping_all_that_a_policy_sees_is_refused():
     with pytest.raises(ValueError, match="sees no camera and would learn from nothing"):
         ObservationEncoder(Layout((Field("q", (3,)),)), 1, EncoderConfig(state_dropout=0.1))
+
+
+def test_poses_in_one_frame_are_also_seen_from_each_other():
+    hand, cube = Field("hand", (7,), kind="pose", frame="base"), Field("cube", (7,), kind="pose", frame="base")
+    inputs = Layout((hand, cube, Field("lens", (7,), kind="pose", frame="camera")))
+    assert ObservationEncoder(inputs, 1, EncoderConfig(width=8)).pairs == [("hand", "cube")]
+    assert ObservationEncoder(inputs, 1, EncoderConfig(width=8, relative_poses=False)).pairs == []
+    rows = np.random.default_rng(0).normal(size=(50, 7))
+    encoder = ObservationEncoder(inputs, 1, EncoderConfig(width=8))
+    encoder.fit({n: Statistics.of(rows * width) for n, width in (("hand", 1.0), ("cube", 2.0), ("lens", 1.0))})
+    expected = np.ptp(2 * rows[:, :3], axis=0) / 2
+    np.testing.assert_allclose(encoder.differences[0].scale, expected, rtol=1e-6, err_msg="the wider of the two")

@@ -104,8 +104,8 @@ class Parts:
     seed: int
     base: ChunkPolicy | None = None
     """Frozen; for improvers that sample it."""
-    poses: tuple[int, ...] = ()
-    """Where poses begin in the field of all vector observations."""
+    poses: Mapping[int, str] = field(default_factory=dict)
+    """Where poses begin in the field of all vector observations, and the frame that each is given in."""
 
 
 class Improver(Protocol):
