@@ -15,7 +15,7 @@ from sensor_msgs.msg import JointState
 from robot_rl.hardware.config import ConfigError
 from robot_rl.learn.online import recipe
 from robot_rl.learn.online.deployed import AgentPlayer, AgentPolicy
-from robot_rl.learn.online.remote import address
+from robot_rl.learn.online.remote import address, gathering
 from robot_rl.learn.online.remote.actor import Actor
 from robot_rl.learn.online.remote.agenda import Agenda
 from robot_rl.learn.online.remote.link import Link
@@ -23,6 +23,7 @@ from robot_rl.policies.execution import Executor
 from robot_rl.ros import codecs, topics, wire
 from robot_rl.ros.node import run
 from robot_rl.ros.policy_node import PolicyNode
+from robot_rl.runtime import assembly
 from robot_rl.runtime.arbiter import Decision
 
 WITHIN = 600.0
@@ -79,6 +80,7 @@ class AgentNode(PolicyNode):
             ),
             self.spec,
             expect_outcome=self.config.simulated,
+            hold=assembly.HOLD if self.lockstep else gathering.HOLD,  # a busy machine is many steps late
         )
         return player
 

@@ -1,63 +1,249 @@
-"""`robot-rl launch finetune`: an agent acts behind ROS, a person takes over, a learner learns from what is recorded."""
+"""`robot-rl launch finetune`: an agent acts behind ROS, a person takes over, a learner learns from each step."""
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="needs robot_rl[ros]")
 pytest.importorskip("torch", reason="needs robot_rl[train]")
 
+import rclpy  # noqa: E402
+from std_srvs.srv import Trigger  # noqa: E402
+
 from robot_rl.datasets import Dataset, Source  # noqa: E402
+from robot_rl.hardware import config as hardware_config  # noqa: E402
 from robot_rl.learn.online import recipe  # noqa: E402
 from robot_rl.learn.online.config import OnlineConfig  # noqa: E402
-from robot_rl.learn.online.folder import EPISODES  # noqa: E402
+from robot_rl.learn.online.folder import BASE, EPISODES  # noqa: E402
+from robot_rl.learn.online.improvers.dsrl import NOISE, DsrlConfig  # noqa: E402
 from robot_rl.learn.online.improvers.rlpd import RlpdConfig  # noqa: E402
+from robot_rl.learn.online.learner import Learner  # noqa: E402
 from robot_rl.learn.online.recipe import Recipe  # noqa: E402
 from robot_rl.learn.online.remote.config import RemoteConfig  # noqa: E402
+from robot_rl.learn.online.replay import CHUNK_STEP, FINAL, Replay  # noqa: E402
 from robot_rl.learn.online.sac import SacConfig  # noqa: E402
+from robot_rl.learn.online.store import Store  # noqa: E402
+from robot_rl.policies import checkpoint  # noqa: E402
+from robot_rl.policies.chunk_policy import ChunkPolicy  # noqa: E402
+from robot_rl.policies.config import PolicyConfig  # noqa: E402
+from robot_rl.policies.flow import FlowConfig  # noqa: E402
+from robot_rl.policies.normalization import Statistics  # noqa: E402
+from robot_rl.runtime.launch.domain import claim_domain  # noqa: E402
+from robot_rl.spec import Layout  # noqa: E402
 
+SMALL = SacConfig(critics=2, hidden=(16,), batch=16, utd=1)
 RECIPE = Recipe(
     robot="sim_pegslot",
     online=OnlineConfig(
-        RlpdConfig(SacConfig(critics=2, hidden=(16,), batch=16, utd=1)),
-        demo_share=0.0,
-        warmup=20,
-        capacity=2000,
-        evaluation_seeds=(1_000_000,),
+        RlpdConfig(SMALL), demo_share=0.0, warmup=20, capacity=2000, evaluation_seeds=(1_000_000, 1_000_001)
     ),
-    remote=RemoteConfig(period=0.2),
+    remote=RemoteConfig(period=0.2, timeout=3.0),
 )
+SCRIPTS = Path(__file__).parents[2] / "ros2_ws" / "src" / "robot_rl" / "scripts"
+
+
+def command(session: Path, **arguments: str) -> list[str]:
+    """The launch as a user types it."""
+    start = [sys.executable, "-m", "robot_rl.cli", "launch", "finetune", f"session:={session}", "device:=scripted"]
+    return [*start, *(f"{k}:={v}" for k, v in arguments.items())]
 
 
 def finetune(session: Path, **arguments: str) -> subprocess.CompletedProcess[str]:
-    """The launch as a user starts it, to its end."""
-    command = [sys.executable, "-m", "robot_rl.cli", "launch", "finetune", f"session:={session}"]
-    command += ["device:=scripted", "lockstep:=true", *(f"{k}:={v}" for k, v in arguments.items())]
-    return subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+    """The same in lockstep, to its end."""
+    given = command(session, lockstep="true", **arguments)
+    return subprocess.run(given, capture_output=True, text=True, timeout=110, check=False)
+
+
+def document(session: Path) -> dict[str, Any]:
+    out: dict[str, Any] = json.loads((session / "session.json").read_text())
+    return out
+
+
+def replays(session: Path) -> tuple[Replay, Replay, list[Any]]:
+    """What the session learnt from, what its recorded episodes alone give, and these."""
+    plan, spec = recipe.load(session / recipe.FILE), hardware_config.load("sim_pegslot").spec
+    base = checkpoint.load(session / BASE) if (session / BASE).is_dir() else None
+    mine, recorded = Learner(plan.online, spec, base), Learner(plan.online, spec, base)
+    Store(session, mine).restore()
+    episodes = [e for e in Dataset.open(session / EPISODES) if e.attributes["purpose"] == "deployment"]
+    recorded.add_own(episodes)
+    return mine.replay, recorded.replay, episodes
+
+
+def require_same(mine: Replay, recorded: Replay, fields: tuple[str, ...]) -> None:
+    assert list(mine.state()[1]["ids"]) == list(recorded.state()[1]["ids"])
+    count = mine.state()[1]["count"]
+    assert count == recorded.state()[1]["count"]
+    steps = recorded.columns["kind"][:count] != FINAL
+    np.testing.assert_array_equal(mine.columns["kind"][:count] != FINAL, steps)
+    for name, column in recorded.columns.items():
+        np.testing.assert_array_equal(mine.columns[name][:count][steps], column[:count][steps], err_msg=name)
+    for name in fields:
+        np.testing.assert_array_equal(mine.observation[name][:count], recorded.observation[name][:count], err_msg=name)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("launches", [(3,), (3, 2)])
-def test_a_session_learns_from_every_episode_once(tmp_path: Path, launches: tuple[int, ...]) -> None:
+def test_a_session_learns_from_every_step_once(tmp_path: Path, launches: tuple[int, ...]) -> None:
     session, seed = tmp_path / "session", 0
     recipe.save(RECIPE, session)
     for count in launches:
-        result = finetune(session, episodes=str(count), seed=str(seed))
+        result = finetune(session, episodes=str(count), seed=str(seed), trials="0")
         assert result.returncode == 0, result.stdout + result.stderr
         seed += count
-    episodes = list(Dataset.open(session / EPISODES))
-    document = json.loads((session / "session.json").read_text())
+    tally, (mine, recorded, episodes) = document(session)["tally"], replays(session)
     assert [e.attributes["seed"] for e in episodes] == list(range(seed))
-    assert document["tally"]["episodes"] == seed
-    assert document["tally"]["robot_steps"] == sum(len(e) for e in episodes)
-    assert document["tally"]["human_steps"] == sum(int((e.steps["source"] == Source.HUMAN).sum()) for e in episodes) > 0
-    assert document["learner"]["replay"]["count"] == sum(len(e) + 1 for e in episodes)
+    assert tally["episodes"] == seed
+    assert tally["robot_steps"] == sum(len(e) for e in episodes)
+    assert tally["human_steps"] == sum(int((e.steps["source"] == Source.HUMAN).sum()) for e in episodes) > 0
+    require_same(mine, recorded, ("state",))
+    assert len(mine.views["decisions"]) == sum(int((e.steps["source"] == Source.POLICY).sum()) for e in episodes) > 0
     assert (session / "agent.json").is_file()
+
+
+@pytest.mark.slow
+def test_an_agent_that_keeps_notes_learns_from_what_it_noted(tmp_path: Path) -> None:
+    """DSRL: the noise that a chunk began from, and a human who steps in."""
+    session = tmp_path / "session"
+    spec = hardware_config.load("sim_pegslot").spec
+    inputs = Layout((spec.observation["tip"], spec.observation["slot"]))
+    statistics = {f.name: Statistics.of(np.eye(f.size)) for f in inputs.values()}
+    statistics["action"] = Statistics.of(0.02 * np.eye(spec.action.size))
+    policy = PolicyConfig(horizon=4, n_action_steps=4, head=FlowConfig(width=16, sampling_steps=2))
+    checkpoint.save(session / BASE, ChunkPolicy(spec, inputs, policy, statistics), statistics)
+    online = replace(RECIPE.online, improver=DsrlConfig(replace(SMALL, target_entropy=0.0), steps=4))
+    recipe.save(replace(RECIPE, online=online), session)
+    result = finetune(session, episodes="3", trials="0")
+    assert result.returncode == 0, result.stdout + result.stderr
+    mine, recorded, _ = replays(session)
+    require_same(mine, recorded, ("state",))
+    asked, count = mine.views["decisions"].rows, mine.state()[1]["count"]
+    source, step = mine.columns["source"][:count], mine.observation[CHUNK_STEP][:count]
+    assert len(asked) >= 3 and (step[asked] == 0).all() and step.max() == 3
+    assert (np.abs(mine.observation[NOISE][asked]).max(axis=1) > 0.0).all()
+    assert (mine.observation[NOISE][:count][source != Source.POLICY] == 0.0).all()
+    follows = np.flatnonzero(step > 0)
+    np.testing.assert_array_equal(mine.observation[NOISE][follows], mine.observation[NOISE][follows - 1])
+    assert document(session)["learner"]["improver"]
+
+
+@pytest.mark.slow
+def test_evaluations_are_run_in_between_and_kept_apart(tmp_path: Path) -> None:
+    session = tmp_path / "session"
+    recipe.save(RECIPE, session)
+    result = finetune(session, episodes="4", trials="2", evaluate_every="50", seed="5")
+    assert result.returncode == 0, result.stdout + result.stderr
+    every = [(e.attributes["purpose"], e.attributes["seed"]) for e in Dataset.open(session / EPISODES)]
+    assert [seed for purpose, seed in every if purpose == "deployment"] == [5, 6, 7, 8]
+    trials = [seed for purpose, seed in every if purpose == "evaluation"]
+    curve = json.loads((session / "curve.json").read_text())
+    assert len(curve) >= 1 and trials == [1_000_000, 1_000_001] * len(curve)
+    assert all(p["trials"] == 2 and p["human_steps"] >= 0 for p in curve)
+    mine, recorded, _ = replays(session)
+    require_same(mine, recorded, ("state",))
+    for e in Dataset.open(session / EPISODES):
+        if e.attributes["purpose"] == "evaluation":
+            assert not (e.steps["source"] == Source.HUMAN).any()
+    again = finetune(session, episodes="1", trials="0", seed="9")
+    assert again.returncode == 0, again.stdout + again.stderr
+    require_same(*replays(session)[:2], ("state",))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_killed_learner_and_a_dropped_episode_cost_nothing_that_was_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In real time: SIGKILL in mid-episode, the learner started again by hand, and one episode dropped."""
+    session = tmp_path / "session"
+    recipe.save(replace(RECIPE, remote=replace(RECIPE.remote, lost="continue")), session)
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(claim_domain()))
+    log = (tmp_path / "log").open("wb")
+    graph = subprocess.Popen(command(session, episodes="0", trials="0"), stdout=log, stderr=subprocess.STDOUT)
+    learner = None
+    try:
+        until(lambda: episodes_of(session) >= 1, 100)
+        os.kill(learner_of(graph.pid), signal.SIGKILL)
+        before = episodes_of(session)
+        until(lambda: episodes_of(session) > before, 30)
+        given = ["--ros-args", "-p", "robot:=sim_pegslot", "-p", f"session:={session}"]
+        learner = subprocess.Popen([sys.executable, str(SCRIPTS / "learner_node"), *given], stdout=log, stderr=log)
+        discard()
+        until(lambda: (tmp_path / "log").read_text().count("robot steps so far") == 2, 40)
+        back = episodes_of(session)
+        until(lambda: document(session)["tally"]["episodes"] >= back + 2, 40)
+        graph.send_signal(signal.SIGINT)
+        graph.wait(timeout=30)
+        learner.send_signal(signal.SIGINT)
+        assert learner.wait(timeout=30) == 0
+    finally:
+        for process in (graph, learner):
+            if process is not None and process.poll() is None:
+                process.kill()
+    mine, recorded, episodes = replays(session)
+    assert document(session)["tally"]["robot_steps"] == sum(len(e) for e in episodes)
+    assert len(mine) == len(recorded) == sum(len(e) for e in episodes)
+    assert {n: int(v.sum()) for n, v in mine.columns.items() if n in ("source", "phase", "success")} == {
+        n: int(v.sum()) for n, v in recorded.columns.items() if n in ("source", "phase", "success")
+    }
+
+
+def until(done: Callable[[], bool], timeout: float) -> None:
+    deadline = time.monotonic() + timeout
+    while not done():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.1)
+
+
+def episodes_of(session: Path) -> int:
+    return len(Dataset.open(session / EPISODES)) if (session / EPISODES / "zarr.json").is_file() else 0
+
+
+def learner_of(launch: int) -> int:
+    """The learner's process among those that the launch has started."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words, stat = (folder / "cmdline").read_bytes(), (folder / "stat").read_text()
+        except OSError:
+            continue
+        parents = stat.rsplit(")", 1)[1].split()
+        if b"learner_node" in words and launch in (int(parents[1]), int(parents[2]), int(parents[3])):
+            found.append(int(folder.name))
+    assert len(found) == 1, found
+    return found[0]
+
+
+def discard() -> None:
+    """The operator drops the episode that is running."""
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    node = rclpy.create_node("hand", context=context)
+    executor = rclpy.executors.SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+    client = node.create_client(Trigger, "episode/discard")
+    answer = Trigger.Response()
+    deadline = time.monotonic() + 20
+    while not answer.success and time.monotonic() < deadline:
+        if client.wait_for_service(timeout_sec=1.0):
+            future = client.call_async(Trigger.Request())
+            executor.spin_until_future_complete(future, timeout_sec=2.0)
+            answer = future.result() or answer
+    node.destroy_node()
+    context.try_shutdown()
+    assert answer.success, answer.message
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from robot_rl.learn.online.acting import AgentExecutor
 from robot_rl.learn.online.config import OnlineConfig
 from robot_rl.learn.online.remote.agenda import Agenda, Trial
-from robot_rl.learn.online.remote.gathering import Gathering
+from robot_rl.learn.online.remote.gathering import HOLD, Gathering
 from robot_rl.learn.online.remote.link import Link
 from robot_rl.learn.online.remote.sender import RowSender
 from robot_rl.learn.online.remote.standing import document, take_up
@@ -30,6 +30,7 @@ class Actor:
 
     Args:
         expect_outcome: a task judges every state.
+        hold: how late [ns] an episode's end may be heard.
 
     Raises:
         TrainingError: the learner's session cannot be continued.
@@ -44,6 +45,7 @@ class Actor:
         spec: Spec,
         *,
         expect_outcome: bool,
+        hold: int = HOLD,
     ) -> None:
         self.config, self.executor, self.link, self.agenda = config, executor, link, agenda
         self._rate = spec.rate
@@ -55,6 +57,7 @@ class Actor:
             spec.period_ns,
             expect_outcome=expect_outcome,
             human_weight=config.human_weight,
+            hold=hold,
         )
         if link.hello is None:
             raise RuntimeError("the learner has not been met")
