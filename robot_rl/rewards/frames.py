@@ -18,6 +18,7 @@ KINDS = ("success", "other", "near_miss", "hands", "empty", "mined")
 `near_miss` nearly succeeded, `hands` shows a person in the scene, `empty` has no object or no robot in it, `mined`
 fooled a classifier before.
 """
+SUCCESS, OTHER, NEAR_MISS, HANDS, EMPTY, MINED = range(len(KINDS))
 ADVISED = {"success": 200, "other": 600, "near_miss": 200, "hands": 100, "empty": 50}
 """Pictures of each kind to aim at: HIL-SERL trained on about 200 positives and 1000 negatives."""
 EPISODES_ADVISED = 20
@@ -103,6 +104,25 @@ class LabelledFrames:
             self.source,
         )
         return kept.joined(newer)
+
+
+def around_success(
+    success: NDArray[np.bool_], stamps: NDArray[np.int64], before: float, near: float
+) -> NDArray[np.int64]:
+    """What pictures (T,) show that were taken at `stamps` [ns], an index into KINDS; -1 for what is not to be taken.
+
+    Args:
+        success: (T,) those that show it.
+        before: so long before each success begins [s] nobody can say to the picture when it began.
+        near: pictures in the time before that [s] are near misses.
+    """
+    out = np.full(len(success), OTHER)
+    begins = np.flatnonzero(success & ~np.append(False, success[:-1]))
+    ahead = stamps[begins][:, None] - stamps[None]  # [ns]
+    out[((ahead > 0) & (ahead <= round((before + near) * 1e9))).any(axis=0)] = NEAR_MISS
+    out[((ahead > 0) & (ahead <= round(before * 1e9))).any(axis=0)] = -1
+    out[success] = SUCCESS
+    return out
 
 
 def advice(frames: LabelledFrames) -> list[str]:

@@ -12,12 +12,10 @@ from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.episode import Episode
 from robot_rl.learn.rewards.key_log import KeyLog
 from robot_rl.rewards.errors import RewardError
-from robot_rl.rewards.frames import KINDS, LabelledFrames
+from robot_rl.rewards.frames import EMPTY, HANDS, NEAR_MISS, OTHER, LabelledFrames, around_success
 from robot_rl.rewards.keys import LATENCY
 from robot_rl.rewards.view import View
 from robot_rl.workspace import did_you_mean
-
-SUCCESS, OTHER, NEAR_MISS, HANDS, EMPTY, MINED = range(len(KINDS))
 
 
 @dataclass(frozen=True)
@@ -89,15 +87,10 @@ def kinds(episode: Episode, config: CollectConfig) -> NDArray[np.int64]:
                 f"{int(success.argmax())}: relabel it, or take it off the list"
             )
         return np.full(len(episode), HANDS if episode.number in config.hands else EMPTY)
-    out = np.full(len(episode), OTHER)
-    if success.any():
-        to_first = (stamps[int(success.argmax())] - stamps) * 1e-9
-        out[(to_first > 0.0) & (to_first <= config.before + config.near)] = NEAR_MISS
-        out[(to_first > 0.0) & (to_first <= config.before)] = -1
-        out[success] = SUCCESS
-    elif episode.success is False:
+    out = around_success(success, stamps, config.before, config.near)
+    if episode.success is False and not success.any():
         out[(stamps[-1] - stamps) * 1e-9 < config.near] = NEAR_MISS
-    elif episode.success:  # a success that no step shows: its end is not known
+    elif episode.success and not success.any():  # a success that no step shows: its end is not known
         out[:] = -1
     return out
 

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.episode import Episode
-from robot_rl.learn.rewards.collect import MINED, Seen, pictures, seen
+from robot_rl.learn.rewards.collect import Seen, pictures, seen
 from robot_rl.learn.rewards.relabel import Label
 from robot_rl.rewards.classifier import judge_pictures
-from robot_rl.rewards.frames import LabelledFrames
+from robot_rl.rewards.frames import MINED, LabelledFrames
 from robot_rl.rewards.judge import Trained
 from robot_rl.rewards.threshold import Track, Verdict, verdict
 
