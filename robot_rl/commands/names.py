@@ -35,7 +35,7 @@ def existing_dataset(name: str) -> Path:
     """As `dataset_path`, for one that must be there. Raises UsageError with the nearest name."""
     path = dataset_path(name)
     if store_url(path) is None and not (path / "zarr.json").is_file():
-        from robot_rl.datasets.store.root import convert_command, foreign
+        from robot_rl.datasets.store.foreign import convert_command, foreign
 
         if (kind := foreign(path)) is not None:
             raise UsageError(f"{path} is {kind}, no robot_rl data set: {convert_command(path, kind)}")

@@ -6,74 +6,37 @@
     <path>/episodes/000012/streams/<name>/    value, stamp
     <path>/.robot_rl/                         writer's lock, journal, episodes being recorded
 
-Attributes of an episode: `number`, `id`, `format`, `instruction`, `operator`, `robot`, `seed`, `purpose`
-(demonstration, deployment or evaluation), `success` (true, false or null), `clock`, `started` (ISO 8601),
-`steps`, `samples` (per stream), `end` [ns], `coding_error` (of lossy streams: mean squared error over the
-`frames` that were measured while recording), `recorder` (how often it waited for the disk), `policy`
-(identity of the policy that acted), `software`, `checksums` (SHA-256 by file) and `digest` (SHA-256 of the
-other attributes).
+Attributes of an episode: see `store/episode_attributes.py`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import threading
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-import robot_rl
 from robot_rl import workspace
 from robot_rl.datasets.edit.transaction import generation, settle
 from robot_rl.datasets.episode import Episode
 from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.recording.writer import EpisodeWriter
-from robot_rl.datasets.store.codecs import ImageCodec
-from robot_rl.datasets.store.files import (
-    canonical_json,
-    fsync,
-    fsync_tree,
-    group_json,
-    replace_atomically,
-    write_group,
-)
+from robot_rl.datasets.store.description import Description, camera_differences, new_root
+from robot_rl.datasets.store.episode_attributes import begun, complete
+from robot_rl.datasets.store.files import fsync, fsync_tree, group_json, replace_atomically
 from robot_rl.datasets.store.index import Entry, Index, episode_name
 from robot_rl.datasets.store.lock import WriterLock
-from robot_rl.datasets.store.root import FORMAT, read_root
-from robot_rl.datasets.store.streams import (
-    DEFAULT_CODEC,
-    camera_attributes,
-    camera_from_attributes,
-    image_codecs,
-    stream_fields,
-)
+from robot_rl.datasets.store.root import HIDDEN, make_folder, read_root
+from robot_rl.datasets.store.streams import DEFAULT_CODEC
 from robot_rl.datasets.store.urls import store_url
 from robot_rl.hardware.camera import Intrinsics
 from robot_rl.hardware.config import CameraConfig
-from robot_rl.spec import Field, Spec
+from robot_rl.spec import Spec
 
 log = logging.getLogger(__name__)
-
-PURPOSES = ("demonstration", "deployment", "evaluation")
-HIDDEN = ".robot_rl"
-_DEFAULTS: dict[str, Any] = {
-    "instruction": "",
-    "operator": "",
-    "seed": None,
-    "purpose": "demonstration",
-    "clock": "system",
-    "policy": None,
-}
-
-
-def attributes_digest(attributes: Mapping[str, Any]) -> str:
-    """SHA-256 of an episode's attributes, `digest` itself left out."""
-    return hashlib.sha256(canonical_json({k: v for k, v in attributes.items() if k != "digest"})).hexdigest()
 
 
 class Dataset(Sequence[Episode]):
@@ -114,14 +77,10 @@ class Dataset(Sequence[Episode]):
 
     def _describe(self, root: dict[str, Any]) -> None:
         """Take the robot's description from the attributes of the root."""
-        self.attributes: dict[str, Any] = root
-        self.identity: str = root["identity"]
-        self.spec = Spec.from_dict(root["spec"])
-        self.cameras = {n: camera_from_attributes(n, c) for n, c in root["cameras"].items()}
-        self.fields: dict[str, Field] = stream_fields(self.spec, self.cameras)
-        """Every stream by name."""
-        self.codecs: dict[str, ImageCodec] = {n: ImageCodec.parse(c) for n, c in root["codecs"].items()}
-        """How the pictures of each picture stream are stored."""
+        said = Description.of(root)
+        self.attributes, self.identity = said.attributes, said.identity
+        self.spec, self.cameras = said.spec, said.cameras
+        self.fields, self.codecs = said.fields, said.codecs
 
     @classmethod
     def create(
@@ -145,21 +104,12 @@ class Dataset(Sequence[Episode]):
         url, path, cameras = store_url(path), Path(path), cameras or {}
         if not url and path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise DatasetError(f"{path} exists already; open it with mode='a' to append, or choose another name")
-        codecs = image_codecs(stream_fields(spec, cameras), images)
-        root = attributes | {
-            "format": FORMAT,
-            "identity": uuid.uuid4().hex,
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "software": f"robot_rl {robot_rl.__version__}",
-            "spec": spec.to_dict(),
-            "cameras": {n: camera_attributes(c, codecs) for n, c in cameras.items()},
-            "codecs": {n: str(c) for n, c in codecs.items()},
-        }
+        root = new_root(spec, cameras, images, attributes)
         if url:
             from robot_rl.datasets.cloud.dataset import RemoteDataset
 
             return RemoteDataset.make(url, root)
-        _make(path, root)
+        make_folder(path, root)
         return cls(path, "a")
 
     @classmethod
@@ -256,20 +206,10 @@ class Dataset(Sequence[Episode]):
         """
         if self.mode != "a" or self._lock is None:
             raise DatasetError(f"{self.path} is open to read only; open it with mode='a' to record")
-        purpose = attributes.get("purpose", _DEFAULTS["purpose"])
-        if purpose not in PURPOSES:
-            raise DatasetError(f"purpose '{purpose}'.{workspace.did_you_mean(str(purpose), PURPOSES)}")
-        given = _DEFAULTS | {"robot": self.spec.robot} | attributes
-        canonical_json(given)
-        begun = given | {
-            "id": uuid.uuid4().hex,
-            "format": FORMAT,
-            "software": f"robot_rl {robot_rl.__version__}",
-            "started": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        }
-        folder = self._hidden / "incoming" / begun["id"]
+        own = begun(self.spec.robot, attributes)
+        folder = self._hidden / "incoming" / own["id"]
         self._recording.add(folder)
-        return EpisodeWriter(folder, self.fields, self.codecs, self.spec.action.size, begun, self._put_in_place)
+        return EpisodeWriter(folder, self.fields, self.codecs, self.spec.action.size, own, self._put_in_place)
 
     def set_intrinsics(self, camera: str, intrinsics: Intrinsics) -> None:
         """Note a camera's intrinsics among the data set's attributes, once it is open and they are known."""
@@ -311,13 +251,12 @@ class Dataset(Sequence[Episode]):
             raise DatasetError(f"{self.path} was closed while an episode was being recorded")
         with self._commit_lock:
             number = self.journal.next_number
-            complete = attributes | {"number": number, "checksums": checksums}
-            complete["digest"] = attributes_digest(complete)
-            (folder / "zarr.json").write_bytes(group_json(complete))
+            committed = complete(attributes, {"number": number, "checksums": checksums})
+            (folder / "zarr.json").write_bytes(group_json(committed))
             fsync_tree(folder)
             os.rename(folder, self.path / "episodes" / episode_name(number))
             fsync(self.path / "episodes")
-            self.journal.append(Entry.from_attributes(complete))
+            self.journal.append(Entry.from_attributes(committed))
             self._numbers.append(number)
             return number
 
@@ -329,31 +268,3 @@ def exists(path: str | Path) -> bool:
 
         return Objects(url).get("zarr.json") is not None
     return (Path(path) / "zarr.json").is_file()
-
-
-def _make(path: Path, root: Mapping[str, Any]) -> None:
-    """Create the directory with its empty groups at once."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    try:
-        write_group(temporary, root)
-        write_group(temporary / "episodes", {})
-        (temporary / HIDDEN / "incoming").mkdir(parents=True)
-        (temporary / HIDDEN / "journal.jsonl").touch()
-        fsync_tree(temporary)
-        os.replace(temporary, path)
-        fsync(path.parent)
-    except OSError as error:
-        raise DatasetError(f"{path} cannot be created: {error}") from None
-
-
-def camera_differences(mine: Mapping[str, CameraConfig], theirs: Mapping[str, CameraConfig]) -> list[str]:
-    """One line for each way in which two sets of cameras differ."""
-    out = [f"camera '{n}': only in the first" for n in mine if n not in theirs]
-    out += [f"camera '{n}': only in the second" for n in theirs if n not in mine]
-    for n in mine:
-        if n in theirs:
-            for k in ("width", "height", "depth"):
-                a, b = getattr(mine[n], k), getattr(theirs[n], k)
-                if a != b:
-                    out.append(f"camera '{n}': {k} {a} against {b}")
-    return out

@@ -22,6 +22,7 @@ from typing import Any
 from robot_rl.datasets.cloud.index import claim_key, episode_key
 from robot_rl.datasets.cloud.objects import Objects
 from robot_rl.datasets.errors import DatasetError
+from robot_rl.datasets.store.episode_attributes import complete
 from robot_rl.datasets.store.files import canonical_json, group_json, read_json, replace_atomically
 
 CLAIM_AGE = 12 * 3600.0
@@ -43,19 +44,16 @@ def upload(objects: Objects, folder: Path, attributes: Mapping[str, Any], note: 
     Raises:
         StoreError: the store could not be reached; sending again is safe.
     """
-    from robot_rl.datasets.dataset import attributes_digest
-
     number = _claimed(objects, note, str(attributes["id"]), first)
-    complete = {k: v for k, v in attributes.items() if k != "digest"} | {"number": number}
-    complete["digest"] = attributes_digest(complete)
+    committed = complete(attributes, {"number": number})
     prefix = episode_key(number)
     if not _committed(objects, prefix, attributes["id"]):
         objects.upload({f"{prefix}/{path}": folder / path for path in attributes["checksums"]})
-        if not objects.create(f"{prefix}/zarr.json", group_json(complete)) and not _committed(
+        if not objects.create(f"{prefix}/zarr.json", group_json(committed)) and not _committed(
             objects, prefix, attributes["id"]
         ):
             raise DatasetError(f"{objects.url}/{prefix} belongs to another episode, though its number was claimed here")
-    return complete
+    return committed
 
 
 def _committed(objects: Objects, prefix: str, identity: str) -> bool:

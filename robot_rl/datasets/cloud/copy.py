@@ -9,10 +9,11 @@ from pathlib import Path
 from robot_rl.datasets.cloud.commit import upload
 from robot_rl.datasets.cloud.dataset import RemoteDataset
 from robot_rl.datasets.cloud.index import claim_key
-from robot_rl.datasets.dataset import HIDDEN, Dataset
+from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.store.files import canonical_json
 from robot_rl.datasets.store.index import Entry, episode_name
+from robot_rl.datasets.store.root import HIDDEN
 
 
 def push(source: Dataset, url: str) -> int:

@@ -14,8 +14,7 @@ from robot_rl.datasets.cloud.index import episode_key
 from robot_rl.datasets.cloud.objects import Objects, StoreError
 from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.store.files import replace_atomically, write_group
-
-HIDDEN = ".robot_rl"
+from robot_rl.datasets.store.root import HIDDEN
 
 
 def mirror_folder(identity: str) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from robot_rl.datasets.dataset import attributes_digest
+from robot_rl.datasets.store.episode_attributes import complete
 from robot_rl.datasets.store.files import group_json
 from robot_rl.datasets.store.index import episode_name
 
@@ -17,6 +17,4 @@ def episode_path(number: int, inside: str = "") -> str:
 
 def episode_json(attributes: Mapping[str, Any], changes: Mapping[str, Any]) -> bytes:
     """The zarr.json of an episode with these attributes, changed."""
-    complete = dict(attributes) | dict(changes)
-    complete["digest"] = attributes_digest(complete)
-    return group_json(complete)
+    return group_json(complete(attributes, changes))

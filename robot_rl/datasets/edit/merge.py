@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from robot_rl.datasets.dataset import Dataset, camera_differences
+from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.edit.attributes import episode_json, episode_path
 from robot_rl.datasets.edit.numbers import as_ranges
 from robot_rl.datasets.edit.transaction import Transaction
 from robot_rl.datasets.errors import DatasetError
+from robot_rl.datasets.store.description import camera_differences
 from robot_rl.datasets.store.verify import verify_episode
 
 

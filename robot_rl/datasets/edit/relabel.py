@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.datasets.dataset import PURPOSES, Dataset
+from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.edit.attributes import episode_json, episode_path
 from robot_rl.datasets.edit.numbers import as_ranges, check_there
 from robot_rl.datasets.edit.transaction import Transaction
@@ -17,6 +17,7 @@ from robot_rl.datasets.episode import Episode
 from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.record import STEP_DTYPES, Phase
 from robot_rl.datasets.store.arrays import RowWriter
+from robot_rl.datasets.store.episode_attributes import PURPOSES
 from robot_rl.workspace import did_you_mean
 
 Success = Literal["true", "false", "none"]

@@ -27,10 +27,10 @@ from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.store.files import canonical_json, fsync, fsync_tree, read_json, replace_atomically, sha256
 from robot_rl.datasets.store.index import Index
 from robot_rl.datasets.store.lock import WriterLock
+from robot_rl.datasets.store.root import HIDDEN
 
 log = logging.getLogger(__name__)
 
-HIDDEN = ".robot_rl"
 EDITS = f"{HIDDEN}/edits"
 PENDING = f"{HIDDEN}/pending.json"
 WAIT_SECONDS = 10.0

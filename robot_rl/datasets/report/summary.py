@@ -12,9 +12,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from robot_rl.datasets.dataset import HIDDEN, Dataset
+from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.record import Phase, Source
 from robot_rl.datasets.store.codecs import ImageCodec
+from robot_rl.datasets.store.root import HIDDEN
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,38 @@
-"""The attributes of a data set's root, checked; and what a folder that is no data set may be instead."""
+"""The root of a data set: an empty one is made, and the attributes of one that is there are read and checked."""
 
 from __future__ import annotations
 
+import os
+import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from robot_rl.datasets.errors import DatasetError
-from robot_rl.datasets.store.codecs import ImageCodec
-from robot_rl.datasets.store.files import read_json
-from robot_rl.datasets.store.streams import camera_from_attributes, stream_fields
-from robot_rl.spec import Spec, SpecError
+from robot_rl.datasets.store.description import FORMAT, Description
+from robot_rl.datasets.store.files import fsync, fsync_tree, read_json, write_group
+from robot_rl.datasets.store.foreign import convert_command, foreign
+from robot_rl.spec import SpecError
 from robot_rl.workspace import did_you_mean
 
-FORMAT = 1
-"""Version of the layout on disk."""
+HIDDEN = ".robot_rl"
+"""The folder in a data set that Zarr does not see: lock, journal, episodes being recorded, edits."""
 _KEYS = ("spec", "identity", "cameras", "codecs")
+
+
+def make_folder(path: Path, root: Mapping[str, Any]) -> None:
+    """Create the directory of an empty data set with its groups at once. Raises DatasetError if that fails."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        write_group(temporary, root)
+        write_group(temporary / "episodes", {})
+        (temporary / HIDDEN / "incoming").mkdir(parents=True)
+        (temporary / HIDDEN / "journal.jsonl").touch()
+        fsync_tree(temporary)
+        os.replace(temporary, path)
+        fsync(path.parent)
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be created: {error}") from None
 
 
 def read_root(path: Path) -> dict[str, Any]:
@@ -63,11 +81,7 @@ def _check_description(path: Path, root: dict[str, Any]) -> None:
         if key not in root:
             raise DatasetError(f"{path / 'zarr.json'}: '{key}' is missing among the attributes; {remedy}")
     try:
-        spec = Spec.from_dict(root["spec"])
-        cameras = {n: camera_from_attributes(n, c) for n, c in root["cameras"].items()}
-        fields = stream_fields(spec, cameras)
-        for codec in root["codecs"].values():
-            ImageCodec.parse(codec)
+        fields = Description.of(root).fields
     except (SpecError, DatasetError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise DatasetError(f"{path / 'zarr.json'}: the description is damaged: {error}; {remedy}") from None
     images = {n for n, f in fields.items() if f.is_image}
@@ -75,40 +89,3 @@ def _check_description(path: Path, root: dict[str, Any]) -> None:
         raise DatasetError(f"{path / 'zarr.json'}: codecs lack the picture stream '{missing[0]}'; {remedy}")
     if not (path / "episodes").is_dir():
         raise DatasetError(f"{path / 'episodes'} is missing: the folder was copied in part; copy it again")
-
-
-def foreign(path: Path) -> str | None:
-    """What another project's data set is called, by the files it has; None when it is none that is known."""
-    if path.is_file():
-        if path.suffix in (".hdf5", ".h5"):
-            return "an HDF5 file (robomimic?)"
-        if path.suffix in (".mcap", ".db3", ".bag"):
-            return "a ROS bag"
-        return "a zipped Zarr store (diffusion_policy?)" if path.name.endswith(".zarr.zip") else None
-    known = (
-        ("meta/info.json", "a LeRobotDataset"),
-        ("meta/episode_ends", "a diffusion_policy replay buffer"),
-        ("data/main_data.hdf5", "a Minari data set"),
-        ("metadata.yaml", "a ROS bag"),
-    )
-    for file, kind in known:
-        if (path / file).exists():
-            return kind
-    if next(path.glob("*.mcap"), None) is not None:
-        return "a ROS bag"
-    return "a Zarr v2 store" if (path / ".zgroup").is_file() else None
-
-
-def convert_command(path: Path, kind: str) -> str:
-    """The command that makes a robot_rl data set of it."""
-    formats = {
-        "LeRobot": "lerobot",
-        "robomimic": "robomimic",
-        "diffusion_policy": "diffusion-policy",
-        "Minari": "minari",
-        "ROS": "rosbag",
-    }
-    name = next((option for word, option in formats.items() if word in kind), None)
-    if name is None:
-        return "robot-rl convert --help lists what can be imported"
-    return f"robot-rl convert {path} NEW_NAME --from {name}"

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from robot_rl.datasets.dataset import Dataset, attributes_digest
+from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.errors import DatasetError
+from robot_rl.datasets.store.episode_attributes import attributes_digest
 from robot_rl.datasets.store.files import read_json, sha256
 from robot_rl.datasets.store.index import episode_name
 
