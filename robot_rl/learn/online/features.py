@@ -24,6 +24,9 @@ ENCODED = "encoded"
 """The field of features computed before, (B, S): who has them puts them into the observation."""
 MAPS = "maps/"
 """How the fields begin of a frozen backbone's maps (C, h, w) float16, computed once, when the row comes in."""
+TOGETHER = 32 * 128 * 128
+"""Pixels that a processor convolves at a time: what is between layers stays in its cache, a fifth quicker than 256
+pictures of 128 x 128 at once. Each picture's maps are its own (BatchNorm is never trained), so nothing else changes."""
 
 
 @dataclass(frozen=True)
@@ -178,8 +181,10 @@ class Features(nn.Module):
     def _extract(self, field: str, frames: Tensor) -> Tensor:
         extractor = cast(MapExtractor, self.extractors[_module_name(field)])
         with torch.autocast(frames.device.type, torch.bfloat16, enabled=self.config.bfloat16):
-            maps: Tensor = extractor(extractor.pictures(frames))
-        return maps.float()
+            few = max(1, TOGETHER // (frames.shape[1] * frames.shape[2]))
+            parts = frames.split(few) if frames.device.type == "cpu" else [frames]
+            maps = [extractor(extractor.pictures(part)) for part in parts]
+        return torch.cat(maps).float()
 
     @staticmethod
     def _maps_field(field: str) -> str:

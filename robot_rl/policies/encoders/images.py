@@ -59,7 +59,8 @@ class MapExtractor(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Pictures (B, 3, h, w) in [0, 1] to maps (B, C, h', w')."""
-        x = (pictures - cast(Tensor, self.mean)) / cast(Tensor, self.std)
+        plain = self.preprocessing.mean == (0.0, 0.0, 0.0) and self.preprocessing.std == (1.0, 1.0, 1.0)
+        x = pictures if plain else (pictures - cast(Tensor, self.mean)).div_(cast(Tensor, self.std))
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
             maps: Tensor = self.backbone(x)
         return maps

@@ -236,3 +236,18 @@ def test_it_learns_from_pictures_alone_where_to_go(sac: Callable[..., Sac]) -> N
         learner.update([data])
     assert before > 0.4
     assert error() < 0.25
+
+
+def test_pictures_convolved_in_parts_keep_their_maps_and_their_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    features = Features(1, {FRONT: (16, 16)}, FeaturesConfig(channels=(16, 16), width=4, shift=0))
+    seen = {"state": torch.zeros(7, 1), FRONT: torch.randint(0, 256, (7, 16, 16, 3), dtype=torch.uint8)}
+    weights = [p for _, p in features.trained()]
+    whole = features.encode(seen)
+    monkeypatch.setattr("robot_rl.learn.online.features.TOGETHER", 3 * 16 * 16)
+    parts = features.encode(seen)
+    torch.testing.assert_close(parts, whole)
+    for mine, other in zip(
+        torch.autograd.grad(parts.sum(), weights), torch.autograd.grad(whole.sum(), weights), strict=True
+    ):
+        torch.testing.assert_close(mine, other, rtol=1e-3, atol=1e-4)
