@@ -62,7 +62,14 @@ class Options:
     reset_steps: int = 0
     """The longest a reset may take [steps]; 300 unless the recipe says otherwise."""
     operator: str = ""
-    """Who watches and may take over: `none`, or the quality of the scripted operator (`expert`, `mixed`, ...)."""
+    """Who watches and may take over: `none`; a person with a device: `gamepad`, `spacemouse` or `keyboard`, perhaps
+    with its file, `gamepad:/dev/input/js1`; or the quality of the scripted operator (`expert`, `mixed`, ...)."""
+    keys: Literal["", "mark", "decide", "hold"] = ""
+    """What the person's success and failure keys mean. `mark`: they end an episode beside the task's own judgement;
+    `decide`: nothing else judges; `hold`: success is for as long as the success key is held. Undo takes the newest
+    mark back, also while the next episode is under way."""
+    latency: float | None = None
+    """From what the person sees to the key going down [s]; 0.4 with a device, unless the recipe says otherwise."""
     steps: int = 0
     """Robot steps of the session, all sittings together."""
     seed: int | None = None
@@ -129,6 +136,7 @@ def run(options: Options) -> int:
             view.prepared,
             dataset=dataset,
             accept_changes=options.accept_changes,
+            say=view.say,
         )
         view.begin(session)
         session.run(stop=view.stopped, on_episode=lambda r: view.episode(session, r), on_point=view.point)
@@ -194,8 +202,10 @@ def _changed(recipe: Recipe, options: Options) -> Recipe:
         online["evaluate_every"] = options.evaluate_every
     if options.trials:
         online["evaluation_seeds"] = tuple(range(FIRST_TRIAL, FIRST_TRIAL + options.trials))
-    keys = ("robot", "operator", "reset", "reset_steps")
+    keys = ("robot", "operator", "keys", "reset", "reset_steps")
     given = {key: getattr(options, key) for key in keys if getattr(options, key)}
+    if options.latency is not None:
+        given["latency"] = options.latency
     if options.reset_goal is not None:
         given["reset_goal"] = options.reset_goal
     if options.classifier:

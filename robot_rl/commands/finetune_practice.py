@@ -60,6 +60,7 @@ def run_practice(recipe: Recipe, directory: Path, *, untouched: int = 0, accept_
                 watch.prepared,
                 dataset=stack.enter_context(recorded_to(own, folder)),
                 accept_changes=accept_changes,
+                say=watch.say,
             )
             books[name] = Book(own, folder)
             stack.callback(books[name].close)

@@ -13,8 +13,8 @@ from robot_rl.hardware.robot import Reading
 AXES = ("x", "y", "z", "roll", "pitch", "yaw")
 """The canonical axes of every device: right-handed, x forward, y left, z up, each in [-1, 1]."""
 
-BUTTONS = ("clutch", "close", "open", "rewind", "success", "failure", "discard", "start", "estop")
-"""The canonical buttons. `clutch` is the deadman: held, the human is in control."""
+BUTTONS = ("clutch", "close", "open", "rewind", "success", "failure", "discard", "start", "estop", "undo")
+"""The canonical buttons. `clutch` is the deadman: held, the human is in control. `undo` takes the last mark back."""
 
 
 @dataclass(frozen=True)

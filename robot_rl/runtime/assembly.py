@@ -39,6 +39,7 @@ class StepAssembler:
         self._held = HeldSteps(self._hold)
         self._newest = -1
         self._ending: tuple[int, bool, bool, bool] | None = None
+        self._marked = False
         self.done = False
         self.dropped = 0
         """Decisions that the robot never executed (refused or lost): the command before went on holding."""
@@ -54,9 +55,13 @@ class StepAssembler:
     def outcome(self, stamp: int, outcome: Outcome) -> None:
         self._outcomes.setdefault(stamp, outcome)
 
-    def end(self, stamp: int, *, success: bool, terminated: bool, truncated: bool) -> None:
-        """The step that began at `stamp` was the last one; whatever came after it does not belong to the episode."""
-        self._ending = (stamp, success, terminated, truncated)
+    def end(self, stamp: int, *, success: bool, terminated: bool, truncated: bool, marked: bool = False) -> None:
+        """The step that began at `stamp` was the last one; whatever came after it does not belong to the episode.
+
+        Args:
+            marked: a human said so.
+        """
+        self._ending, self._marked = (stamp, success, terminated, truncated), marked
 
     def complete(self) -> Iterator[Step]:
         """The steps that are complete now, in order, each once."""
@@ -86,7 +91,7 @@ class StepAssembler:
 
     def _finish(self) -> Iterator[Step]:
         self.done = True
-        yield from self._held.end(*(self._ending or (self._newest, False, False, True)))
+        yield from self._held.end(*(self._ending or (self._newest, False, False, True)), marked=self._marked)
 
     def _assemble(self, stamp: int) -> Step | None:
         if stamp not in self._executed:

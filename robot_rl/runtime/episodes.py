@@ -38,6 +38,8 @@ class EpisodeRules:
     """End, as a failure of the task, once the robot has backed off from too large a force."""
     latency: float = 0.0
     """How long a human takes to press a button [s]: the mark is set that much earlier."""
+    late_verdict: bool = False
+    """What is said of each state comes from a human as well, `latency` late: the episode ends that much earlier."""
 
     @classmethod
     def of_task(
@@ -78,6 +80,8 @@ class Ending:
     steps: int
     interventions: int
     """How often the human took over."""
+    marked: bool = False
+    """A human said how: by a button, or by a verdict that comes late."""
 
 
 class EpisodeMachine:
@@ -114,13 +118,14 @@ class EpisodeMachine:
         self._held, self._intervening, self._retreating = 0, False, False
         self.state = "running"
 
-    def step(self, stamp: int, outcome: Outcome | None, decision: Decision) -> Ending | None:
+    def step(self, stamp: int, outcome: Outcome | None, decision: Decision, now: int | None = None) -> Ending | None:
         """One step is over.
 
         Args:
             stamp: when it began [ns]; later than the step before.
             outcome: what the task says of the state it led to; None where nobody judges.
             decision: what was done in it.
+            now: when the outcome was said [ns], for a verdict that comes late; by default when the step began.
 
         Returns:
             The ending, in which case the episode is now to be saved.
@@ -135,7 +140,9 @@ class EpisodeMachine:
         outcome = outcome or Outcome()
         self._held = self._held + 1 if outcome.success else 0
         if self._held >= self.rules.success_hold:
-            return self._end("success", terminated=True)
+            if self.rules.late_verdict:
+                self._cut(stamp if now is None else now)
+            return self._end("success", terminated=True, marked=self.rules.late_verdict)
         if outcome.terminated:
             return self._end("success" if outcome.success else "failure", terminated=True)
         if retreated and not self._retreating and self.rules.end_on_force:
@@ -164,12 +171,15 @@ class EpisodeMachine:
         if not self._stamps and button != "discard":
             return None
         if self._stamps:
-            moment = (self._stamps[-1] if stamp is None else stamp) - round(self.rules.latency * 1e9)
-            # the step under way at that moment is the last; the first step always stays
-            last = max(bisect_left(self._stamps, moment + 1) - 1, 0)
-            del self._stamps[last + 1 :]
+            self._cut(self._stamps[-1] if stamp is None else stamp)
         result = MARKS[button]
-        return self._end(result, terminated=result != "discarded")
+        return self._end(result, terminated=result != "discarded", marked=result != "discarded")
+
+    def _cut(self, said: int) -> None:
+        """What a human said at `said` [ns] concerns the step under way `latency` earlier: it is the last; the first
+        step always stays."""
+        last = max(bisect_left(self._stamps, said - round(self.rules.latency * 1e9) + 1) - 1, 0)
+        del self._stamps[last + 1 :]
 
     def saved(self) -> None:
         """The episode is on disk, or discarded: saving to idle."""
@@ -187,7 +197,7 @@ class EpisodeMachine:
             self._interventions.append(stamp)
         return before and not self._intervening
 
-    def _end(self, result: Result, *, terminated: bool) -> Ending:
+    def _end(self, result: Result, *, terminated: bool, marked: bool = False) -> Ending:
         self.state = "saving"
         last = self._stamps[-1] if self._stamps else self.start_stamp
         return Ending(
@@ -197,6 +207,7 @@ class EpisodeMachine:
             end_stamp=last,
             steps=self.steps,
             interventions=sum(s <= last for s in self._interventions),
+            marked=marked,
         )
 
     def _require(self, what: str, state: State) -> None:

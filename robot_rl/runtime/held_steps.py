@@ -51,11 +51,27 @@ class HeldSteps:
         while self._steps[0].stamp < step.stamp - self._hold:
             yield self._steps.popleft()
 
-    def end(self, stamp: int, success: bool, terminated: bool, truncated: bool) -> Iterator[Step]:
-        """Gives the steps up to the one that began at `stamp`, the last marked as the end; drops those after it."""
+    def judge(self, moment: int, outcome: Outcome) -> None:
+        """What is said of the state at `moment` [ns] belongs to the step under way then, if it is still held."""
+        for i in range(len(self._steps) - 1, -1, -1):
+            if self._steps[i].stamp <= moment:
+                self._steps[i] = replace(self._steps[i], reward=outcome.reward, success=outcome.success)
+                return
+
+    def end(
+        self, stamp: int, success: bool, terminated: bool, truncated: bool, *, marked: bool = False
+    ) -> Iterator[Step]:
+        """Gives the steps up to the one that began at `stamp`, the last marked as the end; drops those after it.
+
+        Args:
+            marked: a human said so: a success is then worth a reward of 1 at least, a failure none, and is no success.
+        """
         steps = [s for s in self._steps if s.stamp <= stamp]
         self._steps.clear()
         yield from steps[:-1]
         if steps:
             last = steps[-1]
-            yield replace(last, success=last.success or success, terminated=terminated, truncated=truncated)
+            reward, won = last.reward, last.success or success
+            if marked:
+                reward, won = max(reward, 1.0) if success else min(reward, 0.0), success
+            yield replace(last, reward=reward, success=won, terminated=terminated, truncated=truncated)

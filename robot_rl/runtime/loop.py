@@ -117,7 +117,7 @@ def run_episode(
         raise ValueError("an operator needs a teleop that interprets the input device, and the other way round")
     if judge is None and isinstance(robot, Simulated):
         judge = robot.outcome
-    steps = StepLog(recorder, machine.rules.latency)
+    steps = StepLog(recorder, machine.rules.latency, late_verdict=machine.rules.late_verdict)
     ending: Ending | None = None
     number: int | None = None
     try:
@@ -144,10 +144,11 @@ def run_episode(
             pacer.wait()
             senses.look()
             outcome = judge() if judge is not None else Outcome()
-            ending = machine.step(decision.stamp, outcome, decision)
+            now = robot.clock.now()
+            ending = machine.step(decision.stamp, outcome, decision, now)
             if ending is None and senses.marks:
-                ending = machine.press(senses.marks[0], robot.clock.now())
-            steps.add(decision, executed, outcome, ending)
+                ending = machine.press(senses.marks[0], now)
+            steps.add(decision, executed, outcome, ending, now)
         number = _save(recorder, ending, robot.clock.now())
         machine.saved()
     finally:

@@ -22,11 +22,13 @@ class StepLog:
     Args:
         recorder: takes the steps; None keeps the tallies only.
         latency: how far back a mark may reach [s].
+        late_verdict: outcomes come that late too, and belong to the step under way when they were seen.
     """
 
-    def __init__(self, recorder: EpisodeSink | None, latency: float) -> None:
-        self._recorder = recorder
-        self._held = HeldSteps(round(latency * 1e9))
+    def __init__(self, recorder: EpisodeSink | None, latency: float, *, late_verdict: bool = False) -> None:
+        self._recorder, self._late = recorder, late_verdict
+        self._latency = round(latency * 1e9)
+        self._held = HeldSteps(self._latency)
         self.reward = 0.0
         """Sum over the steps."""
         self.sources: Counter[Source] = Counter()
@@ -34,13 +36,27 @@ class StepLog:
         self.safety: Counter[Safety] = Counter()
         """Steps by what the safety envelope did."""
 
-    def add(self, decision: Decision, executed: NDArray[np.float64], outcome: Outcome, ending: Ending | None) -> None:
-        """One step is over; with an ending, everything up to its last step is written and the rest dropped."""
-        for step in self._held.add(make_step(decision, executed, outcome)):
+    def add(
+        self,
+        decision: Decision,
+        executed: NDArray[np.float64],
+        outcome: Outcome,
+        ending: Ending | None,
+        now: int | None = None,
+    ) -> None:
+        """One step is over; with an ending, everything up to its last step is written and the rest dropped.
+
+        Args:
+            now: when the outcome was said [ns]; by default when the step began.
+        """
+        for step in self._held.add(make_step(decision, executed, Outcome() if self._late else outcome)):
             self._write(step)
+        if self._late:
+            self._held.judge((decision.stamp if now is None else now) - self._latency, outcome)
         if ending is not None:
             won = ending.result == "success"
-            for step in self._held.end(ending.end_stamp, won, ending.terminated, ending.truncated):
+            last = self._held.end(ending.end_stamp, won, ending.terminated, ending.truncated, marked=ending.marked)
+            for step in last:
                 self._write(step)
 
     def _write(self, step: Step) -> None:

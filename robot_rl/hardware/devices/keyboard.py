@@ -33,7 +33,7 @@ _AXIS_KEYS: dict[str, tuple[str, float]] = {
 }  # fmt: skip
 _BUTTON_KEYS = {
     "c": "close", "o": "open", "b": "rewind", "1": "success", "0": "failure", "\x7f": "discard", "\b": "discard",
-    "\n": "start", "\r": "start", "\x1b": "estop",
+    "\n": "start", "\r": "start", "\x1b": "estop", "u": "undo",
 }  # fmt: skip
 _CLUTCH_KEY = " "
 _ESCAPE_SEQUENCE = re.compile(r"\x1b[\[O][0-9;]*[A-Za-z~]")
@@ -44,6 +44,7 @@ KEY_MAP = """\
   w s  forward, back    i k  pitch          c o  close, open the gripper
   a d  left, right      l j  roll           b    rewind (hold)
   r f  up, down         q e  yaw            Enter  start    1  success    0  failure    Backspace  discard
+  u    take the last success or failure back
   Shift with a letter: full speed
 """
 

@@ -48,9 +48,13 @@ class MonteCarlo:
         self._value = np.zeros(replay.capacity)
         self._episode = np.full(replay.capacity, -1, np.int64)
         self._step = np.full(replay.capacity, -1, np.int64)
+        self._rewritten = replay.rewritten
 
     def at(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Returns (B,) from `rows` (B,) on; -inf where the episode is still under way: it bounds nothing yet."""
+        if self._rewritten != self._replay.rewritten:
+            self._rewritten = self._replay.rewritten
+            self._episode[:] = -1
         for row in np.unique(rows[~self._known(rows)]).tolist():
             if not self._known(np.array([row]))[0] and self._replay.columns["episode"][row] != self._replay.current:
                 self._sum(row)

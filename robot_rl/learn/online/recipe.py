@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 
@@ -15,6 +15,7 @@ from robot_rl import workspace
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.config import OnlineConfig
 from robot_rl.learn.online.directions import PracticeConfig, merged
+from robot_rl.learn.online.person import Keys
 from robot_rl.learn.online.remote.config import RemoteConfig
 from robot_rl.workspace import did_you_mean
 
@@ -48,7 +49,14 @@ class Recipe:
     practice: PracticeConfig | None = None
     """Tasks that undo each other, practised in turn instead of resets."""
     operator: str = "none"
-    """Who watches and may take over: `none`, or the quality of the scripted operator (`expert`, `mixed`, ...)."""
+    """Who watches and may take over: `none`; a person with a device (`gamepad`, `spacemouse`, `keyboard`, perhaps with
+    its file: `gamepad:/dev/input/js1`); or the quality of the scripted operator (`expert`, `mixed`, ...)."""
+    keys: Keys = "mark"
+    """What the person's success key means: `mark`, it ends an episode, as the task's own judgement does; `decide`,
+    nothing but the keys judges; `hold`, success is for as long as it is held, and `task.success_hold` steps of it end
+    the episode."""
+    latency: float | None = None
+    """From what a person sees to the key going down [s]; by default 0.4 with a device, else 0."""
     name: str = "finetune"
     """Sessions land in policies/<name>/checkpoints/<time>."""
     online: OnlineConfig = field(default_factory=OnlineConfig)
@@ -58,6 +66,10 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.reset_steps < 1:
             raise TrainingError(f"reset_steps is {self.reset_steps}; it must be at least 1")
+        if self.keys not in get_args(Keys):
+            raise TrainingError(f"keys is '{self.keys}'; it must be one of {', '.join(get_args(Keys))}")
+        if self.keys != "mark" and self.classifier:
+            raise TrainingError(f"keys: {self.keys} makes the person the only judge: leave the classifier out")
         if self.practice is not None and self.reset != "outside":
             raise TrainingError("`practice` takes the place of resets: leave `reset` out")
 

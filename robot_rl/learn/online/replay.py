@@ -89,6 +89,8 @@ class Replay:
             "outcome": np.full(capacity, UNJUDGED, np.int8),
         }
         self.views = {name: IndexSet(capacity) for name in VIEWS}
+        self.rewritten = 0
+        """How often what was said of a finished episode has changed; see `relabelling`."""
         self._count = 0
         self._ids: dict[str, int] = {}
         self._current: str | None = None
@@ -111,6 +113,10 @@ class Replay:
     def finished(self) -> int:
         """How many episodes have come to their end here, those included that have been overwritten since."""
         return len(self._ids) - (self._current is not None)
+
+    def number(self, episode_id: str) -> int:
+        """The number of an episode, as in the column `episode`. Raises KeyError when it was never in."""
+        return self._ids[episode_id]
 
     def retire(self) -> None:
         """Nothing that is in can be drawn any more; its episodes stay known."""
@@ -347,15 +353,22 @@ class Replay:
     def _release(self, before: int) -> None:
         """Waiting rows with a count below `before` are complete: they may be drawn."""
         while self._waiting and self._waiting[0] < before:
-            row = self._waiting.popleft() % self.capacity
-            phase, source = self.columns["phase"][row], self.columns["source"][row]
-            self.views["all"].add(row)
-            if phase == Phase.DEMONSTRATION or source == Source.HUMAN:
-                self.views["demonstrations"].add(row)
-            if phase != Phase.DEMONSTRATION:
-                self.views["online"].add(row)
-            if CHUNK_STEP in self.observation and self.observation[CHUNK_STEP][row] == 0:
-                self.views["decisions"].add(row)
+            self.file(self._waiting.popleft() % self.capacity)
+
+    def file(self, row: int) -> None:
+        """Put a row, complete with what follows it, into the views that it belongs to; one that no step begins at into
+        none."""
+        self._forget(row)
+        if self.columns["kind"][row] == FINAL:
+            return
+        phase, source = self.columns["phase"][row], self.columns["source"][row]
+        self.views["all"].add(row)
+        if phase == Phase.DEMONSTRATION or source == Source.HUMAN:
+            self.views["demonstrations"].add(row)
+        if phase != Phase.DEMONSTRATION:
+            self.views["online"].add(row)
+        if CHUNK_STEP in self.observation and self.observation[CHUNK_STEP][row] == 0:
+            self.views["decisions"].add(row)
 
     def _forget(self, row: int) -> None:
         for view in self.views.values():

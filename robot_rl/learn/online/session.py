@@ -23,6 +23,8 @@ from robot_rl.learn.online import deployed
 from robot_rl.learn.online.acting import AgentExecutor, RowRecorder
 from robot_rl.learn.online.config import OnlineConfig
 from robot_rl.learn.online.learner import EPISODE_ID, Learner, unlearnt
+from robot_rl.learn.online.marks import Marks
+from robot_rl.learn.online.relabelling import Labels, take_up
 from robot_rl.learn.online.store import NAME as NAME
 from robot_rl.learn.online.store import Store, write_json
 from robot_rl.learn.online.tally import Tally
@@ -74,6 +76,7 @@ class Session:
         progress: called with the share of the offline phase that is done.
         dataset: takes every online episode, open for appending; each is safe there before it is learnt from.
         accept_changes: continue a session that was begun with another configuration.
+        say: a line for the user.
 
     Raises:
         TrainingError: the parts do not fit together, or another session lies in `directory`.
@@ -91,6 +94,7 @@ class Session:
         *,
         dataset: Dataset | None = None,
         accept_changes: bool = False,
+        say: Callable[[str], None] = log.warning,
     ) -> None:
         self.config, self.cell, self.directory, self.dataset = config, cell, directory, dataset
         self.learner = Learner(config, cell.robot.spec, base, cell.pictures)
@@ -101,6 +105,7 @@ class Session:
         self._facts = deployed.describe(config, cell.robot.spec, cell.pictures)
         self._store = Store(directory, self.learner, accept_changes=accept_changes) if directory is not None else None
         self._recorder = Recorder(dataset) if dataset is not None else None
+        self._labels: Labels = {}
         resumed = self._store is not None and self._store.exists
         if resumed:
             self._restore()
@@ -112,6 +117,11 @@ class Session:
         log.info("%d demonstrations added, %d transitions in the replay", added, len(self.learner.replay))
         self.recovered = self._recover()
         """Episodes that had been recorded and not saved when the session was cut off."""
+        if relabelled := self._take_up(dataset or ()):
+            say(f"what was said of {relabelled} episodes has changed since; their rewards are rewritten")
+        self._marks = None
+        if cell.undo is not None and dataset is not None:
+            self._marks = Marks(cell.undo, dataset, self._taken_back, say)
         if not resumed:
             self._begin(progress)
             self.save()
@@ -184,6 +194,7 @@ class Session:
         if self._store is None or self.directory is None:
             return
         document = {"tally": self.tally.to_dict(), "figures": self.figures, "curve": [asdict(p) for p in self.curve]}
+        document["labels"] = self._labels
         self._store.save({"exploration": self.executor.generator.get_state()}, document)
         training = {"robot_steps": self.tally.robot_steps, "updates": self.learner.improver.updates}
         deployed.save(self.directory, self.learner.agent, self._facts | {"training": training})
@@ -216,6 +227,8 @@ class Session:
         self.tally.seconds += time.monotonic() - begun
         self.tally.episode(result.success)
         self.tally.resets(self.cell.resets - before)
+        if self._marks is not None:
+            self._marks.add(result)
         return result
 
     def _learn(self, step: Step) -> None:
@@ -234,10 +247,20 @@ class Session:
         try:
             self.executor.generator.set_state(tensors["exploration"])
             self.tally = Tally.from_dict(document["tally"])
-            self.figures = document["figures"]
+            self.figures, self._labels = document["figures"], document.get("labels", {})
             self.curve = [Point(**p) for p in document["curve"]]
         except (KeyError, TypeError) as error:
             raise TrainingError(f"{self.directory}: this session cannot be continued: {error!r}") from error
+
+    def _taken_back(self, episode: Episode, was: bool) -> None:
+        self._take_up([episode])
+
+    def _take_up(self, episodes: Iterable[Episode]) -> int:
+        """Learn from now on what is said now of these episodes; returns of how many that is something else."""
+        changed = take_up(self.learner.replay, episodes, self._labels)
+        for rejudged in changed:
+            self.tally.rejudge(*rejudged)
+        return len(changed)
 
     def _recover(self) -> int:
         """Take in what was recorded after the session was saved last."""

@@ -57,6 +57,12 @@ class Tally:
         self.seconds += seconds
         self.episode(success)
 
+    def rejudge(self, was: bool, now: bool, ago: int) -> None:
+        """An episode, with `ago` others after it, is said to have ended otherwise."""
+        self.successes += int(now) - int(was)
+        if 0 <= ago < len(self.recent):
+            self.recent[-1 - ago] = now
+
     def recover(self, episode: Episode) -> None:
         """An episode that was recorded, and not counted before the session was cut off."""
         for source in episode.steps["source"]:

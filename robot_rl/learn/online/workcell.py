@@ -20,10 +20,13 @@ from robot_rl.hardware.human import Operator
 from robot_rl.hardware.robot import Robot, Simulated
 from robot_rl.hardware.teleop import Teleop
 from robot_rl.learn.online.judging import EpisodeJudge, WatchedCamera, classifier_judge
+from robot_rl.learn.online.person import Keys, watching
 from robot_rl.learn.online.recipe import Recipe
+from robot_rl.learn.online.remote.pacing import PacedClock
 from robot_rl.learn.online.resetting import Resetting, resetting
 from robot_rl.runtime.arbiter import Arbiter
 from robot_rl.runtime.episodes import EpisodeMachine, EpisodeRules
+from robot_rl.runtime.keys import Presses
 from robot_rl.runtime.learned_resets import HasGoals
 from robot_rl.runtime.loop import EpisodeResult, Executor, run_episode
 from robot_rl.runtime.recorder import EpisodeSink
@@ -45,6 +48,8 @@ class Workcell:
     judge: EpisodeJudge | None = None
     """Decides on success and reward while the policy learns; by default the simulation. A simulated robot's
     evaluations are judged by the simulation all the same: they say what is true."""
+    undo: Presses | None = None
+    """How often the person has asked to take a mark back; None where nobody can."""
     goal: int | None = None
     """Of a robot with several goals, the one that counts here; None leaves it as it is."""
     twin: Workcell | None = None
@@ -89,10 +94,12 @@ class Workcell:
         judge = self.judge if helped or not isinstance(self.robot, Simulated) else None
         if judge is not None:
             judge.reset()
+        if isinstance(self.robot.clock, PacedClock):
+            self.robot.clock.speed = float(helped)
         return run_episode(
             self.robot,
             self.arbiter,
-            EpisodeMachine(self.rules),
+            EpisodeMachine(self.rules if helped else replace(self.rules, latency=0.0, late_verdict=False)),
             executor=executor,
             operator=self.operator if helped else None,
             teleop=self.teleop if helped else None,
@@ -114,38 +121,49 @@ def workcell(
     cameras: Sequence[str] = (),
     classifier: Path | None = None,
     resetting: Resetting | None = None,
+    keys: Keys = "mark",
+    latency: float | None = None,
 ) -> Iterator[Workcell]:
     """The workcell of the simulated robot called `name`; the robot is closed at the end.
 
     Args:
-        operator: quality of the scripted operator who watches and takes over; None for nobody.
+        operator: who watches and takes over: an input device, perhaps with its file (`gamepad:/dev/input/js1`), which
+            makes simulated time pass as real time does; or the quality of the scripted operator; None for nobody.
         cameras: names of those to open.
         classifier: folder of the reward classifier that judges while the policy learns.
         resetting: makes the robot one that resets itself. The scene is set up from outside for the first episode and
             where that fails; evaluations then have a simulation of their own.
+        keys: what the person's success key means; see `person.Keys`.
+        latency: of the person's keys [s]; by default LATENCY with a device in hand, and 0 without.
 
     Raises:
-        ConfigError: no such robot or camera; or as `resetting` raises.
+        ConfigError: no such robot, camera or device; or as `resetting` raises.
+        DeviceError: the device is not there.
+        TrainingError: two judges.
         CameraError, RewardError: the classifier does not fit these cameras.
     """
     setup = hardware_config.load(name, control_mode)
     with ExitStack() as stack:
         robot, opened = stack.enter_context(_simulated(setup, cameras))
+        person = stack.enter_context(watching(setup, operator, keys, latency, classifier is not None))
+        if person.real_time:
+            robot.clock = PacedClock(robot.clock, 1.0)
         twin = None
         if resetting is not None:
             robot = resetting(robot, setup, opened)
-            spare, watching = stack.enter_context(_simulated(setup, cameras))
+            spare, seen = stack.enter_context(_simulated(setup, cameras))
             if robot.always:
-                spare = resetting(spare, setup, watching)
-            twin = Workcell(spare, Arbiter.from_config(setup), EpisodeRules.of_task(setup.task), cameras=watching)
+                spare = resetting(spare, setup, seen)
+            twin = Workcell(spare, Arbiter.from_config(setup), EpisodeRules.of_task(setup.task), cameras=seen)
         yield Workcell(
             robot,
             Arbiter.from_config(setup),
-            EpisodeRules.of_task(setup.task),
-            hardware_config.make_operator(setup, operator) if operator is not None else None,
-            Teleop(setup.spec, setup.teleop) if operator is not None else None,
+            person.rules,
+            person.operator,
+            Teleop(setup.spec, setup.teleop) if person.operator is not None else None,
             opened,
-            classifier_judge(classifier, opened) if classifier is not None else None,
+            classifier_judge(classifier, opened) if classifier is not None else person.judge,
+            person.undo,
             twin=twin,
         )
 
@@ -175,4 +193,6 @@ def recipe_workcell(recipe: Recipe, demonstrations: Sequence[Episode] = ()) -> A
         cameras=tuple(setup.select_cameras(recipe.cameras)),
         classifier=Path(recipe.classifier) if recipe.classifier else None,
         resetting=resetting(recipe, demonstrations),
+        keys=recipe.keys,
+        latency=recipe.latency,
     )

@@ -83,7 +83,7 @@ def test_control_is_lost_when_no_key_came_for_two_seconds(typed: Typist) -> None
 
 
 def test_every_button_has_a_key(typed: Typist) -> None:
-    seen = held(typed("cob10\x7f\n")) | held(typed(" \x1b", at=1.0))
+    seen = held(typed("cob10u\x7f\n")) | held(typed(" \x1b", at=1.0))
     assert seen == set(BUTTONS)
 
 

@@ -84,8 +84,8 @@ def test_the_gamepad_sticks_point_where_the_documentation_says() -> None:
 
 def test_the_gamepad_buttons_are_where_the_documentation_says() -> None:
     profile = DeviceProfile.load("gamepad")
-    order = ["close", "open", "success", "failure", "rewind", "clutch", "discard", "start", "estop"]
-    assert [press(profile, i, count=11) for i in range(11)] == [{b} for b in order] + [set(), set()]
+    order = ["close", "open", "success", "failure", "rewind", "clutch", "discard", "start", "estop", "undo"]
+    assert [press(profile, i, count=11) for i in range(11)] == [{b} for b in order] + [set()]
 
 
 def test_the_spacemouse_reaches_clutch_gripper_and_rewind_with_two_buttons() -> None:

@@ -80,7 +80,7 @@ def test_a_recipe_lets_the_robot_reset_itself_and_sets_it_up_once() -> None:
 
 def test_regrasping_begins_every_episode_with_the_peg_in_hand_and_is_evaluated_so(tmp_path: Path) -> None:
     recipe = Recipe(robot="sim_pickinsert", reset="regrasp")
-    config = replace(CONFIG, observation=("hand", "peg"), steps=170, warmup=1000)
+    config = replace(CONFIG, observation=("hand", "peg"), steps=90, warmup=1000)
     with (
         recipe_workcell(recipe) as cell,
         Dataset.create(tmp_path / "episodes", cell.robot.spec, {}) as dataset,

@@ -17,6 +17,7 @@ from robot_rl.datasets.episode import Episode
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online import deployed
 from robot_rl.learn.online.learner import Learner, unlearnt
+from robot_rl.learn.online.relabelling import Labels, Rejudged, take_up
 from robot_rl.learn.online.remote import rows
 from robot_rl.learn.online.remote.config import RemoteConfig
 from robot_rl.learn.online.remote.server import GONE, HELLO, ActorServer
@@ -71,6 +72,7 @@ class Learning:
         self._store, self._facts, self._recorded = store, facts, recorded
         self._on_saved = on_saved
         self._exploration: Tensor | None = None
+        self._labels: Labels = {}
         self._steps = 0
         self._ages: list[float] = []
         """Of the episode's rows when they came [s]."""
@@ -84,6 +86,7 @@ class Learning:
             "fetch": self._fetch,
             "drop": self._discarded,
             "point": self._note,
+            "relabelled": self._relabelled,
         }
         self.status: Mapping[str, Any] = {"kind": "status"}
 
@@ -103,6 +106,8 @@ class Learning:
             while improver.prepare(replay, self.learner.rng) < 1.0:
                 pass
         self._recover()
+        for rejudged in self._take_up():
+            self.tally.rejudge(*rejudged)
         self._save()
 
     def run(self, server: ActorServer, stopped: Callable[[], bool] = lambda: False) -> None:
@@ -241,6 +246,13 @@ class Learning:
         self.recovered += len(lost)
         return len(lost)
 
+    def _relabelled(self, message: dict[str, Any]) -> None:
+        self._take_up()
+
+    def _take_up(self) -> list[Rejudged]:
+        """Learn from now on what is said now of recorded episodes; the actor counts them."""
+        return take_up(self.learner.replay, self._recorded(), self._labels)
+
     def _publish(self, server: ActorServer, *, whole: bool = False) -> None:
         """Send those of the agent's tensors that have changed since the last time, or all."""
         fresh = {k: v.detach().cpu() for k, v in self.learner.agent.state_dict().items()}
@@ -272,6 +284,7 @@ class Learning:
             "figures": self.figures,
             "curve": self.curve,
             "owed": self.owed,
+            "labels": self._labels,
         }
         exploration = {} if self._exploration is None else {"exploration": self._exploration}
         self._store.save(exploration, document)
@@ -284,6 +297,7 @@ class Learning:
         tensors, document = self._store.restore()
         self.tally, self.curve = Tally.from_dict(document["tally"]), list(document["curve"])
         self.figures, self.owed = document["figures"], int(document.get("owed", 0))
+        self._labels = document.get("labels", {})
         self._exploration = tensors.get("exploration")
 
 

@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from robot_rl.datasets.dataset import Dataset
+from robot_rl.datasets.episode import Episode
 from robot_rl.datasets.record import Step
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.acting import AgentExecutor, RowRecorder
 from robot_rl.learn.online.config import OnlineConfig
 from robot_rl.learn.online.learner import EPISODE_ID, make_improver, make_observer
+from robot_rl.learn.online.marks import Marks
 from robot_rl.learn.online.remote.link import Link
 from robot_rl.learn.online.remote.pacing import PacedClock
 from robot_rl.learn.online.remote.sender import RowSender
@@ -70,6 +72,9 @@ class RemoteSession:
         )
         self._clock = PacedClock(cell.robot.clock, 0.0)
         cell.robot.clock = self._clock
+        self._marks = None
+        if cell.undo is not None:
+            self._marks = Marks(cell.undo, dataset, self._taken_back, say)
         self._lost = False
         self.waited = 0.0
         """Seconds for which the actor held because there was no learner."""
@@ -142,8 +147,16 @@ class RemoteSession:
         self.tally.episode(result.success)
         self.tally.resets(self.cell.resets - before)
         self.late += result.timing.overruns
+        if self._marks is not None:
+            self._marks.add(result)
         self._rows.conclude(self._document())
         return result
+
+    def _taken_back(self, episode: Episode, was: bool) -> None:
+        """The learner reads in the data set what is said now."""
+        numbers = [e.number for e in self.dataset]
+        self.tally.rejudge(was, bool(episode.success), len(numbers) - 1 - numbers.index(episode.number))
+        self.link.put({"kind": "relabelled"})
 
     def _step(self, step: Step) -> None:
         """After each step: count it, and take the parameters that have come."""
