@@ -2,6 +2,7 @@
 
 Examples:
   robot-rl reward collect lift --camera front --hands 40-42 --output policies/lift_reward/checkpoints
+  robot-rl reward collect --live --robot sim_lift --device gamepad --camera front --output policies/lift_reward/live
   robot-rl reward train policies/lift_reward/checkpoints --false-successes 0.02
   robot-rl reward report policies/lift_reward/checkpoints
   robot-rl reward check policies/lift_reward/checkpoints lift_online

@@ -55,6 +55,11 @@ class LabelledFrames:
         return len(self.pictures)
 
     @property
+    def counts(self) -> Counter[str]:
+        """Pictures by kind."""
+        return Counter(KINDS[k] for k in self.kinds.tolist())
+
+    @property
     def labels(self) -> NDArray[np.bool_]:
         """(N,) True for success."""
         return np.asarray(self.kinds == 0)
@@ -127,7 +132,7 @@ def around_success(
 
 def advice(frames: LabelledFrames) -> list[str]:
     """What is missing for a classifier to trust, one line each; empty when there is enough of everything."""
-    counts = Counter(KINDS[k] for k in frames.kinds.tolist())
+    counts = frames.counts
     lines = [
         f"{counts[kind]} pictures of kind {kind}: aim at {wanted}"
         for kind, wanted in ADVISED.items()

@@ -21,6 +21,8 @@ from robot_rl.rewards.keys import LATENCY, held_labels
 from robot_rl.rewards.view import View
 
 Shows = Literal["other", "hands", "empty"]
+SILENCE = 1_000_000_000
+"""When a key has not been heard of for so long [ns], nobody knows what it was in between."""
 
 
 @dataclass(frozen=True)
@@ -74,14 +76,18 @@ class LiveCollector:
         self._clear()
         self._known = -1
         self._down: int | None = None
+        self._stale = False
 
     def begin(self, name: str | None = None) -> None:
         """A take begins; one under way is over.
 
         Args:
-            name: of the episode; by default a new one, of a take that ends whenever the key is released.
+            name: of the episode, in which a key that is held from before says nothing until it has been let go; by
+                default a new one, of a take that ends whenever the key is released.
         """
         self.end()
+        if name is not None and self._down is not None:
+            self._stale, self._down = True, None
         self._name, self._free = name or uuid.uuid4().hex, name is None
 
     @property
@@ -93,7 +99,13 @@ class LiveCollector:
         """The state of the key at `stamp` [ns]; one heard of before, or late, is passed over."""
         if stamp <= self._known:
             return
-        self._known = stamp
+        if stamp - self._known > SILENCE and self._known >= 0:
+            self._gaps.append((self._known, stamp))
+            if self._down is not None:
+                self._spans.append((self._down, self._known + 1))
+                self._down = None
+        self._known, self._stale = stamp, self._stale and held
+        held = held and not self._stale
         if held and self._down is None:
             self._down = stamp
         elif not held and self._down is not None:
@@ -113,15 +125,19 @@ class LiveCollector:
 
     def end(self) -> None:
         """The take is over, if there is one: label it as far as the key was heard of."""
-        name, stamps = self._name, np.array(self._stamps, dtype=np.int64)
-        pictures, spans = self._pictures, list(self._spans)
+        name, self._name = self._name, None
+        if name is not None and self._stamps:
+            self._label(name)
+        self._clear()
+
+    def _label(self, name: str) -> None:
+        stamps, spans = np.array(self._stamps, dtype=np.int64), list(self._spans)
         if self._down is not None:
             spans.append((self._down, self._known + 1))
-        self._name = None
-        self._clear()
-        if name is None or not len(stamps):
-            return
-        known = stamps + round(self.config.latency * 1e9) <= self._known
+        pressed = stamps + round(self.config.latency * 1e9)
+        known = pressed <= self._known
+        for silent, again in self._gaps:
+            known &= (pressed <= silent) | (pressed >= again)
         self.unlabelled += int((~known).sum())
         success = held_labels(spans, stamps, self.config.latency) & known
         kinds = around_success(success, stamps, self.config.before, self.config.near)
@@ -132,7 +148,7 @@ class LiveCollector:
             kinds[(kinds >= 0) & ~success] = KINDS.index(self.config.shows)
         keep = np.flatnonzero(kinds >= 0)
         if len(keep):
-            self._parts.append((name, np.stack([pictures[i] for i in keep]), kinds[keep].astype(np.uint8)))
+            self._parts.append((name, np.stack([self._pictures[i] for i in keep]), kinds[keep].astype(np.uint8)))
 
     def drop(self) -> None:
         """Forget the take under way."""
@@ -143,6 +159,11 @@ class LiveCollector:
     def counts(self) -> Counter[str]:
         """Labelled pictures by kind."""
         return Counter(KINDS[k] for _, _, kinds in self._parts for k in kinds.tolist())
+
+    @property
+    def waiting(self) -> int:
+        """Pictures of the take under way, which are labelled when it is over."""
+        return len(self._stamps)
 
     @property
     def takes(self) -> int:
@@ -175,6 +196,7 @@ class LiveCollector:
         self._stamps: list[int] = []
         self._pictures: list[NDArray[np.uint8]] = []
         self._spans: list[tuple[int, int]] = []
+        self._gaps: list[tuple[int, int]] = []
         self._free = False
 
 
@@ -191,12 +213,14 @@ class Goal:
         enough = success >= self.successes and counts.total() - success >= self.others
         return enough and (self.successes > 0 or self.others > 0)
 
-    def progress(self, counts: Counter[str], *, held: bool) -> str:
-        """In one line."""
+    def progress(self, counts: Counter[str], collector: LiveCollector) -> str:
+        """In one line.
+
+        Args:
+            counts: what has been labelled, by kind; the collector's and what was there before.
+        """
         success = counts[KINDS[0]]
         of = [f"/{n}" if n else "" for n in (self.successes, self.others)]
         kinds = ", ".join(f"{counts[k]} {k.replace('_', ' ')}" for k in KINDS[1:] if counts[k])
-        return (
-            f"success {success}{of[0]}, others {counts.total() - success}{of[1]}"
-            f"{f' ({kinds})' if kinds else ''}; key {'HELD' if held else 'up'}"
-        )
+        labelled = f"success {success}{of[0]}, others {counts.total() - success}{of[1]}{f' ({kinds})' if kinds else ''}"
+        return f"{labelled}; {collector.waiting} in this take; key {'HELD' if collector.held else 'up'}"

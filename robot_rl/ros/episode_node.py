@@ -10,6 +10,7 @@ import json
 import time
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ SAVE_WITHIN = 60.0
 """[s] the recorder has to say that an episode is saved; after that the session stops, since data would be lost."""
 AHEAD = 150_000_000
 """How far ahead [ns] of its first step an episode is announced in real time."""
+KEY_WITHIN = 1.0
+"""A device that has not been heard of for so long [s] holds no key."""
 BUTTONS = ("success", "failure", "discard")
 
 
@@ -40,7 +43,11 @@ class EpisodeNode(RobotNode):
     """Parameters: `episodes` (0: without end), `seed` of the first, `purpose`, `max_steps` (0: the task's
     horizon), `auto`, `record` (wait for the recorder), `agenda` (an agent says what each episode is for; its
     evaluations come on top of `episodes`), `exit_when_done`, `results` (a file that gets one JSON line an episode),
-    `task` (instruction) and `operator` (a name)."""
+    `task` (instruction), `operator` (a name) and `end_on_success` (false: neither the task nor the key ends an episode
+    in success, so that pictures of success can be collected).
+
+    The next episode waits for as long as the success key is held: there may be something to be seen.
+    """
 
     def __init__(self) -> None:
         super().__init__("episodes")
@@ -57,13 +64,13 @@ class EpisodeNode(RobotNode):
         self._instruction = self.param("task", "") or str(self.config.task.get("instruction", ""))
         self._operator = self.param("operator", "")
         self._policy = self.param("policy", "")
-        self._machine = EpisodeMachine(
-            EpisodeRules.of_task(
-                self.config.task,
-                max_steps=self.param("max_steps", 0),
-                end_after_intervention=self.param("end_after_intervention", False),
-            )
+        rules = EpisodeRules.of_task(
+            self.config.task,
+            max_steps=self.param("max_steps", 0),
+            end_after_intervention=self.param("end_after_intervention", False),
         )
+        self._end_on_success = self.param("end_on_success", True)
+        self._machine = EpisodeMachine(rules if self._end_on_success else replace(rules, success_hold=2**31))
         self._count = 0
         self._asked = 0.0
         self._episode: dict[str, Any] = {}
@@ -71,6 +78,7 @@ class EpisodeNode(RobotNode):
         self._decisions: dict[int, Decision] = {}
         self._outcomes: dict[int, Outcome] = {}
         self._held: frozenset[str] = frozenset()
+        self._heard = 0.0
         self._human_steps = 0
         self._judged = -1
         self._start_stamp: int | None = None
@@ -101,7 +109,7 @@ class EpisodeNode(RobotNode):
             if self._machine.state != "idle":
                 return f"an episode is already {self._machine.state}"
             if missing := self._missing():
-                return f"{missing} is not ready yet"
+                return missing
             self._reset()
             return ""
         if self._machine.state != "running":
@@ -112,9 +120,9 @@ class EpisodeNode(RobotNode):
     def _on_human(self, message: JointState) -> None:
         held = wire.read_human(self.spec.action, message).pressed
         for name in sorted(held - self._held):
-            if name == "start" or name in BUTTONS:
+            if name == "start" or (name in BUTTONS and (name != "success" or self._end_on_success)):
                 self._press(name)
-        self._held = held
+        self._held, self._heard = held, time.monotonic()
 
     # -- the life of an episode -----------------------------------------------------------------------
 
@@ -132,13 +140,15 @@ class EpisodeNode(RobotNode):
             self.exit_code = 1
 
     def _missing(self) -> str:
-        """Whom an episode has to wait for, or nothing: without the policy its first seconds would be spent in vain."""
+        """Why an episode has to wait, or nothing: without the policy its first seconds would be spent in vain."""
         if not self._recorder_ready:
-            return "the recorder"
+            return "the recorder is not ready yet"
         if self._policy and self._purpose != "demonstration" and not self.count_publishers(topics.POLICY_ACTION):
-            return "the policy"
+            return "the policy is not ready yet"
         if not self._told:
-            return "the agent's word on what comes next"
+            return "the agent has not said yet what comes next"
+        if "success" in self._held and time.monotonic() - self._heard < KEY_WITHIN:
+            return "the success key is held: let it go first"
         return ""
 
     @property

@@ -5,23 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sensor_msgs.msg import Joy
+from sensor_msgs.msg import JointState, Joy
 
 from robot_rl.hardware.config import make_operator
 from robot_rl.hardware.devices.profile import DeviceProfile
 from robot_rl.hardware.human import DeviceInput
 from robot_rl.hardware.robot import Reading
-from robot_rl.ros import codecs, topics
+from robot_rl.rewards.keys import LATENCY
+from robot_rl.ros import codecs, topics, wire
 from robot_rl.ros.node import RobotNode, run
 from robot_rl.ros.state import StateSubscriber
+from robot_rl.sim.operators.success_key import SuccessKey
 
 
 class OperatorNode(RobotNode):
-    """Sees the robot's readings, and moves a gamepad. Parameters `quality` and `seed`."""
+    """Sees the robot's readings, and moves a gamepad. Parameters `quality`, `seed` and `success_key` (hold that key
+    while the task is done)."""
 
     def __init__(self) -> None:
         super().__init__("operator")
         self._operator = make_operator(self.config, self.param("quality", "mixed"))
+        self._done = False
+        if self.param("success_key", False):
+            self._operator = SuccessKey(self._operator, lambda: self._done, LATENCY)
+            self.create_subscription(JointState, topics.OUTCOME, self._on_outcome, topics.kept())
         self._profile = DeviceProfile.load("gamepad")
         self._seed = self.param("seed", 0)
         self._purpose = ""
@@ -30,6 +37,9 @@ class OperatorNode(RobotNode):
         self._state = StateSubscriber(self, self.spec, self._on_reading, lockstep=self.lockstep)
         self._start = -1
         self.on_event(topics.EPISODE_EVENT, self._on_episode)
+
+    def _on_outcome(self, message: JointState) -> None:
+        self._done = wire.read_outcome(message).success
 
     def _on_episode(self, event: dict[str, Any]) -> None:
         if event["event"] == "begin":

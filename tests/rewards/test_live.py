@@ -75,6 +75,32 @@ def test_pictures_of_a_time_at_which_the_key_was_not_heard_of_are_left_out_and_c
     assert collector.counts == Counter(other=10) and collector.unlabelled == 30
 
 
+def test_what_the_key_was_while_the_device_was_silent_is_not_guessed() -> None:
+    """Held at 0.5 s, silent from 0.6 to 2.5 s, up after that."""
+    collector = LiveCollector(VIEW, EXACT, {})
+    collector.begin("take")
+    for t in range(40):
+        collector.picture(t * TENTH, shade(t))
+        if not 6 < t < 25:
+            collector.key(t * TENTH, t in (5, 6))
+    collector.end()
+    assert shades(collector.frames(), SUCCESS) == [5, 6]
+    assert shades(collector.frames(), OTHER) == [*range(5), *range(25, 40)]
+    assert collector.unlabelled == 18
+
+
+def test_a_key_still_held_from_the_episode_before_says_nothing_of_the_next() -> None:
+    collector = watch(EXACT, range(30, 40), name="first")
+    collector.begin("second")
+    for t in range(40, 60):
+        collector.picture(t * TENTH, shade(t))
+        collector.key(t * TENTH, t < 45 or t > 55)
+    collector.end()
+    frames = collector.frames()
+    assert shades(frames, SUCCESS) == [*range(30, 40), *range(56, 60)]
+    assert frames.ids == ("first", "second")
+
+
 def test_without_episodes_a_take_ends_when_the_key_is_released() -> None:
     collector = watch(EXACT, range(10, 16), name=None)
     collector.end()
@@ -129,8 +155,8 @@ def test_progress_is_said_and_enough_is_enough() -> None:
     assert not goal.reached(Counter(success=2, other=2))
     assert goal.reached(Counter(success=2, other=1, near_miss=2))
     assert not Goal(0, 0).reached(Counter(success=9, other=9))
-    said = goal.progress(Counter(success=1, other=2, near_miss=1), held=True)
-    assert said == "success 1/2, others 3/3 (2 other, 1 near miss); key HELD"
+    said = goal.progress(Counter(success=1, other=2, near_miss=1), watch(EXACT, range(30, 40)))
+    assert said == "success 1/2, others 3/3 (2 other, 1 near miss); 40 in this take; key HELD"
 
 
 def test_settings_that_cannot_be_meant_are_refused() -> None:

@@ -83,8 +83,8 @@ def test_every_executable_is_started_by_some_launch_description():
     assert set(re.findall(r"exec: (\w+)", text)) == {s.name for s in SCRIPTS}
 
 
-def test_there_are_the_four_bring_ups():
-    assert [p.name for p in LAUNCH] == [f"{n}.launch.py" for n in ("deploy", "finetune", "record", "teleop")]
+def test_there_are_the_five_bring_ups():
+    assert [p.name for p in LAUNCH] == [f"{n}.launch.py" for n in ("collect", "deploy", "finetune", "record", "teleop")]
 
 
 @pytest.mark.parametrize("path", LAUNCH, ids=lambda p: p.name)

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
-from robot_rl.commands.names import existing_dataset
+from robot_rl.commands.names import UsageError, existing_dataset
+from robot_rl.commands.reward_jobs.collect_live import Live, Picture
+from robot_rl.commands.reward_jobs.collect_live import run as run_live
 
 
 @dataclass(frozen=True)
 class Collect:
-    """Take pictures of success, near misses, hands and empty scenes out of a data set, and say what is missing.
+    """Take pictures of success, near misses, hands and empty scenes out of a data set, or live from a robot that is
+    being moved, and say what is missing.
 
-    Success is what the steps are marked with: by the task, or by the key of whoever drove. Pictures collected before
-    stay; of the same picture the newest label counts.
+    In a data set success is what the steps are marked with: by the task, or by the key of whoever drove. With --live it
+    is what is seen while the success key is held, and all else is not; takes are kept one by one, so Ctrl-C loses
+    nothing. Pictures collected before stay; of the same picture the newest label counts.
     """
 
-    dataset: Positional[str]
-    """A data set: a name under datasets/, or a path."""
     camera: str
     """The camera to look through."""
     output: Path
     """Folder of the classifier, e.g. policies/lift_reward/checkpoints."""
+    dataset: Positional[str] = ""
+    """A data set: a name under datasets/, or a path; none with --live."""
+    live: bool = False
+    """Label pictures while they are taken, by the success key. --robot and what follows it are for this."""
     crop: tuple[int, int, int, int] | None = None
     """Left, top, width, height [px] of the part to look at; the whole picture when left out."""
     size: int = 64
@@ -44,9 +50,17 @@ class Collect:
     keys: Path | None = None
     """A log of a held success key, one JSON object a line: {"episode": 7, "held": [3.1, 5.0]}, in seconds."""
     latency: float = 0.4
-    """Of the person at that key [s]."""
+    """Of the person at that key, or at the robot [s]."""
+    options: Annotated[Live, arg(name="")] = field(default_factory=Live)
 
     def run(self) -> int:
+        if self.live == bool(self.dataset):
+            raise UsageError("give either a data set, or --live to collect from a robot that is being moved")
+        if self.live:
+            picture = Picture(
+                self.camera, self.crop, self.size, self.before, self.near, self.every, self.latency, self.output
+            )
+            return run_live(self.options, picture)
         from robot_rl.datasets.dataset import Dataset
         from robot_rl.datasets.edit.numbers import parse_numbers
         from robot_rl.learn.rewards import storage
@@ -69,7 +83,7 @@ class Collect:
         if storage.has_frames(self.output):
             frames = storage.load_frames(self.output).replaced(frames)
         storage.save_frames(self.output, frames)
-        counts = Counter(KINDS[k] for k in frames.kinds.tolist())
+        counts = frames.counts
         said = ", ".join(f"{counts[k]} {k.replace('_', ' ')}" for k in KINDS if counts[k])
         print(f"{len(frames)} pictures of {len(frames.ids)} episodes ({said}): {self.output}")
         for line in advice(frames):
