@@ -1,8 +1,9 @@
-"""A recurrent mixture of Gaussians, after robomimic's BC-RNN-GMM (Mandlekar et al. 2021).
+"""A recurrent mixture of Gaussians over chunks, after robomimic's BC-RNN-GMM (Mandlekar et al. 2021).
 
-robomimic's network runs over past observations and gives one action; here an LSTM runs over the chunk, each step
-reading the context and the action before, so that the chunk stays with the mode it began. With `encoder.temporal:
-lstm`, `n_obs: 10` and `horizon: 1` it is their arrangement.
+robomimic's network runs over past observations and gives a mixture for one action at a time. Here an LSTM runs over the
+chunk, and the mixture is one of whole chunks: p(x | c) = sum_m w_m(c) prod_t N(x_t; mean_mt(c), deviation_mt(c)^2). A
+chunk is of one mode, so no action has to be fed back to stay with it. With `encoder.temporal: lstm`, `n_obs: 10` and
+`horizon: 1` it is robomimic's arrangement.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from typing import ClassVar
 import torch
 from torch import Generator, Tensor, nn
 
-from robot_rl.policies.chunks import hold_last
 from robot_rl.policies.gaussian import negative_log_likelihood
 
 
@@ -29,9 +29,10 @@ class GmmRnnConfig:
     depth: int = 2
     """LSTM layers."""
     modes: int = 5
-    """Components of the mixture at each step; their dimensions are independent within a component."""
-    min_deviation: float = 0.03
-    """Least deviation, in normalised units. robomimic's 0.0001 lets single windows dominate the likelihood."""
+    """Components of the mixture of chunks; within one, steps and dimensions are independent."""
+    min_deviation: float = 0.1
+    """Least deviation, in normalised units. With robomimic's 0.0001 the numbers that hardly vary, such as rates that
+    are always zero, dominate the gradient, and the others are learnt late."""
     low_noise: bool = True
     """At run time a mode is drawn, and its mean returned, as in robomimic's evaluation."""
 
@@ -46,10 +47,17 @@ class GmmRnnConfig:
         return GmmRnnHead(self, action_size, horizon, context_size)
 
 
-def mixture_nll(x: Tensor, logits: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
-    """-ln sum_m w_m N(x; mean_m, deviation_m^2) in nats; x (..., A), logits (..., M), the others (..., M, A)."""
-    per_mode = -negative_log_likelihood(x[..., None, :].expand_as(mean), mean, deviation).sum(-1)
-    return -(logits.log_softmax(-1) + per_mode).logsumexp(-1)
+def mixture_nll(x: Tensor, mask: Tensor, logits: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
+    """-ln sum_m w_m prod_t N(x_t; mean_mt, deviation_mt^2) of each chunk (B,) in nats, over valid steps t.
+
+    Args:
+        x, mask: chunks (B, H, A), and which of their steps are valid (B, H).
+        logits: of the weights w (B, M).
+        mean, deviation: (B, H, M, A).
+    """
+    x = torch.where(mask[..., None], x, torch.zeros_like(x))  # padding may hold anything
+    per_step = -negative_log_likelihood(x[..., None, :].expand_as(mean), mean, deviation).sum(-1)
+    return -(logits.log_softmax(-1) + (per_step * mask[..., None]).sum(1)).logsumexp(-1)
 
 
 class GmmRnnHead(nn.Module):
@@ -59,40 +67,33 @@ class GmmRnnHead(nn.Module):
         super().__init__()
         self.config = config
         self.shape = (horizon, action_size)
-        self.rnn = nn.LSTM(context_size + action_size, config.width, config.depth, batch_first=True)
-        self.output = nn.Linear(config.width, config.modes * (1 + 2 * action_size))
+        self.rnn = nn.LSTM(context_size, config.width, config.depth, batch_first=True)
+        self.seen = nn.Sequential(nn.Linear(context_size, config.width), nn.Mish(), nn.LayerNorm(config.width))
+        self.weights = nn.Linear(config.width, config.modes)
+        self.output = nn.Linear(2 * config.width, config.modes * 2 * action_size)
 
     def loss(self, chunk: Tensor, mask: Tensor, context: Tensor, generator: Generator | None = None) -> Tensor:
-        """Mean negative log-likelihood of an action over valid steps, each given the true actions before it."""
-        x = hold_last(chunk, mask)
-        before = torch.cat([torch.zeros_like(x[:, :1]), x[:, :-1]], dim=1)
-        inputs = torch.cat([context[:, None].expand(-1, x.shape[1], -1), before], dim=-1)
-        nll = mixture_nll(x, *self._mixture(self.rnn(inputs)[0]))
-        return (nll * mask).sum() / mask.sum().clamp_min(1) / x.shape[-1]
+        """Mean negative log-likelihood of a number of a valid step [nats]."""
+        nll = mixture_nll(chunk, mask, *self.mixture(context))
+        return nll.sum() / (mask.sum().clamp_min(1) * chunk.shape[-1])
 
     def sample(self, context: Tensor, noise: Tensor | None = None, generator: Generator | None = None) -> Tensor:
-        """Action after action, each fed back; `noise` has no use here."""
-        action = context.new_zeros(len(context), self.shape[1])
-        state = None
-        chunk = []
-        for _ in range(self.shape[0]):
-            h, state = self.rnn(torch.cat([context, action], dim=-1)[:, None], state)
-            action = self._draw(*self._mixture(h[:, 0]), generator)
-            chunk.append(action)
-        return torch.stack(chunk, dim=1)
-
-    def _mixture(self, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """h (..., width) to logits (..., M), means and deviations (..., M, A)."""
-        modes, size = self.config.modes, self.shape[1]
-        logits, mean, spread = self.output(h).split([modes, modes * size, modes * size], dim=-1)
-        # softplus(ln(e - 1)) = 1: deviations begin at the spread of normalised actions
-        deviation = nn.functional.softplus(spread + math.log(math.e - 1)) + self.config.min_deviation
-        return logits, mean.unflatten(-1, (modes, size)), deviation.unflatten(-1, (modes, size))
-
-    def _draw(self, logits: Tensor, mean: Tensor, deviation: Tensor, generator: Generator | None) -> Tensor:
-        mode = torch.multinomial(logits.softmax(-1), 1, generator=generator)[:, :, None].expand(-1, -1, self.shape[1])
-        chosen = mean.gather(1, mode)[:, 0]
+        """A mode is drawn for each chunk; `noise` has no use here."""
+        logits, mean, deviation = self.mixture(context)
+        mode = torch.multinomial(logits.softmax(-1), 1, generator=generator)[:, None, :, None]
+        index = mode.expand(-1, self.shape[0], -1, self.shape[1])
+        chosen = mean.gather(2, index)[:, :, 0]
         if self.config.low_noise:
             return chosen
-        noise = torch.randn(chosen.shape, generator=generator, device=chosen.device)
-        return chosen + deviation.gather(1, mode)[:, 0] * noise
+        drawn = torch.randn(chosen.shape, generator=generator, device=chosen.device)
+        return chosen + deviation.gather(2, index)[:, :, 0] * drawn
+
+    def mixture(self, context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits (B, M), means and deviations (B, horizon, M, A) of the chunks that follow contexts (B, C)."""
+        steps, seen = self.rnn(context[:, None].expand(-1, self.shape[0], -1))[0], self.seen(context)
+        # what is seen also goes past the recurrent layers, which at first let next to nothing of it through
+        steps = torch.cat([steps, seen[:, None].expand_as(steps)], dim=-1)
+        mean, spread = self.output(steps).unflatten(-1, (2, self.config.modes, self.shape[1])).unbind(2)
+        # softplus(ln(e - 1)) = 1: deviations begin at the spread of normalised actions
+        deviation = nn.functional.softplus(spread + math.log(math.e - 1)) + self.config.min_deviation
+        return self.weights(seen), mean, deviation
