@@ -68,7 +68,7 @@ KINDS = {
     ),
     "act": Kind(what="act", batch=64, counterpart="LeRobot ACT, lr 1e-3"),
     "LeRobot ACT, lr 1e-3": Kind("lerobot", "act", ACT | FAST, 64),
-    "gmm_rnn": Kind(what="gmm_rnn", batch=64, counterpart="robomimic BC-RNN, lr 1e-3"),
+    "gmm_rnn": Kind(what="gmm_rnn", batch=128, counterpart="robomimic BC-RNN, lr 1e-3"),
     "robomimic BC-RNN, lr 1e-3": Kind("robomimic", "bc_rnn", {"hidden": 160, "lr": 1e-3}, 100),
     "meanflow, 1 step": Kind(what="meanflow"),
     "edm, 3 steps": Kind(what="edm", options={"sampling_steps": 3}),

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.sampling.selection import rule
-from robot_rl.policies.encoders.vectors import VectorFeatures
+from robot_rl.policies.encoders import EncoderConfig, ObservationEncoder
 from robot_rl.policies.execution import ExecutionCounts
 from robot_rl.policies.normalization import Statistics
 from robot_rl.policies.policy import Policy
-from robot_rl.spec import Spec
+from robot_rl.spec import Layout, Spec
 
 PEERS = Path(__file__).parents[1] / "peers"
 
@@ -36,7 +36,9 @@ class Learner:
     def __init__(self, python: str, script: str, robot: Sequence[str], scene: Sequence[str], spec: Spec) -> None:
         self.robot, self.scene, self.spec = tuple(robot), tuple(scene), spec
         self.counts = ExecutionCounts()
-        self._scaling: dict[str, VectorFeatures] = {}
+        fields = tuple(spec.observation[n] for n in (*self.robot, *self.scene))
+        self._encoder = ObservationEncoder(Layout(fields), 1, EncoderConfig())
+        """For what our own policies make of observations before their first layer; it is not trained."""
         self._process = subprocess.Popen(
             [python, PEERS / script],
             stdin=subprocess.PIPE,
@@ -61,7 +63,7 @@ class Learner:
 
     def write(self, dataset: Path, file: Path, select: str = "rac") -> None:
         """The episodes that our own recipes learn from, as arrays: robot (N, R), scene (N, S), action (N, A), and where
-        each of them ends. Observations are scaled as our encoders do it, here and while it plays."""
+        each of them ends. Observations are what our encoders make of them, here and while it plays."""
         seen: list[dict[str, NDArray[Any]]] = []
         actions = []
         chosen = rule(select)
@@ -74,9 +76,7 @@ class Learner:
             seen.append(episode.aligned((*self.robot, *self.scene)))
             actions.append(episode.steps["executed"])
         values = {n: np.concatenate([v[n] for v in seen]) for n in (*self.robot, *self.scene)}
-        for name, rows in values.items():
-            self._scaling[name] = VectorFeatures(self.spec.observation[name])
-            self._scaling[name].fit(Statistics.of(rows), "range")
+        self._encoder.fit({n: Statistics.of(rows) for n, rows in values.items()})
         arrays = self._groups(values) | {"action": np.concatenate(actions)}
         ends = np.cumsum([len(a) for a in actions])
         np.savez(file, ends=ends, **{n: a.astype(np.float32) for n, a in arrays.items()})  # type: ignore[arg-type]
@@ -102,12 +102,11 @@ class Learner:
         self._process.wait(30)
 
     def _groups(self, values: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        groups = {"robot": self.robot, "scene": self.scene}
-        return {g: np.concatenate([self._numbers(n, values[n]) for n in names], -1) for g, names in groups.items()}
-
-    def _numbers(self, name: str, value: NDArray[Any]) -> NDArray[Any]:
-        """A field as our own encoders see it: a pose (..., 7) as position and two columns of the rotation (..., 9), all
-        but the columns scaled to the range of the demonstrations."""
-        with torch.no_grad():
-            out: NDArray[Any] = self._scaling[name](torch.from_numpy(np.asarray(value, np.float32))).numpy()
-        return out
+        """Fields as our own encoders see them, each pose as position and two columns of the rotation, scaled to the
+        range of the demonstrations; how poses lie from each other belongs to the scene."""
+        given = {n: torch.from_numpy(np.asarray(values[n], np.float32)) for n in (*self.robot, *self.scene)}
+        seen = {n: self._encoder.vectors[n](v) for n, v in given.items()}
+        pairs = zip(self._encoder.pairs, self._encoder.differences, strict=True)
+        between = [difference(given[a], given[b]) for (a, b), difference in pairs]
+        groups = {"robot": [seen[n] for n in self.robot], "scene": [*(seen[n] for n in self.scene), *between]}
+        return {g: torch.cat(parts, dim=-1).numpy() for g, parts in groups.items()}
