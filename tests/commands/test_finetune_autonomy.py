@@ -1,13 +1,18 @@
-"""`robot-rl finetune` without anybody who resets: directions in turn, then one of them as the other's reset."""
+"""`robot-rl finetune` without anybody who resets: directions in turn, then one of them as the other's reset; and with
+somebody whose keys are the only judge."""
 
 from __future__ import annotations
 
 import json
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from robot_rl.cli import main
+from robot_rl.datasets import Dataset
+from robot_rl.hardware.devices.simulated import SimulatedKeyboard
 
 ONLINE = """
 robot: sim_pickinsert
@@ -86,3 +91,40 @@ def test_a_reset_that_cannot_be_is_refused(
     recipe = plan(tmp_path, "alone", text)
     assert main(["finetune", "--recipe", str(recipe), "--output", str(tmp_path / "out"), *arguments]) == 2
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_somebody_at_the_keyboard_decides_and_takes_back_in_real_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    twin, over = SimulatedKeyboard(), threading.Event()
+    recipe = plan(tmp_path, "alone", ONLINE)
+    folder = tmp_path / "session"
+
+    def typing() -> None:
+        """Success, again and again, and the first one taken back."""
+        while not (folder / "session.json").is_file() and not over.wait(0.05):
+            pass
+        for key in "1u" + 100 * "1":
+            if over.wait(0.7):
+                return
+            twin.type(key)
+
+    typist = threading.Thread(target=typing)
+    typist.start()
+    arguments = ["--output", str(folder), "--steps", "30", "--operator", f"keyboard:{twin.path}", "--keys", "decide"]
+    begun = time.monotonic()
+    try:
+        assert main(["finetune", "--recipe", str(recipe), *arguments]) == 0
+    finally:
+        over.set()
+        typist.join()
+    assert time.monotonic() - begun > 3.0, "ten control steps a second, for a person"
+    assert "the success of episode" in capsys.readouterr().out
+    episodes = list(Dataset.open(folder / "episodes"))
+    taken_back = [e for e in episodes if e.attributes.get("reward_label")]
+    won = [e for e in episodes if e.success]
+    assert len(taken_back) == 1 and taken_back[0].steps["truncated"][-1] and won
+    assert all(e.steps["reward"].tolist() == [0.0] * (len(e) - 1) + [1.0] for e in won)
+    tally = json.loads((folder / "session.json").read_text())["tally"]
+    assert tally["successes"] == len(won)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,15 @@ import pytest
 import torch
 
 from robot_rl.datasets import Dataset
+from robot_rl.hardware.human import AXES, DeviceInput
+from robot_rl.hardware.robot import Reading
+from robot_rl.hardware.teleop import Teleop
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online import deployed
 from robot_rl.learn.online.config import OnlineConfig
 from robot_rl.learn.online.improvers.rlpd import RlpdConfig
 from robot_rl.learn.online.learner import Learner
+from robot_rl.learn.online.person import attended
 from robot_rl.learn.online.remote import learning
 from robot_rl.learn.online.remote.config import RemoteConfig
 from robot_rl.learn.online.remote.learning import Learning
@@ -112,6 +117,37 @@ def test_each_robot_step_after_the_warm_up_is_learnt_from_once(cell: Workcell, t
         session.run()
         assert bench.learning.learner.improver.updates == session.tally.robot_steps - CONFIG.warmup
         assert session.figures["lag_steps"] == 0 and session.figures["dropped"] == 0
+
+
+def test_a_mark_that_is_taken_back_is_taken_back_where_it_is_learnt_from(
+    cell: Workcell, point: SimpleNamespace, tmp_path: Path
+) -> None:
+    class Presser:
+        """Says success in the third look of the first episode, and takes it back in the second."""
+
+        episode, look = -1, -1
+
+        def reset(self, seed: int | None = None) -> None:
+            self.episode, self.look = self.episode + 1, -1
+
+        def input(self, reading: Reading, *, policy_active: bool) -> DeviceInput:
+            self.look += 1
+            keys = {(0, 3): {"success"}, (1, 3): {"undo"}}.get((self.episode, self.look), set())
+            return DeviceInput(reading.stamp, np.zeros(len(AXES)), frozenset(keys))
+
+    person = attended(cell.rules, Presser(), "decide")
+    teleop = Teleop(point.spec, {"axes": {"x": "velocity.0", "y": "velocity.1"}})
+    cell = replace(cell, operator=person.operator, teleop=teleop, judge=person.judge, undo=person.undo)
+    with at_work(cell, tmp_path, replace(CONFIG, steps=20, warmup=100)) as (session, bench, said):
+        session.run(stop=lambda: session.tally.episodes == 2)
+        assert said == ["undo: the success of episode 0 is taken back; it counts as cut off"]
+        assert (session.tally.successes, session.tally.recent) == (0, [False, False])
+    columns = bench.learning.learner.replay.columns
+    assert not columns["success"].any() and columns["reward"].sum() == 0
+    assert bench.learning.tally.to_dict() == session.tally.to_dict()
+    again = bench.start()
+    assert again.learning.tally.successes == 0
+    again.stop()
 
 
 def test_parameters_arrive_in_the_middle_of_an_episode(cell: Workcell, tmp_path: Path) -> None:
