@@ -117,6 +117,7 @@ class AgentNode(PolicyNode):
                     success=event["result"] == "success",
                     terminated=event["terminated"],
                     truncated=event["truncated"],
+                    marked=event["marked"],
                 )
                 self._look()
 
@@ -180,7 +181,7 @@ class AgentNode(PolicyNode):
             if after:
                 self.say(f"step {point.robot_steps}: {point.successes}/{point.trials} by the agent alone")
         trial = self._actor.next_trial()
-        purpose: dict[str, Any] = {"purpose": "deployment"}
+        purpose: dict[str, Any] = {"purpose": "deployment", "number": self._actor.tally.episodes}
         if trial is not None:
             purpose = {"purpose": "evaluation", "seed": trial.seed, "trial": trial.number, "trials": trial.of}
         self.publish_event(topics.AGENT_EVENT, event="next", after=after, **purpose)

@@ -173,7 +173,8 @@ class EpisodeNode(RobotNode):
             self.exit_code = 0
 
     def _reset(self) -> None:
-        self._episode = {"episode": uuid.uuid4().hex, "seed": self._seed + self._count, "purpose": self._purpose}
+        number = self._next.get("number", self._count)  # of a session that goes on, as its agent counts
+        self._episode = {"episode": uuid.uuid4().hex, "seed": self._seed + number, "purpose": self._purpose}
         if self._next.get("purpose") == "evaluation":
             self._episode |= {"seed": self._next["seed"], "purpose": "evaluation"}
         self._start_stamp, self._prepared = None, not self._record
@@ -247,6 +248,7 @@ class EpisodeNode(RobotNode):
             steps=ending.steps,
             terminated=ending.terminated,
             truncated=ending.truncated,
+            marked=ending.marked,
         )
         self._note = {
             **self._episode,

@@ -166,6 +166,7 @@ class RecorderNode(RobotNode):
                 success=event["result"] == "success",
                 terminated=event["terminated"],
                 truncated=event["truncated"],
+                marked=event["marked"],
             )
             self._flush()
 

@@ -114,11 +114,15 @@ class Gathering:
     def outcome(self, stamp: int, outcome: Outcome) -> None:
         self._take(stamp, lambda: self._assembler.outcome(stamp, outcome))
 
-    def end(self, stamp: int, *, success: bool, terminated: bool, truncated: bool) -> None:
-        """The step that began at `stamp` [ns] was the last one."""
+    def end(self, stamp: int, *, success: bool, terminated: bool, truncated: bool, marked: bool = False) -> None:
+        """The step that began at `stamp` [ns] was the last one.
+
+        Args:
+            marked: a human said so.
+        """
         if self._running:
             self._end = stamp
-            self._assembler.end(stamp, success=success, terminated=terminated, truncated=truncated)
+            self._assembler.end(stamp, success=success, terminated=terminated, truncated=truncated, marked=marked)
             self._advance()
 
     def _take(self, stamp: int, part: Callable[[], None]) -> None:
