@@ -14,7 +14,8 @@ BLOCK = 4096
 def action_statistics(space: ActionSpace, windows: Windows) -> Statistics:
     """Of every learned row that is real. A row relative to the chunk's start depends on where its chunk begins, so a
     step counts once for each window that it lies in; padded steps never count."""
-    indices = sampled_windows(len(windows))
+    known = np.flatnonzero(windows.known)
+    indices = known[sampled_windows(len(known))]
     rows = []
     for start in range(0, len(indices), BLOCK):
         numbers = windows.numbers(indices[start : start + BLOCK])

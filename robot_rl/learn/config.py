@@ -25,6 +25,10 @@ class TrainConfig:
 
     dataset: tuple[Path, ...] = ()
     """Data sets to learn from; several are joined and must have the same spec."""
+    action_free: tuple[Path, ...] = ()
+    """Data sets that are only watched: of the same spec, all their episodes are learned from whatever `select` says,
+    and their actions are not looked at. Needs a policy that learns from observations: `head: {name: joint}`, or
+    `auxiliary: {latents: 0.1}` with any head."""
     policy: PolicyConfig = field(default_factory=PolicyConfig)
     name: str = "flow"
     """The recipe: runs land in policies/<name>/checkpoints/<time>."""
@@ -89,9 +93,10 @@ class TrainConfig:
     """Stop when the smoothed loss exceeds its best by this factor."""
 
     def __post_init__(self) -> None:
-        given: Any = self.dataset
-        several = (given,) if isinstance(given, str | Path) else given
-        object.__setattr__(self, "dataset", tuple(Path(d) for d in several))
+        for key in ("dataset", "action_free"):
+            given: Any = getattr(self, key)
+            several = (given,) if isinstance(given, str | Path) else given
+            object.__setattr__(self, key, tuple(Path(d) for d in several))
         if self.output is not None:
             object.__setattr__(self, "output", Path(self.output))
         for key in ("steps", "batch", "log_every", "save_every", "threads", "evaluate_states", "evaluate_processes"):
@@ -102,6 +107,12 @@ class TrainConfig:
                 raise TrainingError(f"{key} is {getattr(self, key)}; it must be at least 0")
         if self.select_checkpoint == "loss" and not self.holdout:
             raise TrainingError("select_checkpoint is 'loss' and holdout 0: there is no held-out loss to select by")
+        if self.action_free and not self.policy.learns_from_observations:
+            raise TrainingError(
+                f"action_free names {len(self.action_free)} data sets, but a policy with head "
+                f"'{self.policy.head.name}' and auxiliary.latents {self.policy.auxiliary.latents} learns from actions "
+                "alone: take head 'joint', or set auxiliary.latents above 0"
+            )
         if not 0 <= self.holdout < 1:
             raise TrainingError(f"holdout is {self.holdout}; it must lie in [0, 1)")
         if self.lr <= 0 or self.clip <= 0:
@@ -117,6 +128,7 @@ class TrainConfig:
     def to_dict(self) -> dict[str, Any]:
         """A JSON- and YAML-ready form; `from_dict` reads it back."""
         out = dataclasses.asdict(self) | {"policy": self.policy.to_dict(), "dataset": [str(d) for d in self.dataset]}
+        out["action_free"] = [str(d) for d in self.action_free]
         return out | {"output": None if self.output is None else str(self.output)}
 
     @classmethod

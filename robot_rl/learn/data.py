@@ -114,10 +114,11 @@ def load_data(config: TrainConfig, device: torch.device, world: World | None = N
     if not config.dataset:
         raise TrainingError("no data set: give one, e.g. --dataset datasets/lift")
     datasets = [Dataset.open(path) for path in config.dataset]
+    watched = [Dataset.open(path) for path in config.action_free]
     spec = datasets[0].spec
-    for other, path in zip(datasets[1:], config.dataset[1:], strict=True):
+    for other in (*datasets[1:], *watched):
         if differences := spec.differences(other.spec):
-            raise TrainingError(f"{path} does not fit {config.dataset[0]}:\n  " + "\n  ".join(differences))
+            raise TrainingError(f"{other.path} does not fit {config.dataset[0]}:\n  " + "\n  ".join(differences))
     inputs = policy_inputs(config.policy, spec, datasets[0].fields)
     select = rule(config.select)
     episodes = [e for d in datasets for e in d.episodes() if select(e).any()]
@@ -125,14 +126,16 @@ def load_data(config: TrainConfig, device: torch.device, world: World | None = N
         total = sum(len(d) for d in datasets)
         raise TrainingError(f"the rule '{config.select}' keeps no step of the {total} episodes; see --select")
     train, held = split(episodes, config.holdout, config.seed)
+    free = [e for d in watched for e in d.episodes()]
     derived = features.features(config.policy.encoder, inputs, device)
-    features.compute(episodes, derived)
+    features.compute([*episodes, *free], derived)
 
     def windows(chosen: Sequence[Episode]) -> Windows:
         n_obs, horizon, future = config.policy.n_obs, config.policy.horizon, config.policy.future(inputs)
-        return Windows(chosen, list(inputs), n_obs, horizon, select, derived=derived, future=future)
+        ids = {str(e.attributes["id"]) for e in free}
+        return Windows(chosen, list(inputs), n_obs, horizon, select, derived=derived, future=future, action_free=ids)
 
-    train_windows = windows(train)
+    train_windows = windows([*train, *free])
     _check_histories(train_windows)
     statistics = {n: _converted(s) for n, s in train_windows.statistics().items()}
     space = action_space(spec, inputs, config.policy)
@@ -147,17 +150,26 @@ def load_data(config: TrainConfig, device: torch.device, world: World | None = N
         ),
         holdout=windows(held) if held else None,
         identity={
-            "datasets": [{"name": d.path.name, "identity": d.identity, "episodes": len(d)} for d in datasets],
+            "datasets": [_identity(d) for d in datasets] + [_identity(d) | {"action_free": True} for d in watched],
             "select": config.select,
-            "episodes": len(train),
+            "episodes": len(train) + len(free),
             "steps": len(train_windows),
             "held_out_episodes": len(held),
-            "digest": hashlib.sha256("\n".join(str(e.attributes["id"]) for e in episodes).encode()).hexdigest(),
+            "digest": hashlib.sha256(
+                "\n".join(str(e.attributes["id"]) for e in (*episodes, *free)).encode()
+            ).hexdigest(),
         },
         recorded_seeds=frozenset(
-            int(e.attributes["seed"]) for d in datasets for e in d.episodes() if e.attributes.get("seed") is not None
+            int(e.attributes["seed"])
+            for d in (*datasets, *watched)
+            for e in d.episodes()
+            if e.attributes.get("seed") is not None
         ),
     )
+
+
+def _identity(dataset: Dataset) -> dict[str, Any]:
+    return {"name": dataset.path.name, "identity": dataset.identity, "episodes": len(dataset)}
 
 
 def parts_per_process(config: TrainConfig, world: World) -> int:

@@ -89,17 +89,19 @@ class ChunkPolicy(nn.Module):
         Args:
             batch: each input (B, n_obs, ...), "action" (B, horizon, A) in physical units and "action_mask"
                 (B, horizon) bool, false on padded steps, which enter neither the loss nor its gradient; for a head
-                with a fast path also "future.<name>" (B, horizon, ...) of each of `fast_names`.
+                with a fast path also "future.<name>" (B, horizon, ...) of each of `fast_names`. "action_known" (B,)
+                bool, if there, is false where nothing is known of the chunk and observations alone are learned from.
         """
         chunk = self.learned(batch["action"], batch)
-        mask, context = batch["action_mask"], self.context(batch, generator)
+        mask, context, known = batch["action_mask"], self.context(batch, generator), batch.get("action_known")
         extra = self._fast({n: batch[f"future.{n}"] for n in self.fast_names})
+        acted = mask if known is None else mask & known[:, None]
         if self.later is None:
-            return self._head.loss(chunk, mask, context, generator, **extra)
+            return self._head.loss(chunk, acted, context, generator, **extra)
         latents = self.later.latents(batch)
         if self.later.joint:
-            extra |= {"latents": latents[:, -1], "known": batch.get("action_known")}
-        loss = self._head.loss(chunk, mask, context, generator, **extra)
+            extra |= {"latents": latents[:, -1], "known": known}
+        loss = self._head.loss(chunk, acted, context, generator, **extra)
         return loss + self.later.weight * self.later.loss(context, latents, mask) if self.later.weight else loss
 
     def after_update(self) -> None:

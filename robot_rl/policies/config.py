@@ -103,9 +103,14 @@ class PolicyConfig:
         """Fields that the head also sees at each step of the chunk."""
         return tuple(getattr(self.head, "fast", ()))
 
+    @property
+    def learns_from_observations(self) -> bool:
+        """Its training also asks what is observed later, which episodes without actions can tell."""
+        return bool(self.auxiliary.latents or getattr(self.head, "needs_latents", False))
+
     def future(self, inputs: Iterable[str]) -> tuple[str, ...]:
         """Those of `inputs`, the fields it looks at, that training also needs at each step of the chunk."""
-        if self.auxiliary.latents or getattr(self.head, "needs_latents", False):
+        if self.learns_from_observations:
             return tuple(n for n in inputs if n not in self.goal or n in self.fast)
         return self.fast
 

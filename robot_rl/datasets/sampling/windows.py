@@ -12,7 +12,7 @@ may be larger than memory. A batch is a few takes: no Zarr call a sample.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +32,7 @@ from robot_rl.datasets.store.reading import Frames
 from robot_rl.spec import Spec
 
 ACTION, ACTION_MASK, OBSERVATION_MASK = "action", "action_mask", "observation_mask"
+ACTION_KNOWN = "action_known"
 
 
 def future_key(name: str) -> str:
@@ -48,6 +49,8 @@ class EpisodeFacts:
     success: bool | None
     total_reward: float
     """The sum of the rewards of all its steps."""
+    action_free: bool = False
+    """Its actions are not looked at."""
 
 
 class Windows:
@@ -64,6 +67,8 @@ class Windows:
             (B, horizon, *shape): row k was seen when action k was chosen, so row 0 is the newest observation;
             where `action_mask` is False the last valid row is repeated.
         derived: by the name of a camera, what is given in place of its pictures; computed once and kept in the cache.
+        action_free: ids of episodes that are only watched: all their steps count, their actions are not looked at and
+            given as zeros. With any, `action_known` (B,) says which windows of a batch have actions.
         cache: where decoded pictures are kept. `auto`: with each data set; None: nowhere, each picture is
             decoded whenever it is read.
 
@@ -84,6 +89,7 @@ class Windows:
         action_stride: int = 1,
         future: Iterable[str] = (),
         derived: Mapping[str, Derived] | None = None,
+        action_free: Collection[str] = (),
         cache: FrameCache | Literal["auto"] | None = "auto",
     ) -> None:
         if n_obs < 1 or horizon < 1:
@@ -95,13 +101,12 @@ class Windows:
             if name not in self.observation_names:
                 raise DatasetError(f"future field '{name}' is not among the fields of the windows")
         self.n_obs, self.horizon, self.obs_stride, self.action_stride = n_obs, horizon, obs_stride, action_stride
-        if {ACTION, ACTION_MASK, OBSERVATION_MASK} & set(self.observation_names):
-            raise DatasetError(
-                f"an observation cannot be called '{ACTION}', '{ACTION_MASK}' or '{OBSERVATION_MASK}' in a window"
-            )
+        if taken := {ACTION, ACTION_MASK, OBSERVATION_MASK, ACTION_KNOWN} & set(self.observation_names):
+            raise DatasetError(f"an observation cannot be called '{min(taken)}' in a window")
         columns = _Columns(self.observation_names, derived or {}, cache)
-        for episode, mask in _selected(episodes, rule(select) if isinstance(select, str) else select):
-            columns.add(episode, mask)
+        chosen = rule(select) if isinstance(select, str) else select
+        for episode, mask in _selected(episodes, chosen, frozenset(action_free)):
+            columns.add(episode, mask, str(episode.attributes.get("id")) in action_free)
         if columns.spec is None:
             raise DatasetError("no step is selected: there are no episodes, or the rule keeps none of their steps")
         self.spec: Spec = columns.spec
@@ -132,6 +137,11 @@ class Windows:
     def episode_of(self) -> NDArray[np.int64]:
         """(W,) index in `episodes` of the episode each window comes from."""
         return np.repeat(self._segments[:, 2], np.diff(self._before))
+
+    @cached_property
+    def known(self) -> NDArray[np.bool_]:
+        """(W,) whether each window has actions, and is not only watched."""
+        return ~np.array([e.action_free for e in self.episodes])[self.episode_of]
 
     @property
     def episode_numbers(self) -> NDArray[np.int64]:
@@ -165,6 +175,8 @@ class Windows:
         numeric = {n: v for n, v in self.fields.items() if not isinstance(v, FrameTable)}
         out = {n: v.take(rows, axis=0) for n, v in numeric.items()}
         out |= {future_key(n): numeric[n].take(along, axis=0) for n in self.future if n in numeric}
+        if not self.known.all():
+            out[ACTION_KNOWN] = self.known[indices]
         return out | {
             ACTION: self.actions.take(along, axis=0),
             ACTION_MASK: actions <= last,
@@ -184,7 +196,9 @@ class Windows:
         """Statistics of every numeric field and of `action` over the selected steps; pictures are left out."""
         numeric = {n: v for n, v in self.fields.items() if not isinstance(v, FrameTable)}
         out = {n: statistics(v[self.at]) for n, v in numeric.items()}
-        return out | {ACTION: statistics(self.actions[self.at])}
+        if not self.known.any():
+            raise DatasetError("no window has an action: every episode that is learned from is action-free")
+        return out | {ACTION: statistics(self.actions[self.at[self.known]])}
 
     def _locate(self, indices: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Row of each window's step, and the segment it lies in."""
@@ -224,23 +238,24 @@ class _Columns:
         self._pictures: dict[str, FrameTableBuilder] = {}
         self._rows = 0
 
-    def add(self, episode: Episode, mask: NDArray[np.bool_]) -> None:
+    def add(self, episode: Episode, mask: NDArray[np.bool_], action_free: bool) -> None:
         """Take in an episode of which the steps in `mask` (T,) are selected. Raises DatasetError."""
         self.spec = _same_spec(self.spec, episode)
         pictures = [n for n in self._names if isinstance(episode.stream(n).values, Frames)]
         values = episode.aligned(n for n in self._names if n not in pictures)
-        _check_finite(episode, values | {ACTION: episode.steps["executed"]}, mask)
+        actions = np.zeros_like(episode.steps["executed"]) if action_free else episode.steps["executed"]
+        _check_finite(episode, values | {ACTION: actions}, mask)
         for name, value in values.items():
             self._numbers.setdefault(name, []).append(value)
         for name in pictures:
             if name not in self._pictures:
                 self._pictures[name] = FrameTableBuilder(name, self._derived.get(name))
             self._pictures[name].add(episode, self._cache_of(episode))
-        self.actions.append(episode.steps["executed"])
+        self.actions.append(actions)
         self.phases.append(episode.steps["phase"])
         self.segments += [(self._rows + a, self._rows + b, len(self.facts)) for a, b in segments(mask)]
         self.first_rows.append(self._rows)
-        self.facts.append(_facts(episode))
+        self.facts.append(_facts(episode, action_free))
         self._rows += len(episode)
 
     def fields(self) -> dict[str, NDArray[Any] | FrameTable]:
@@ -258,19 +273,23 @@ class _Columns:
         return self._caches[dataset]
 
 
-def _selected(episodes: Iterable[Episode], chosen: Selection) -> Iterator[tuple[Episode, NDArray[np.bool_]]]:
+def _selected(
+    episodes: Iterable[Episode], chosen: Selection, action_free: Collection[str]
+) -> Iterator[tuple[Episode, NDArray[np.bool_]]]:
     """The episodes of which a step is selected, with their masks (T,)."""
     for episode in episodes:
-        mask = chosen(episode)
+        watched = str(episode.attributes.get("id")) in action_free
+        mask = np.ones(len(episode), bool) if watched else chosen(episode)
         if mask.shape != (len(episode),):
             raise DatasetError(f"episode {episode.number}: the selection gave {mask.shape}, not ({len(episode)},)")
         if mask.any():
             yield episode, mask
 
 
-def _facts(episode: Episode) -> EpisodeFacts:
+def _facts(episode: Episode, action_free: bool) -> EpisodeFacts:
     total = float(np.sum(episode.steps["reward"], dtype=np.float64))
-    return EpisodeFacts(episode.number, str(episode.attributes.get("operator", "")), episode.success, total)
+    operator = str(episode.attributes.get("operator", ""))
+    return EpisodeFacts(episode.number, operator, episode.success, total, action_free)
 
 
 def _same_spec(spec: Spec | None, episode: Episode) -> Spec:

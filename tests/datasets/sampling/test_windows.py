@@ -130,3 +130,21 @@ def test_future_pictures_are_read_along_the_chunk(dataset: Dataset, record: Reco
     record(3)
     batch = Windows(dataset, ["wrist"], n_obs=1, horizon=2, future=["wrist"]).batch(np.array([1]))
     np.testing.assert_array_equal(batch["future.wrist"][0], [picture(1), picture(2)])
+
+
+def test_of_an_episode_that_is_only_watched_no_action_is_looked_at(dataset: Dataset, record: Record) -> None:
+    record(3)
+    with dataset.new_episode() as writer:
+        for t in range(2):
+            writer.add_sample(Sample("joints", t * PERIOD, np.array([t, 0.0])))
+            writer.add_step(step(t, phase=Phase.AUTONOMOUS, source=Source.POLICY))
+        writer.commit(False)
+    watched = [str(e.attributes["id"]) for e in dataset][1]
+    windows = Windows(dataset, ["joints"], n_obs=1, horizon=2, select="rac", action_free=[watched])
+    batch = windows.batch(np.arange(5))  # the rule alone would drop a policy's failure
+    assert batch["action_known"].tolist() == [True] * 3 + [False] * 2
+    assert batch["action_mask"][3:].tolist() == [[True, True], [True, False]]
+    assert not batch["action"][3:].any() and batch["joints"][3:, 0, 0].tolist() == [0, 1]
+    of_known = Windows([next(iter(dataset))], ["joints"], n_obs=1, horizon=2).statistics()["action"]
+    assert windows.statistics()["action"].max.tolist() == of_known.max.tolist()
+    assert "action_known" not in Windows(dataset, ["joints"], n_obs=1, horizon=2).batch(np.arange(2))
