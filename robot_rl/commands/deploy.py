@@ -16,35 +16,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from robot_rl.commands.names import UsageError, dataset_path
-from robot_rl.commands.record import Device, check
-from robot_rl.hardware import config
+from robot_rl.commands.graph_options import GraphOptions
+from robot_rl.commands.names import UsageError
 from robot_rl.policies.modes import ExecutionConfig, Mode
 from robot_rl.serving.protocol import is_address
 
 
-@dataclass(frozen=True)
-class Options:
+@dataclass(frozen=True, kw_only=True)
+class Options(GraphOptions):
     """Which policy, on which robot, with whom standing by."""
 
     checkpoint: str
     """A checkpoint's folder, a training run's folder, a recipe (its newest run), or ws://host:port of a server."""
-    robot: str = "sim_lift"
-    """A folder of hardware/ with a robot.yaml."""
     intervene: bool = True
     """Somebody stands by with the device and may take over."""
-    device: Device = "gamepad"
-    """What they hold; `scripted` is the simulated operator of the robot's task."""
-    dataset: str = ""
-    """The data set to record to: a name under datasets/, or a path; empty records nothing."""
-    episodes: int = 0
-    """How many episodes; 0 goes on until Ctrl-C."""
-    seed: int = 0
-    """Seed of the first initial state; each episode's is one higher."""
-    cameras: str = "all"
-    """Which cameras: names separated by commas, `all` or `none`."""
-    control_mode: str = ""
-    """One of the robot's control modes; by default its own."""
     policy_device: Literal["cpu", "cuda"] = "cpu"
     """Where the policy computes."""
     execution: Mode = "receding"
@@ -61,41 +46,29 @@ class Options:
     """For servers other than robot_rl's: what they call the robot's fields, key=field or key=field+field, by commas."""
     prompt: str = ""
     """For servers other than robot_rl's: the task in words; empty takes the robot's."""
-    quality: str = "mixed"
-    """How well the scripted operator drives, in its own words."""
-    max_steps: int = 0
-    """Time limit of an episode in steps; 0 takes the task's own."""
-    lockstep: bool = False
-    """Simulated robots: step as fast as the graph answers instead of in real time."""
-    in_process: bool = False
-    """Simulated robots: the same in one process, without ROS."""
 
 
 def run(options: Options) -> int:
-    robot = config.load(options.robot, options.control_mode or None)
+    robot = options.load_robot()
     policy = _resolve(options.checkpoint)
     if options.intervene:
-        check(robot, options.device, simulated_only=options.lockstep or options.in_process)
+        options.check_driver(robot)
     if options.in_process:
         if options.intervene and options.device != "scripted":
             raise UsageError("--in-process has no person in it: add --device scripted or --no-intervene")
-        from robot_rl.commands.in_process import Job, run_job
+        from robot_rl.commands.in_process import run_job
 
+        execution = ExecutionConfig(
+            options.execution, options.action_steps, options.latency_steps, samples=options.samples
+        )
         return run_job(
-            Job(
-                robot=robot,
-                purpose="deployment",
-                episodes=options.episodes,
-                seed=options.seed,
-                cameras=options.cameras,
-                dataset=dataset_path(options.dataset) if options.dataset else None,
+            options.job(
+                robot,
+                "deployment",
                 quality=options.quality if options.intervene else None,
-                max_steps=options.max_steps,
                 checkpoint=policy,
                 policy_device=options.policy_device,
-                execution=ExecutionConfig(
-                    options.execution, options.action_steps, options.latency_steps, samples=options.samples
-                ),
+                execution=execution,
                 fields=options.fields,
                 prompt=options.prompt,
             )
@@ -116,16 +89,9 @@ def _resolve(name: str) -> str:
 
 def arguments(options: Options, checkpoint: str) -> dict[str, str]:
     """The options as arguments of deploy.launch.yaml."""
-    return {
+    return options.launch_arguments() | {
         "checkpoint": checkpoint,
-        "robot": options.robot,
         "intervene": str(options.intervene).lower(),
-        "device": options.device,
-        "dataset": str(dataset_path(options.dataset).absolute()) if options.dataset else "",
-        "episodes": str(options.episodes),
-        "seed": str(options.seed),
-        "cameras": options.cameras,
-        "control_mode": options.control_mode,
         "policy_device": options.policy_device,
         "execution": options.execution,
         "action_steps": str(options.action_steps),
@@ -133,7 +99,4 @@ def arguments(options: Options, checkpoint: str) -> dict[str, str]:
         "samples": str(options.samples),
         "fields": options.fields,
         "prompt": options.prompt,
-        "quality": options.quality,
-        "max_steps": str(options.max_steps),
-        "lockstep": str(options.lockstep).lower(),
     }

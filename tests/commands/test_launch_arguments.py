@@ -28,7 +28,7 @@ def test_an_argument_of_another_form_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("description", "arguments"),
     [
-        ("record", record.arguments(record.Options(device="scripted"))),
+        ("record", record.Options(device="scripted").launch_arguments()),
         ("deploy", deploy.arguments(deploy.Options(checkpoint="x"), "x")),
     ],
 )
@@ -51,6 +51,11 @@ def test_show_args_lists_them_and_starts_nothing(capsys: pytest.CaptureFixture[s
 def test_a_description_that_is_not_there_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["launch", "telop"]) == 2
     assert "teleop" in capsys.readouterr().err
+
+
+def test_a_recording_without_a_data_set_is_refused() -> None:
+    with pytest.raises(UsageError, match="nothing would be recorded: give --dataset a name"):
+        record.run(record.Options(device="scripted", dataset=""))
 
 
 def test_a_real_robot_is_neither_stepped_in_lockstep_nor_in_process(

@@ -1,0 +1,86 @@
+"""What `record` and `deploy` are asked alike: which robot, with whom, into what, and in how many processes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from robot_rl.commands.names import UsageError, dataset_path
+from robot_rl.hardware import config
+
+if TYPE_CHECKING:
+    from robot_rl.commands.in_process import Job
+
+Device = Literal["gamepad", "spacemouse", "keyboard", "scripted"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphOptions:
+    """A robot, somebody at an input device, and episodes."""
+
+    robot: str = "sim_lift"
+    """A folder of hardware/ with a robot.yaml."""
+    device: Device = "gamepad"
+    """What the person holds; `scripted` is the simulated operator of the robot's task."""
+    dataset: str = ""
+    """The data set to record to: a name under datasets/, or a path; empty records nothing."""
+    episodes: int = 0
+    """How many episodes; 0 goes on until Ctrl-C."""
+    seed: int = 0
+    """Seed of the first initial state; each episode's is one higher."""
+    cameras: str = "all"
+    """Which cameras: names separated by commas, `all` or `none`."""
+    control_mode: str = ""
+    """One of the robot's control modes; by default its own."""
+    quality: str = "mixed"
+    """How well the scripted operator drives, in its own words."""
+    max_steps: int = 0
+    """Time limit of an episode in steps; 0 takes the task's own."""
+    lockstep: bool = False
+    """Simulated robots: step as fast as the graph answers instead of in real time."""
+    in_process: bool = False
+    """Simulated robots with the scripted operator, or without: the same in one process, without ROS."""
+
+    def load_robot(self) -> config.RobotConfig:
+        """Its configuration in the control mode asked for. Raises ConfigError."""
+        return config.load(self.robot, self.control_mode or None)
+
+    def check_driver(self, robot: config.RobotConfig) -> None:
+        """Raise UsageError when nobody can drive the robot like that."""
+        if self.device == "scripted" and not robot.task.get("operator"):
+            raise UsageError(f"robot '{robot.name}' has no scripted operator; use a gamepad, spacemouse or keyboard")
+        if (self.lockstep or self.in_process) and not robot.simulated:
+            raise UsageError(f"robot '{robot.name}' is real: --lockstep and --in-process are for simulated robots")
+
+    def launch_arguments(self) -> dict[str, str]:
+        """What both launch descriptions take of it."""
+        return {
+            "robot": self.robot,
+            "device": self.device,
+            "dataset": str(dataset_path(self.dataset).absolute()) if self.dataset else "",
+            "episodes": str(self.episodes),
+            "seed": str(self.seed),
+            "cameras": self.cameras,
+            "control_mode": self.control_mode,
+            "quality": self.quality,
+            "max_steps": str(self.max_steps),
+            "lockstep": str(self.lockstep).lower(),
+        }
+
+    def job(self, robot: config.RobotConfig, purpose: Literal["demonstration", "deployment"], **others: Any) -> Job:
+        """The same as work for this one process.
+
+        Args:
+            others: fields of `Job` that these options do not have, or that replace theirs.
+        """
+        from robot_rl.commands.in_process import Job
+
+        own: dict[str, Any] = {
+            "episodes": self.episodes,
+            "seed": self.seed,
+            "cameras": self.cameras,
+            "dataset": dataset_path(self.dataset) if self.dataset else None,
+            "quality": self.quality,
+            "max_steps": self.max_steps,
+        }
+        return Job(robot=robot, purpose=purpose, **{**own, **others})
