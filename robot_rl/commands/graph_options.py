@@ -47,10 +47,7 @@ class GraphOptions:
 
     def check_driver(self, robot: config.RobotConfig) -> None:
         """Raise UsageError when nobody can drive the robot like that."""
-        if self.device == "scripted" and not robot.task.get("operator"):
-            raise UsageError(f"robot '{robot.name}' has no scripted operator; use a gamepad, spacemouse or keyboard")
-        if (self.lockstep or self.in_process) and not robot.simulated:
-            raise UsageError(f"robot '{robot.name}' is real: --lockstep and --in-process are for simulated robots")
+        check_driver(robot, self.device, simulated_only=self.lockstep or self.in_process)
 
     def launch_arguments(self) -> dict[str, str]:
         """What both launch descriptions take of it."""
@@ -84,3 +81,11 @@ class GraphOptions:
             "max_steps": self.max_steps,
         }
         return Job(robot=robot, purpose=purpose, **{**own, **others})
+
+
+def check_driver(robot: config.RobotConfig, device: str, *, simulated_only: bool) -> None:
+    """Raise UsageError when nobody can drive the robot with that device, or it is real where none may be."""
+    if device == "scripted" and not robot.task.get("operator"):
+        raise UsageError(f"robot '{robot.name}' has no scripted operator; use a gamepad, spacemouse or keyboard")
+    if simulated_only and not robot.simulated:
+        raise UsageError(f"robot '{robot.name}' is real: --lockstep and --in-process are for simulated robots")

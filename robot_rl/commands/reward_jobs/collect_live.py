@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from robot_rl.commands.graph_options import check_driver
 from robot_rl.commands.names import UsageError
-from robot_rl.commands.record import check
 from robot_rl.extras import require
 from robot_rl.hardware import config
 from robot_rl.workspace import did_you_mean
@@ -69,7 +69,7 @@ def run(live: Live, picture: Picture) -> int:
         known = setup.cameras
         raise UsageError(f"robot '{live.robot}' has no camera '{picture.camera}'.{did_you_mean(picture.camera, known)}")
     if live.device:
-        check(setup, live.device, simulated_only=live.in_process)
+        check_driver(setup, live.device, simulated_only=live.in_process)
     if live.in_process:
         return _in_process(setup, live, picture)
     require("ros", "train")
