@@ -29,13 +29,13 @@ def report(document: Document) -> None:
         rows,
         versions=versions,
         notes="Intervals are Wilson's, 95 %, over all trials of a row. Peers learn from our demonstrations on one "
-        "thread, and see what our encoders make of observations before their first layer: positions scaled, rotations as two "
-        "columns, poses also from each other. LeRobot's own maps would leave the state of the scene in metres; its ACT "
-        "then succeeded on 7 of 50 states of Lift. LeRobot's diffusion denoises in 10 DDIM steps, as ours does; its "
-        "wider U-Net has 13 times the weights of the others, because one of their size hardly learns in this time. "
-        "Read peers' rows with care: budgets are a minute of CPU or less, far from convergence; our learning rate, "
-        "warm-up, decay and averaging of weights were chosen for our networks, the peers got learning rates that "
-        "nobody tuned. No row says that a head is better than a peer's at convergence.",
+        "thread, and see what our encoders make of observations before their first layer: positions scaled, rotations "
+        "as two columns, poses also from each other. LeRobot's own maps would leave the state of the scene in metres; "
+        "its ACT then succeeded on 7 of 50 states of Lift. LeRobot's diffusion denoises in 10 DDIM steps, as ours "
+        "does; its wider U-Net has 13 times the weights of the others, because one of their size hardly learns in "
+        "this time. Read peers' rows with care: budgets are a minute of CPU or less, far from convergence; our "
+        "learning rate, warm-up, decay and averaging of weights were chosen for our networks, the peers got "
+        "learning rates that nobody tuned. No row says that a head is better than a peer's at convergence.",
     )
 
 
