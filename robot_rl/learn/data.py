@@ -24,7 +24,7 @@ from robot_rl.learn import features
 from robot_rl.learn.action_statistics import action_statistics
 from robot_rl.learn.config import TrainConfig, TrainingError
 from robot_rl.learn.parallel import World
-from robot_rl.policies.chunk_policy import action_space
+from robot_rl.policies.chunk_module import action_space
 from robot_rl.policies.config import PolicyConfig
 from robot_rl.policies.normalization import Statistics
 from robot_rl.spec import Field, Layout, Spec

@@ -6,7 +6,8 @@ from robot_rl.control import poses
 from robot_rl.policies import action_space_poses as torch_poses
 from robot_rl.policies.action_space import ActionSpace, sampled_windows
 from robot_rl.policies.asynchronous import AsyncExecutor
-from robot_rl.policies.chunk_policy import ChunkPolicy, action_space
+from robot_rl.policies.chunk_module import action_space
+from robot_rl.policies.chunk_policy import ChunkPolicy
 from robot_rl.policies.config import PolicyConfig
 from robot_rl.policies.encoders import EncoderConfig
 from robot_rl.policies.execution import ChunkExecutor
