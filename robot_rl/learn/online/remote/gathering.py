@@ -96,7 +96,7 @@ class Gathering:
 
     def observed(self, stamp: int, row: Row) -> None:
         """What the agent saw at `stamp` [ns], with the notes of its answer."""
-        if self._running:
+        if self._running and not self.settled:
             self._rows[stamp] = dict(row)
             self._advance()
 
