@@ -153,6 +153,10 @@ class AgentNode(PolicyNode):
 
     def _on_recorder(self, event: dict[str, Any]) -> None:
         """What the recorder keeps is what counts."""
+        if event["event"] == "relabelled":
+            self._settle(at_once=True)
+            self._actor.relabelled(event["episode"], was=event["was"], now=event["success"])
+            return
         if event.get("episode") != self._event.get("episode") or event["event"] not in ("saved", "discarded"):
             return
         self._saved, self._saved_at = event, time.monotonic()

@@ -43,8 +43,8 @@ class EpisodeNode(RobotNode):
     """Parameters: `episodes` (0: without end), `seed` of the first, `purpose`, `max_steps` (0: the task's
     horizon), `auto`, `record` (wait for the recorder), `agenda` (an agent says what each episode is for; its
     evaluations come on top of `episodes`), `exit_when_done`, `results` (a file that gets one JSON line an episode),
-    `task` (instruction), `operator` (a name) and `end_on_success` (false: neither the task nor the key ends an episode
-    in success, so that pictures of success can be collected).
+    `task` (instruction), `operator` (a name), `latency` (of a person's keys [s]) and `end_on_success` (false: neither
+    the task nor the key ends an episode in success, so that pictures of success can be collected).
 
     The next episode waits for as long as the success key is held: there may be something to be seen.
     """
@@ -68,6 +68,7 @@ class EpisodeNode(RobotNode):
             self.config.task,
             max_steps=self.param("max_steps", 0),
             end_after_intervention=self.param("end_after_intervention", False),
+            latency=self.param("latency", 0.0),
         )
         self._end_on_success = self.param("end_on_success", True)
         self._machine = EpisodeMachine(rules if self._end_on_success else replace(rules, success_hold=2**31))
@@ -92,7 +93,7 @@ class EpisodeNode(RobotNode):
         self.on_event(topics.RECORDER_EVENT, self._on_recorder)
         if self._agenda:
             self.on_event(topics.AGENT_EVENT, self._on_agent)
-        for name in ("start", *BUTTONS):
+        for name in ("start", "undo", *BUTTONS):
             self.create_service(Trigger, f"episode/{name}", partial(self._serve, name))
         self.create_timer(0.05, self._tick)
 
@@ -104,7 +105,10 @@ class EpisodeNode(RobotNode):
         return response
 
     def _press(self, name: str) -> str:
-        """Start, or mark the running episode. Returns why not, or nothing."""
+        """Start, mark the running episode, or take the newest mark back. Returns why not, or nothing."""
+        if name == "undo":
+            self.publish_event(topics.EPISODE_EVENT, event="undo")
+            return ""
         if name == "start":
             if self._machine.state != "idle":
                 return f"an episode is already {self._machine.state}"
@@ -120,7 +124,7 @@ class EpisodeNode(RobotNode):
     def _on_human(self, message: JointState) -> None:
         held = wire.read_human(self.spec.action, message).pressed
         for name in sorted(held - self._held):
-            if name == "start" or (name in BUTTONS and (name != "success" or self._end_on_success)):
+            if name in ("start", "undo") or (name in BUTTONS and (name != "success" or self._end_on_success)):
                 self._press(name)
         self._held, self._heard = held, time.monotonic()
 

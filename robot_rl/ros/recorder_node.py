@@ -16,12 +16,16 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from sensor_msgs.msg import CameraInfo, Image, JointState
 
 from robot_rl.datasets.dataset import Dataset
+from robot_rl.datasets.episode import Episode
+from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.record import Source, Step
 from robot_rl.hardware.config import ConfigError
+from robot_rl.learn.online.marks import Marks
 from robot_rl.ros import codecs, topics, wire
 from robot_rl.ros.node import RobotNode, run
 from robot_rl.ros.state import StateSubscriber
 from robot_rl.runtime.assembly import StepAssembler
+from robot_rl.runtime.keys import Presses
 from robot_rl.runtime.recorder import Recorder
 
 FINISH_WITHIN = 5.0
@@ -47,6 +51,8 @@ class RecorderNode(RobotNode):
             raise ConfigError("parameter 'dataset' is empty: give the path to record to, e.g. datasets/my_task")
         cameras = self.cameras_param()
         self._recorder = Recorder(Dataset.open_or_create(path, self.spec, cameras))
+        self._undo = Presses()
+        self._marks = Marks(self._undo, self._recorder.dataset, self._taken_back, self.say)
         # What runs free owes the first step the sample before it; in lockstep that one is of the last episode.
         periods = {f.name: f.rate or self.spec.rate for f in self.spec.observation.vectors}
         periods |= {n: c.fps for n, c in cameras.items()}
@@ -169,6 +175,22 @@ class RecorderNode(RobotNode):
                 marked=event["marked"],
             )
             self._flush()
+        elif kind == "undo":
+            self._undo()
+            if self._episode is None:
+                self._settle()
+
+    def _settle(self, number: int | None = None, *, marked: bool = False) -> None:
+        """Take marks back that somebody wants back, and note an episode's own."""
+        try:
+            self._marks.add(number, marked=marked)
+        except DatasetError as error:
+            self.get_logger().error(f"undo: {error}")
+
+    def _taken_back(self, episode: Episode, was: bool) -> None:
+        self.publish_event(
+            topics.RECORDER_EVENT, event="relabelled", episode=episode.attributes["episode_id"], was=was, success=False
+        )
 
     def _on_robot(self, event: dict[str, Any]) -> None:
         if event["event"] == "ready" and self._episode is None:
@@ -227,6 +249,7 @@ class RecorderNode(RobotNode):
             return
         if end["result"] == "discarded":
             self._recorder.discard()
+            self._settle()
             self.publish_event(topics.RECORDER_EVENT, event="discarded", episode=episode["episode"])
             return
         if self._recorder.steps != end["steps"]:
@@ -235,6 +258,7 @@ class RecorderNode(RobotNode):
         missed = {"silent": sorted(self._missed)} if self._missed else {}
         steps = self._recorder.steps
         number = self._recorder.end({"success": True, "failure": False}.get(end["result"]), end=over, **missed)
+        self._settle(number, marked=end["marked"])
         self.publish_event(
             topics.RECORDER_EVENT,
             event="saved",

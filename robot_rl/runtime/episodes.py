@@ -43,7 +43,7 @@ class EpisodeRules:
 
     @classmethod
     def of_task(
-        cls, task: Mapping[str, Any], *, max_steps: int = 0, end_after_intervention: bool = False
+        cls, task: Mapping[str, Any], *, max_steps: int = 0, end_after_intervention: bool = False, latency: float = 0.0
     ) -> EpisodeRules:
         """The rules of robot.yaml's `task` section.
 
@@ -55,6 +55,7 @@ class EpisodeRules:
             success_hold=int(task.get("success_hold", 1)),
             end_on_force=bool(task.get("end_on_force", False)),
             end_after_intervention=end_after_intervention,
+            latency=latency,
         )
 
     def __post_init__(self) -> None:

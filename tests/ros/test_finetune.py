@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -179,7 +180,7 @@ def test_a_killed_learner_and_a_dropped_episode_cost_nothing_that_was_kept(
         until(lambda: episodes_of(session) > before, 30)
         given = ["--ros-args", "-p", "robot:=sim_pegslot", "-p", f"session:={session}"]
         learner = subprocess.Popen([sys.executable, str(SCRIPTS / "learner_node"), *given], stdout=log, stderr=log)
-        discard()
+        call("discard")
         until(lambda: (tmp_path / "log").read_text().count("robot steps so far") == 2, 40)
         back = episodes_of(session)
         until(lambda: document(session)["tally"]["episodes"] >= back + 2, 40)
@@ -225,14 +226,14 @@ def learner_of(launch: int) -> int:
     return found[0]
 
 
-def discard() -> None:
-    """The operator drops the episode that is running."""
+def call(service: str) -> None:
+    """The operator presses a key: `discard` drops the episode that is running."""
     context = rclpy.Context()
     rclpy.init(context=context)
     node = rclpy.create_node("hand", context=context)
     executor = rclpy.executors.SingleThreadedExecutor(context=context)
     executor.add_node(node)
-    client = node.create_client(Trigger, "episode/discard")
+    client = node.create_client(Trigger, f"episode/{service}")
     answer = Trigger.Response()
     deadline = time.monotonic() + 20
     while not answer.success and time.monotonic() < deadline:
@@ -250,3 +251,36 @@ def test_a_session_without_a_recipe_is_refused(tmp_path: Path) -> None:
     result = finetune(tmp_path / "nothing", episodes="1")
     assert result.returncode != 0
     assert "holds no session, and parameter 'recipe' names none" in result.stdout + result.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_success_that_is_taken_back_is_no_success_for_record_replay_and_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In real time: the operator says success, and takes it back while the next episode is under way."""
+    session, said = tmp_path / "session", tmp_path / "log"
+    recipe.save(RECIPE, session)
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(claim_domain()))
+    given = command(session, episodes="0", trials="0", intervene="false")
+    graph = subprocess.Popen(given, stdout=said.open("wb"), stderr=subprocess.STDOUT)
+    try:
+        until(lambda: episodes_of(session) >= 1, 100)
+        call("success")
+        until(lambda: ": success in" in said.read_text(), 40)
+        call("undo")
+        until(lambda: "is taken back" in said.read_text(), 60)
+        until(lambda: episodes_of(session) >= 4, 60)
+        graph.send_signal(signal.SIGINT)
+        graph.wait(timeout=30)
+    finally:
+        if graph.poll() is None:
+            graph.kill()
+    found = re.search(r"undo: the success of episode (\d+) is taken back", said.read_text())
+    assert found is not None
+    episode = Dataset.open(session / EPISODES).episode(int(found[1]))
+    assert episode.success is False and episode.steps["truncated"][-1] and not episode.steps["reward"].any()
+    mine, recorded, episodes = replays(session)
+    require_same(mine, recorded, ("state",))
+    tally = document(session)["tally"]
+    assert tally["episodes"] == len(episodes) and tally["successes"] == sum(bool(e.success) for e in episodes)

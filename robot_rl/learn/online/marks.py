@@ -14,7 +14,6 @@ from robot_rl.datasets.edit.apply import apply
 from robot_rl.datasets.episode import Episode
 from robot_rl.learn.rewards.relabel import Label, RewardRelabel
 from robot_rl.runtime.keys import Presses
-from robot_rl.runtime.loop import EpisodeResult
 
 
 class Marks:
@@ -33,19 +32,26 @@ class Marks:
         self._undo, self._dataset, self._take_back, self._say = undo, dataset, take_back, say
         self._standing: list[int] = []
 
-    def add(self, result: EpisodeResult) -> None:
-        """An episode is over and recorded: first take back what was asked for while it went on, then note its own.
+    def add(self, number: int | None, *, marked: bool) -> None:
+        """An episode is over: first take back what was asked for while it went on, then note its own mark.
+
+        Args:
+            number: in the data set; None where it was not recorded.
 
         Raises:
             DatasetError: the record cannot be changed; nothing is.
         """
+        self.settle()
+        if marked and number is not None:
+            self._standing.append(number)
+
+    def settle(self) -> None:
+        """Take back what was asked for so far, between two episodes. Raises DatasetError as `add`."""
         for _ in range(self._undo.take()):
             if not self._standing:
                 self._say("undo: there is no mark of this sitting left to take back")
                 continue
             self._undo_mark(self._standing.pop())
-        if result.ending.marked and result.number is not None:
-            self._standing.append(result.number)
 
     def _undo_mark(self, number: int) -> None:
         episode = self._dataset.episode(number)

@@ -228,7 +228,7 @@ class Session:
         self.tally.episode(result.success)
         self.tally.resets(self.cell.resets - before)
         if self._marks is not None:
-            self._marks.add(result)
+            self._marks.add(result.number, marked=result.ending.marked)
         return result
 
     def _learn(self, step: Step) -> None:

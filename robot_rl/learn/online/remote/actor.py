@@ -63,8 +63,11 @@ class Actor:
             raise RuntimeError("the learner has not been met")
         self.tally, self.curve, self.recovered = take_up(link.hello, executor.generator)
         self._noise = executor.generator.get_state()
+        self._episode = ""
         self._begun = time.monotonic()
         self._ages: list[tuple[float, float]] = []
+        self._counted: list[str] = []
+        """The episodes of this sitting that the tally holds."""
 
     @property
     def settled(self) -> bool:
@@ -83,6 +86,7 @@ class Actor:
     def begin(self, episode: str, stamp: int, purpose: str) -> None:
         """An episode begins, with steps from `stamp` [ns] on."""
         self.gathering.leave()
+        self._episode = episode
         evaluation = purpose == "evaluation"
         exploring = "warmup" if self.tally.robot_steps < self.config.warmup else "sample"
         self.executor.mode = "mode" if evaluation else exploring  # type: ignore[assignment]
@@ -120,12 +124,20 @@ class Actor:
         if self.agenda.under_way:
             self._add_trial(steps, success)
             return
+        self._counted.append(self._episode)
         self.tally.recorded(steps, human_steps, success, time.monotonic() - self._begun)
         if not self.gathering.whole or self.gathering.steps != steps:
             self._rows.give_up()
         self.gathering.leave()
         self._rows.conclude(self._document())
         self._ages.clear()
+
+    def relabelled(self, episode: str, *, was: bool, now: bool) -> None:
+        """The record says otherwise now of how an episode ended; the learner reads it there. An evaluation's is out of
+        its hands."""
+        if episode in self._counted:
+            self.tally.rejudge(was, now, len(self._counted) - 1 - self._counted.index(episode))
+            self.link.put({"kind": "relabelled", "tally": self.tally.to_dict()})
 
     def _add_trial(self, steps: int, success: bool) -> None:
         if not self.agenda.add(success, steps):

@@ -247,7 +247,11 @@ class Learning:
         return len(lost)
 
     def _relabelled(self, message: dict[str, Any]) -> None:
+        """Something else is said now of an episode; between two of them the session is saved."""
         self._take_up()
+        if self.learner.replay.current is None:
+            self.tally = Tally.from_dict(message["tally"])
+            self._save()
 
     def _take_up(self) -> list[Rejudged]:
         """Learn from now on what is said now of recorded episodes; the actor counts them."""

@@ -148,7 +148,7 @@ class RemoteSession:
         self.tally.resets(self.cell.resets - before)
         self.late += result.timing.overruns
         if self._marks is not None:
-            self._marks.add(result)
+            self._marks.add(result.number, marked=result.ending.marked)
         self._rows.conclude(self._document())
         return result
 
@@ -156,7 +156,7 @@ class RemoteSession:
         """The learner reads in the data set what is said now."""
         numbers = [e.number for e in self.dataset]
         self.tally.rejudge(was, bool(episode.success), len(numbers) - 1 - numbers.index(episode.number))
-        self.link.put({"kind": "relabelled"})
+        self.link.put({"kind": "relabelled", "tally": self.tally.to_dict()})
 
     def _step(self, step: Step) -> None:
         """After each step: count it, and take the parameters that have come."""
