@@ -192,10 +192,17 @@ class Replay(Ring):
     def _release(self, before: int) -> None:
         """Waiting rows with a count below `before` are complete: they may be drawn."""
         while self._waiting and self._waiting[0] < before:
-            row = self._waiting.popleft() % self.capacity
-            asked = CHUNK_STEP in self.observation and bool(self.observation[CHUNK_STEP][row] == 0)
-            for name in views.views_of(self.columns["phase"][row], self.columns["source"][row], asked=asked):
-                self.views[name].add(row)
+            self.file(self._waiting.popleft() % self.capacity)
+
+    def file(self, row: int) -> None:
+        """Put a row, complete with what follows it, into the views that it belongs to; one that no step begins at into
+        none."""
+        self._forget(row)
+        if self.columns["kind"][row] == FINAL:
+            return
+        asked = CHUNK_STEP in self.observation and bool(self.observation[CHUNK_STEP][row] == 0)
+        for name in views.views_of(self.columns["phase"][row], self.columns["source"][row], asked=asked):
+            self.views[name].add(row)
 
     def _forget(self, row: int) -> None:
         for view in self.views.values():
