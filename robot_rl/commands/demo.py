@@ -15,9 +15,6 @@ Examples:
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +22,8 @@ from pathlib import Path
 from rich.console import Console
 
 from robot_rl import workspace
-from robot_rl.commands.demo_report import DemoReport, read_episodes
+from robot_rl.commands.demo_folder import DemoFolder, read_episodes
+from robot_rl.commands.demo_report import DemoReport
 from robot_rl.commands.session import Session, run_together
 
 HELD_OUT = 1_000_000
@@ -78,77 +76,58 @@ class Demo:
     def __init__(self, options: Options) -> None:
         self.options = options
         stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-        self.folder = (options.output or workspace.root() / "runs" / stamp).resolve()
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder = DemoFolder(options.output or workspace.root() / "runs" / stamp)
         self.console = Console()
-        self.seconds: dict[str, float] = {}
 
     def run(self) -> None:
         """Every stage in turn; each looks first at what an earlier run has left."""
-        self.console.print(f"[bold]robot-rl demo[/] in {self.folder}")
+        self.console.print(f"[bold]robot-rl demo[/] in {self.folder.path}")
         self.record()
         self.train(1, "on the demonstrations")
         self.deploy()
         self.train(2, "on demonstrations, recoveries and corrections")
         self.evaluate()
-        report = DemoReport(self).write()
+        report = DemoReport(self.folder, self.options.robot, self.options.quality, self.console).write()
         self.console.print(f"\nreport: [bold]{report}[/]")
-
-    @contextmanager
-    def _timed(self, stage: str) -> Iterator[None]:
-        start = time.monotonic()
-        yield
-        self.seconds[stage] = time.monotonic() - start
 
     # -- stages ---------------------------------------------------------------------------------------
 
     def record(self) -> None:
         """(a) The operator demonstrates."""
-        with self._timed("record"):
-            self._sessions([self._session("record", "record", self.data, "demonstration")])
+        with self.folder.times.timed("record"):
+            self._sessions([self._session("record", "record", self.folder.data, "demonstration")])
 
     def train(self, number: int, on: str) -> None:
         """(b), (d) A policy learns from what the data set holds."""
         from robot_rl.learn import config
         from robot_rl.learn.train import train
 
-        folder = self.policy(number)
+        folder = self.folder.policy(number)
         if (folder / "checkpoint").exists():
             return
         self.console.print(f"train policy {number} {on}")
-        with self._timed(f"train {number}"):
+        with self.folder.times.timed(f"train {number}"):
             recipe = config.load(self.options.recipe)
             steps = self.options.steps or recipe.steps
-            train(replace(recipe, dataset=(self.data,), output=folder, seed=self.options.seed, steps=steps))
+            train(replace(recipe, dataset=(self.folder.data,), output=folder, seed=self.options.seed, steps=steps))
 
     def deploy(self) -> None:
         """(c) The policy drives; the operator rewinds and corrects."""
-        with self._timed("deploy"):
-            session = self._session("deploy and correct", "deploy", self.data, "deployment", policy=1)
+        with self.folder.times.timed("deploy"):
+            session = self._session("deploy and correct", "deploy", self.folder.data, "deployment", policy=1)
             self._sessions([session])
 
     def evaluate(self) -> None:
         """(e) Both policies from the same held-out states, side by side; nobody intervenes."""
-        with self._timed("evaluate"):
+        with self.folder.times.timed("evaluate"):
             self._sessions(
                 [
-                    self._session(f"evaluate policy {n}", "deploy", self.evaluation(n), "evaluation", policy=n)
+                    self._session(f"evaluate policy {n}", "deploy", self.folder.evaluation(n), "evaluation", policy=n)
                     for n in (1, 2)
                 ]
             )
 
     # -- their parts ----------------------------------------------------------------------------------
-
-    @property
-    def data(self) -> Path:
-        """The one data set: demonstrations and deployments."""
-        return self.folder / "data.zarr"
-
-    def policy(self, number: int) -> Path:
-        return self.folder / f"policy_{number}"
-
-    def evaluation(self, number: int) -> Path:
-        return self.folder / f"evaluation_{number}.zarr"
 
     def _session(self, title: str, description: str, data: Path, purpose: str, policy: int = 0) -> Session | None:
         """A launch that records what is still missing of a stage, or None when nothing is."""
@@ -173,11 +152,12 @@ class Demo:
         }
         if policy:
             arguments |= {
-                "checkpoint": str(self.policy(policy) / "checkpoint"),
+                "checkpoint": str(self.folder.policy(policy) / "checkpoint"),
                 "purpose": purpose,
                 "intervene": str(purpose == "deployment").lower(),
             }
-        return Session(title, description, arguments, wanted - done, self.folder / "sessions" / title.replace(" ", "_"))
+        notes = self.folder.path / "sessions" / title.replace(" ", "_")
+        return Session(title, description, arguments, wanted - done, notes)
 
     def _sessions(self, sessions: list[Session | None]) -> None:
         run_together([s for s in sessions if s is not None], self.console)

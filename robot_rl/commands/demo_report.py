@@ -7,11 +7,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.console import Console
 from rich.table import Table
 
+from robot_rl.commands.demo_folder import DemoFolder, read_episodes
+
 if TYPE_CHECKING:
-    from robot_rl.commands.demo import Demo
-    from robot_rl.datasets.dataset import Dataset
     from robot_rl.datasets.episode import Episode
     from robot_rl.learn.report import Stage
 
@@ -20,10 +21,10 @@ CORRECTED = "policy 2: and corrections"
 
 
 class DemoReport:
-    """The report of one run, made from its data sets alone, so that a resumed run shows the whole."""
+    """The report of one run, made from what lies in its folder alone, so that a resumed run shows the whole."""
 
-    def __init__(self, demo: Demo) -> None:
-        self._demo = demo
+    def __init__(self, folder: DemoFolder, robot: str, quality: str, console: Console) -> None:
+        self._folder, self._robot, self._quality, self._console = folder, robot, quality, console
 
     def write(self) -> Path:
         """The table on the terminal, and report.html with curves, film strips and timelines."""
@@ -32,7 +33,7 @@ class DemoReport:
         from robot_rl.learn.report import RunReport, write_report
         from robot_rl.learn.statistics import compare, wilson
 
-        episodes = read_episodes(self._demo.data)
+        episodes = read_episodes(self._folder.data)
         shown = {p: [e for e in episodes if e.purpose == p] for p in ("demonstration", "deployment")}
         cameras = [str(n) for n in ("front", "chase", "wrist") if episodes and n in episodes[0].stream_names][:2]
         helped = [e for e in shown["deployment"] if interventions(e)]
@@ -57,22 +58,19 @@ class DemoReport:
             f"episodes of the policy with the operator standing by, who stepped in during {len(helped)}. Success on "
             f"{len(first.successes)} held-out initial states went from {rates[0]} to {rates[1]}: {comparison}."
         )
-        total = sum(self._demo.seconds.values())
         return write_report(
             RunReport(
-                title=f"The loop on {self._demo.options.robot}",
+                title=f"The loop on {self._robot}",
                 summary=summary,
                 stages=(self._demonstrations(shown["demonstration"]), *stages),
-                curves={s.name: load_curves(self._demo.policy(n)) for n, s in enumerate(stages, 1)},
+                curves={s.name: load_curves(self._folder.policy(n)) for n, s in enumerate(stages, 1)},
                 timelines={
                     "Deployment of policy 1, the operator standing by": [episode_row(e) for e in shown["deployment"]]
                 },
                 clips=tuple(clips),
                 facts={
                     "command": " ".join(["robot-rl", *sys.argv[1:]]),
-                    "wall time": f"{total / 60:.1f} min ("
-                    + ", ".join(f"{k} {v:.0f} s" for k, v in self._demo.seconds.items())
-                    + ")",
+                    "wall time": str(self._folder.times),
                     "steps by the operator": f"{human_steps(shown['demonstration'])} demonstrating, "
                     f"{human_steps(shown['deployment'])} correcting",
                     "machine": f"{platform.machine()}, Python {platform.python_version()}",
@@ -83,23 +81,24 @@ class DemoReport:
                     "source and phase.",
                 ),
             ),
-            self._demo.folder / "report.html",
+            self._folder.path / "report.html",
         )
 
     def _stage(self, name: str, number: int, cameras: list[str]) -> Stage:
         from robot_rl.learn.film import episode_clip
         from robot_rl.learn.report import Stage
 
-        episodes = read_episodes(self._demo.evaluation(number))
+        episodes = read_episodes(self._folder.evaluation(number))
         wins = [e for e in episodes if e.success]
         steps = sorted(len(e) for e in wins)
         failures = [e for e in episodes if not e.success]
+        seconds = self._folder.times.seconds.get(f"train {number}")
         example = (failures if number == 1 and failures else wins or episodes)[0]
         return Stage(
             name,
             tuple(bool(e.success) for e in episodes),
             seeds=tuple(int(e.attributes["seed"]) for e in episodes),
-            note=f"trained for {self._demo.seconds.get(f'train {number}', 0):.0f} s",
+            note="trained in a run that kept no times" if seconds is None else f"trained for {seconds:.0f} s",
             facts={"steps to success (median)": str(steps[len(steps) // 2]) if steps else "-"},
             clip=episode_clip(example, cameras) if cameras else None,
         )
@@ -111,7 +110,7 @@ class DemoReport:
         return Stage(
             "operator: demonstrations",
             tuple(bool(e.success) for e in episodes),
-            note=f"scripted, quality '{self._demo.options.quality}'",
+            note=f"scripted, quality '{self._quality}'",
             facts={"steps to success (median)": str(steps[len(steps) // 2]) if steps else "-"},
         )
 
@@ -125,21 +124,10 @@ class DemoReport:
             p = wilson(sum(stage.successes), len(stage.successes))
             row = (f"{p.successes}/{p.trials} = {p.rate:.0%}", f"{p.low:.0%} to {p.high:.0%}", *stage.facts.values())
             table.add_row(stage.name, *row)
-        self._demo.console.print(table)
-        self._demo.console.print(f"paired on the same states: {compare(stages[0].successes, stages[1].successes)}")
-        self._demo.console.print(f"the operator stepped in during {helped} of {deployed} deployments")
-        spent = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in self._demo.seconds.items())
-        self._demo.console.print(f"{sum(self._demo.seconds.values()) / 60:.1f} min: {spent}")
-
-
-def read_episodes(path: Path) -> list[Episode]:
-    """Every episode of a data set; none where there is no data set yet."""
-    from robot_rl.datasets.dataset import Dataset
-
-    if not (path / "zarr.json").exists():
-        return []
-    data: Dataset = Dataset.open(path)
-    return list(data)
+        self._console.print(table)
+        self._console.print(f"paired on the same states: {compare(stages[0].successes, stages[1].successes)}")
+        self._console.print(f"the operator stepped in during {helped} of {deployed} deployments")
+        self._console.print(str(self._folder.times))
 
 
 def interventions(episode: Episode) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,8 @@ for _module in ("rclpy", "robosuite", "torch"):
     pytest.importorskip(_module)
 
 from robot_rl.commands.demo import HELD_OUT, Demo, Options  # noqa: E402
-from robot_rl.commands.demo_report import interventions, read_episodes  # noqa: E402
+from robot_rl.commands.demo_folder import read_episodes  # noqa: E402
+from robot_rl.commands.demo_report import interventions  # noqa: E402
 
 SMALL = ["--demonstrations", "2", "--deployments", "2", "--evaluations", "2", "--steps", "40", "--cameras", "front"]
 
@@ -49,6 +51,12 @@ def test_an_interrupted_demo_goes_on_where_it_stopped_and_ends_in_a_report(tmp_p
         assert not any(interventions(e) for e in trials)
     page = (tmp_path / "report.html").read_text()
     assert "policy 1" in page and "policy 2" in page and "data:image" in page
+
+    third = demo(tmp_path)  # nothing is left to do: the report is written again
+    output, _ = third.communicate(timeout=120)
+    assert third.returncode == 0, output
+    trained, again = (re.findall(r"trained for \d+ s", p) for p in (page, (tmp_path / "report.html").read_text()))
+    assert len(trained) == 2 and again == trained
 
 
 @pytest.mark.slow
