@@ -11,7 +11,7 @@ import pytest
 
 from robot_rl.datasets.record import Phase, Source, Step
 from robot_rl.learn.online import labels
-from robot_rl.learn.online.replay import Replay, ReplayError
+from robot_rl.learn.online.replay import CHUNK_STEP, Replay, ReplayError
 from robot_rl.learn.online.returns import n_step_returns
 
 FIELDS = {"state": ((1,), "float32"), "front": ((2, 2, 3), "uint8")}
@@ -264,3 +264,17 @@ def test_an_episode_begun_within_another_is_refused_for_rows_must_follow_each_ot
     replay.begin("a")
     with pytest.raises(ReplayError, match="'a' is not finished"):
         replay.begin("b")
+
+
+def test_an_answers_transition_ends_where_somebody_stepped_in_and_keeps_its_bootstrap(point: SimpleNamespace) -> None:
+    replay = Replay(20, {"state": ((1,), "float32"), CHUNK_STEP: ((), "int16")}, 2, n_step=3)
+    assert replay.begin("a")
+    for t, chunk_step in enumerate((0, 1, -1, -1, 0, 1, 2, 0)):
+        seen = {"state": np.zeros(1, np.float32), CHUNK_STEP: np.array(chunk_step, np.int16)}
+        replay.add(seen, point.step(t, reward=1.0), t)
+    replay.finish({"state": np.zeros(1, np.float32), CHUNK_STEP: np.array(-1, np.int16)})
+    assert sorted(replay.views["decisions"].rows) == [0, 4, 7]
+    out = replay.transitions(np.array([0, 4, 7]), 0.5, answers=True).returns
+    np.testing.assert_array_equal(out.length, [2, 3, 1])
+    np.testing.assert_allclose(out.reward, [1.5, 1.75, 1.0])
+    np.testing.assert_allclose(out.bootstrap, [0.25, 0.125, 0.5])

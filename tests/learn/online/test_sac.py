@@ -184,6 +184,14 @@ def test_targets_lag_by_tau() -> None:
         torch.testing.assert_close(p.detach(), q.detach())
 
 
+def test_an_update_moves_the_targets_by_tau(sac: Callable[..., Sac]) -> None:
+    learner = sac(tau=0.25)
+    before = [p.clone() for p in learner.targets.parameters()]
+    learner.update([batch()])
+    for p, old, new in zip(learner.targets.parameters(), before, learner.critics.parameters(), strict=True):
+        torch.testing.assert_close(p, 0.75 * old + 0.25 * new.detach())
+
+
 def test_a_loss_that_is_not_finite_stops_the_session_before_the_weights_are_touched(sac: Callable[..., Sac]) -> None:
     learner = sac()
     before = [p.clone() for p in learner.critics.parameters()]
@@ -209,6 +217,15 @@ def test_a_new_residual_is_its_base_and_then_adds_a_scaled_part(point: SimpleNam
     torch.testing.assert_close(actor.mode(seen), torch.tensor([[0.5, 0.5], [-1.0, 0.9]]))
     combined = actor.combine(seen, torch.tensor([[0.4, -1.0], [-1.0, 1.0]]))
     torch.testing.assert_close(combined, torch.tensor([[0.7, 0.0], [-1.0, 1.0]]))
+
+
+def test_the_critics_see_the_sum_of_base_and_correction(point: SimpleNamespace) -> None:
+    actor = ResidualActor(Features(3), ActionScale(point.spec.action), (8,), residual_scale=0.1)
+    seen = {"state": torch.zeros(50, 3), "base_action": torch.full((50, 2), 0.6)}
+    action, _ = actor.sample(seen, torch.Generator().manual_seed(0))
+    next_action, _ = actor.next_action(seen, Critics(1, 5, (4,)), torch.Generator().manual_seed(0))
+    for units in (action, next_action):
+        assert (units - torch.tensor([0.3, 0.6])).abs().max() <= 0.1 + 1e-6
 
 
 def test_a_residual_looks_at_its_bases_action(point: SimpleNamespace) -> None:

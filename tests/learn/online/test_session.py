@@ -119,6 +119,22 @@ def test_an_evaluation_draws_nothing_from_the_session(
     assert len(session.learner.replay) == count
 
 
+def test_an_evaluation_is_of_the_mean_action(
+    cell: Workcell, make_demonstrations: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = Session(OnlineConfig(RlpdConfig(SMALL), evaluation_seeds=SEEDS[:1]), cell, make_demonstrations(2))
+    agent, modes = session.learner.agent, set()
+    act = agent.act
+
+    def noted(observation: Any, mode: Any, generator: Any) -> Any:
+        modes.add(mode)
+        return act(observation, mode, generator)
+
+    monkeypatch.setattr(agent, "act", noted)
+    session.evaluate()
+    assert modes == {"mode"}
+
+
 def test_a_residual_without_a_base_is_refused(cell: Workcell) -> None:
     with pytest.raises(TrainingError, match="base policy"):
         Session(OnlineConfig(ResidualConfig(SMALL)), cell)

@@ -26,6 +26,7 @@ from robot_rl.learn.online.workcell import Workcell
 from robot_rl.policies.act import ActConfig
 from robot_rl.policies.chunk_policy import ChunkPolicy
 from robot_rl.policies.config import PolicyConfig
+from robot_rl.policies.diffusion import DiffusionConfig
 from robot_rl.policies.flow import FlowConfig
 
 SMALL = SacConfig(
@@ -148,6 +149,14 @@ def test_a_base_that_no_noise_moves_is_refused(cell: Workcell, point: SimpleName
     )
     with pytest.raises(TrainingError, match="'act' head takes no noise"):
         session(DsrlConfig(SMALL), cell, act)
+
+
+def test_a_base_that_draws_noise_while_it_samples_is_refused(cell: Workcell, point: SimpleNamespace) -> None:
+    head = DiffusionConfig(width=8, depth=1, training_steps=4, sampling_steps=4, sampler="ddpm")
+    config = PolicyConfig(n_obs=1, horizon=2, n_action_steps=2, head=head)
+    base = ChunkPolicy(point.spec, point.spec.observation, config)
+    with pytest.raises(TrainingError, match="draws noise while it samples"):
+        session(DsrlConfig(SMALL), cell, base)
 
 
 @pytest.mark.parametrize("kind", [ExpoConfig, PaRlConfig, DsrlConfig])
