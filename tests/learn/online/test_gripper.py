@@ -201,3 +201,15 @@ def test_the_loop_tells_an_executor_what_the_robot_was_sent_not_what_it_asked_fo
     result = cell.run(executor, 9000, "deployment")
     assert len(executor.told) == result.ending.steps > 0
     assert np.abs(executor.told).max() <= 2.0
+
+
+def test_a_row_holds_what_was_sent_where_that_is_not_what_was_asked_for(cell: Workcell) -> None:
+    label = cell.robot.spec.action.labels[1]
+    rlpd = RlpdConfig(SacConfig(critics=2, hidden=(8,), batch=8), GripperConfig(label, open=-1.0, closed=1.0))
+    executor = Session(OnlineConfig(rlpd, demo_share=0.0, capacity=50), cell).executor
+    seen = {"position": np.zeros(2), "goal": np.ones(2)}
+    executor.reset(0)
+    executor.act(seen)
+    executor.follow(np.array([0.125, -0.5]))
+    executor.act(seen)
+    np.testing.assert_array_equal(executor.rows[-1]["previous_action"], [0.125, -0.5])

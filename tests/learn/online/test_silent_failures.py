@@ -425,10 +425,18 @@ FAULTS = (
     ),
     Fault(
         26,
-        "the gripper is what was asked of it",
+        "what was asked for is taken for what was sent",
         f"{ONLINE}/acting.py",
         "self.observer.follow(executed)",
         "pass",
+        f"{T_ONLINE}/test_gripper.py::test_a_row_holds_what_was_sent_where_that_is_not_what_was_asked_for",
+    ),
+    Fault(
+        26,
+        "nobody is told what was sent",
+        "robot_rl/runtime/loop.py",
+        "        executor.follow(executed)",
+        "        pass",
         f"{T_ONLINE}/test_gripper.py::test_the_loop_tells_an_executor_what_the_robot_was_sent_not_what_it_asked_for",
     ),
     Fault(
