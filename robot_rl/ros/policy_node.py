@@ -10,7 +10,8 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from numpy.typing import NDArray
 from sensor_msgs.msg import Image, JointState
 
-from robot_rl.datasets.record import Source
+from robot_rl.control.safety import Safety
+from robot_rl.datasets.record import Phase, Source
 from robot_rl.hardware.robot import Reading
 from robot_rl.policies.execution import Executor
 from robot_rl.policies.modes import ExecutionConfig, check_speed, make_executor
@@ -49,6 +50,7 @@ class PolicyNode(RobotNode):
         self._seed = self.param("seed", 0)
         self._active, self._start = False, -1
         self._interrupted = False
+        self._decision_stamp = -1
         self._last: tuple[int, JointState] = (-1, JointState())
         self._images: dict[str, tuple[int, NDArray[Any]]] = {}
         self._cameras = [n for n in self._policy.observation_names if n in self.config.cameras]
@@ -92,11 +94,22 @@ class PolicyNode(RobotNode):
 
     def _on_decision(self, message: JointState) -> None:
         self._decided(wire.read_decision(self.spec.action, message))
+        if self._active and self.lockstep:
+            self._propose()
 
     def _decided(self, decision: Decision) -> None:
-        self._interrupted = decision.interrupted and decision.source != Source.NONE
+        """What is left of a chunk is void after a step that somebody else took, by holding still too. Where the policy
+        was merely late it goes on: a slow one would else begin anew for ever."""
+        others = decision.source != Source.NONE or decision.phase in (Phase.RECOVERY, Phase.CORRECTION)
+        self._interrupted = decision.interrupted and (others or bool(decision.safety & Safety.RETREAT))
+        self._decision_stamp = decision.stamp
         if isinstance(self._executor, Follower):
             self._executor.follow(decision.action)
+
+    @property
+    def _undecided(self) -> bool:
+        """In lockstep: what became of the action before is still on its way here."""
+        return self.lockstep and self._start <= self._last[0] and self._decision_stamp < self._last[0]
 
     def _on_image(self, name: str, message: Image) -> None:
         self._images[name] = (codecs.stamp_of(message), codecs.decode_image(message))
@@ -124,6 +137,8 @@ class PolicyNode(RobotNode):
             return
         stamp, values = seen
         if stamp != self._last[0]:
+            if self._undecided:
+                return
             if self._interrupted:
                 self._executor.interrupt()
             action = self._answer(stamp, values)

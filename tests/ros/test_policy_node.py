@@ -65,10 +65,32 @@ def test_an_executor_that_wants_to_know_is_told_what_the_robot_was_sent() -> Non
             heard.append(executed)
 
     node = PolicyNode.__new__(PolicyNode)  # the decision's way through the node, without a graph around it
-    node.spec, node._executor = spec, Follows()
+    node.spec, node._executor, node._active = spec, Follows(), False
     none = np.full(3, np.nan)
     sent, asked = np.array([0.01, -0.02, 0.1]), np.array([0.05, 0.0, 0.0])
     decision = Decision(5, sent, Source.HUMAN, Phase.CORRECTION, Safety(0), none, asked, interrupted=True)
     node._on_decision(wire.decision_message(spec.action, decision))
     np.testing.assert_allclose(heard, [sent])
     assert node._interrupted
+
+
+@pytest.mark.parametrize(
+    ("source", "phase", "safety", "void"),
+    [
+        (Source.POLICY, Phase.AUTONOMOUS, Safety(0), False),
+        (Source.HUMAN, Phase.CORRECTION, Safety(0), True),
+        (Source.NONE, Phase.CORRECTION, Safety.DEADMAN, True),  # the human has taken over, and let go of the clutch
+        (Source.NONE, Phase.AUTONOMOUS, Safety.RETREAT, True),
+        (Source.NONE, Phase.AUTONOMOUS, Safety.STALE_COMMAND, False),  # the policy was late
+    ],
+)
+def test_what_is_left_of_a_chunk_is_void_after_a_step_that_somebody_else_took(
+    source: Source, phase: Phase, safety: Safety, void: bool
+) -> None:
+    spec = hardware_config.load("sim_pegslot").spec
+    node = PolicyNode.__new__(PolicyNode)
+    node.spec, node._executor, node._active = spec, None, False
+    none = np.full(3, np.nan)
+    decision = Decision(5, np.zeros(3), source, phase, safety, none, none, interrupted=source is not Source.POLICY)
+    node._on_decision(wire.decision_message(spec.action, decision))
+    assert node._interrupted is void
