@@ -26,6 +26,7 @@ from robot_rl import workspace
 from robot_rl.commands.names import UsageError, dataset_path
 from robot_rl.extras import require
 from robot_rl.hardware import config as hardware_config
+from robot_rl.hardware.devices.profile import devices
 
 if TYPE_CHECKING:
     from robot_rl.learn.online.recipe import Recipe
@@ -112,6 +113,8 @@ def run(options: Options) -> int:
             raise UsageError(
                 "--actors goes with neither --processes 2 nor --untouched: many robots have no row of wins"
             )
+        if recipe.operator.partition(":")[0] in devices():
+            raise UsageError(f"--actors are many robots at a time: nobody can watch them all with a {recipe.operator}")
         from robot_rl.commands.finetune_apart import run_cluster
 
         return run_cluster(recipe, directory, options.actors, accept_changes=options.accept_changes)

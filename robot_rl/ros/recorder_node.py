@@ -25,7 +25,7 @@ from robot_rl.ros import codecs, topics, wire
 from robot_rl.ros.node import RobotNode, run
 from robot_rl.ros.state import StateSubscriber
 from robot_rl.runtime.assembly import StepAssembler
-from robot_rl.runtime.keys import Presses
+from robot_rl.runtime.keys import Undo
 from robot_rl.runtime.recorder import Recorder
 
 FINISH_WITHIN = 5.0
@@ -51,7 +51,7 @@ class RecorderNode(RobotNode):
             raise ConfigError("parameter 'dataset' is empty: give the path to record to, e.g. datasets/my_task")
         cameras = self.cameras_param()
         self._recorder = Recorder(Dataset.open_or_create(path, self.spec, cameras))
-        self._undo = Presses()
+        self._undo = Undo()
         self._marks = Marks(self._undo, self._recorder.dataset, self._taken_back, self.say)
         # What runs free owes the first step the sample before it; in lockstep that one is of the last episode.
         periods = {f.name: f.rate or self.spec.rate for f in self.spec.observation.vectors}

@@ -54,20 +54,34 @@ class KeyJudge:
         return Outcome(reward=float(done), success=done)
 
 
-class Presses:
-    """How often something was pressed since somebody last looked."""
+class Undo:
+    """The marks of a sitting that may be taken back, and how often somebody has asked for it."""
 
     def __init__(self) -> None:
-        self._count = 0
+        self._asked = 0
+        self._standing: list[Callable[[], None]] = []
 
     def __call__(self) -> None:
-        """Once more."""
-        self._count += 1
+        """The newest mark that stands is to be taken back, as soon as nothing is under way."""
+        self._asked += 1
 
-    def take(self) -> int:
-        """The number, which then begins anew."""
-        count, self._count = self._count, 0
-        return count
+    def note(self, take_back: Callable[[], None]) -> None:
+        """A mark has been set.
+
+        Args:
+            take_back: undoes it.
+        """
+        self._standing.append(take_back)
+
+    def settle(self, nothing_left: Callable[[], None]) -> None:
+        """Nothing is under way: take back what was asked for.
+
+        Args:
+            nothing_left: called for each wish that finds no mark.
+        """
+        asked, self._asked = self._asked, 0
+        for _ in range(asked):
+            (self._standing.pop() if self._standing else nothing_left)()
 
 
 class UndoKey:

@@ -8,29 +8,29 @@ should have been said instead can be said at any time: `robot-rl reward relabel`
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.edit.apply import apply
 from robot_rl.datasets.episode import Episode
 from robot_rl.learn.rewards.relabel import Label, RewardRelabel
-from robot_rl.runtime.keys import Presses
+from robot_rl.runtime.keys import Undo
 
 
 class Marks:
-    """Told of every episode, in order.
+    """Told of every episode of a data set, in order.
 
     Args:
-        undo: presses of `undo`.
+        undo: what may be taken back; data sets of one robot share it.
         dataset: holds the episodes, open for appending.
         take_back: told of each episode whose mark was taken back, as it is now, and whether that was a success.
         say: a line for the user.
     """
 
     def __init__(
-        self, undo: Presses, dataset: Dataset, take_back: Callable[[Episode, bool], None], say: Callable[[str], None]
+        self, undo: Undo, dataset: Dataset, take_back: Callable[[Episode, bool], None], say: Callable[[str], None]
     ) -> None:
         self._undo, self._dataset, self._take_back, self._say = undo, dataset, take_back, say
-        self._standing: list[int] = []
 
     def add(self, number: int | None, *, marked: bool) -> None:
         """An episode is over: first take back what was asked for while it went on, then note its own mark.
@@ -43,15 +43,11 @@ class Marks:
         """
         self.settle()
         if marked and number is not None:
-            self._standing.append(number)
+            self._undo.note(partial(self._undo_mark, number))
 
     def settle(self) -> None:
         """Take back what was asked for so far, between two episodes. Raises DatasetError as `add`."""
-        for _ in range(self._undo.take()):
-            if not self._standing:
-                self._say("undo: there is no mark of this sitting left to take back")
-                continue
-            self._undo_mark(self._standing.pop())
+        self._undo.settle(lambda: self._say("undo: there is no mark of this sitting left to take back"))
 
     def _undo_mark(self, number: int) -> None:
         episode = self._dataset.episode(number)

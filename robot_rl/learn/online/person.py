@@ -15,7 +15,7 @@ from robot_rl.hardware.human import Operator
 from robot_rl.learn.config import TrainingError
 from robot_rl.rewards.keys import LATENCY
 from robot_rl.runtime.episodes import EpisodeRules
-from robot_rl.runtime.keys import HeldKey, KeyJudge, Presses, UndoKey
+from robot_rl.runtime.keys import HeldKey, KeyJudge, Undo, UndoKey
 
 Keys = Literal["mark", "decide", "hold"]
 """What the success key means. `mark`: it ends an episode, as the task's own judgement does; `decide`: nothing but the
@@ -30,7 +30,7 @@ class Person:
     operator: Operator | None = None
     judge: KeyJudge | None = None
     """Where the person alone judges."""
-    undo: Presses | None = None
+    undo: Undo | None = None
     real_time: bool = False
     """Time must pass as it does for them."""
 
@@ -73,7 +73,7 @@ def attended(
     """The person who is this operator."""
     late = latency if latency is not None else LATENCY * real_time
     rules = replace(rules, latency=late, late_verdict=keys == "hold")
-    undo = Presses()
+    undo = Undo()
     operator, judge = UndoKey(operator, undo), None
     if keys == "hold":
         operator = HeldKey(operator)

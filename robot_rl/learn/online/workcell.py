@@ -26,7 +26,7 @@ from robot_rl.learn.online.remote.pacing import PacedClock
 from robot_rl.learn.online.resetting import Resetting, resetting
 from robot_rl.runtime.arbiter import Arbiter
 from robot_rl.runtime.episodes import EpisodeMachine, EpisodeRules
-from robot_rl.runtime.keys import Presses
+from robot_rl.runtime.keys import Undo
 from robot_rl.runtime.learned_resets import HasGoals
 from robot_rl.runtime.loop import EpisodeResult, Executor, run_episode
 from robot_rl.runtime.recorder import EpisodeSink
@@ -48,8 +48,10 @@ class Workcell:
     judge: EpisodeJudge | None = None
     """Decides on success and reward while the policy learns; by default the simulation. A simulated robot's
     evaluations are judged by the simulation all the same: they say what is true."""
-    undo: Presses | None = None
-    """How often the person has asked to take a mark back; None where nobody can."""
+    undo: Undo | None = None
+    """The marks that the person may take back; None where there is nobody."""
+    pace: PacedClock | None = None
+    """Lets simulated time pass as it does for the person, but in evaluations."""
     goal: int | None = None
     """Of a robot with several goals, the one that counts here; None leaves it as it is."""
     twin: Workcell | None = None
@@ -94,8 +96,8 @@ class Workcell:
         judge = self.judge if helped or not isinstance(self.robot, Simulated) else None
         if judge is not None:
             judge.reset()
-        if isinstance(self.robot.clock, PacedClock):
-            self.robot.clock.speed = float(helped)
+        if self.pace is not None:
+            self.pace.speed = float(helped)
         return run_episode(
             self.robot,
             self.arbiter,
@@ -146,8 +148,9 @@ def workcell(
     with ExitStack() as stack:
         robot, opened = stack.enter_context(_simulated(setup, cameras))
         person = stack.enter_context(watching(setup, operator, keys, latency, classifier is not None))
-        if person.real_time:
-            robot.clock = PacedClock(robot.clock, 1.0)
+        pace = PacedClock(robot.clock, 1.0) if person.real_time else None
+        if pace is not None:
+            robot.clock = pace
         twin = None
         if resetting is not None:
             robot = resetting(robot, setup, opened)
@@ -164,6 +167,7 @@ def workcell(
             opened,
             classifier_judge(classifier, opened) if classifier is not None else person.judge,
             person.undo,
+            pace,
             twin=twin,
         )
 

@@ -140,6 +140,21 @@ def test_undo_takes_the_mark_back_in_the_record_and_in_the_replay(point: SimpleN
         np.testing.assert_array_equal(again.learner.replay.columns["kind"], made.learner.replay.columns["kind"])
 
 
+def test_where_two_directions_take_turns_undo_takes_the_newest_mark_of_either(
+    point: SimpleNamespace, tmp_path: Path
+) -> None:
+    with (
+        session(point, tmp_path / "a", {6: "success"}, {6: "success"}, {2: "undo"}) as (one, said),
+        Dataset.open_or_create(tmp_path / "b" / "episodes", point.spec, {}) as dataset,
+    ):
+        other = Session(CONFIG, one.cell, directory=tmp_path / "b", dataset=dataset, say=said.append)
+        one.turn()
+        other.turn()
+        one.turn()
+        assert (one.tally.recent, other.tally.recent) == ([True, False], [False])
+        assert [e.success for e in dataset] == [False] and rows(other, 0)["reward"].sum() == 0
+
+
 def test_what_is_said_between_two_sittings_is_learnt_from_in_the_next(point: SimpleNamespace, tmp_path: Path) -> None:
     relabel = ["reward", "relabel", str(tmp_path / "episodes"), "--yes"]
     with session(point, tmp_path, {6: "success"}, {}) as (made, _):

@@ -118,7 +118,7 @@ def test_cut_off_in_the_middle_of_an_episode_both_directions_go_on_and_nothing_i
         before = {n: s.tally.episodes for n, s in again.sessions.items()}
         again.run(on_episode=lambda name, result: order.append(name))
         tallies = {n: s.tally for n, s in again.sessions.items()}
-        ids = {n: set(s.learner.replay._ids) for n, s in again.sessions.items()}
+        ids = {n: set(s.learner.replay.ids) for n, s in again.sessions.items()}
     assert before == {"insert": 2, "return": 1}
     assert order[:2] == ["insert", "return"], "a sitting begins with the first direction, from outside"
     assert sum(t.set_up for t in tallies.values()) == 2

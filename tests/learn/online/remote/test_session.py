@@ -102,6 +102,7 @@ def test_the_learner_gets_the_rows_that_it_would_have_had_in_process(cell: Workc
     config = replace(CONFIG, warmup=60)
     with at_work(cell, tmp_path, config) as (session, bench, _):
         session.run()
+        assert session._clock.speed == REMOTE.speed, "nobody but the recipe sets the pace"
     local = Session(config, cell)
     local.run()
     theirs, mine = bench.learning.learner.replay, local.learner.replay
