@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,10 @@ from numpy.typing import NDArray
 
 from robot_rl.hardware import config
 from robot_rl.hardware.robot import Reading
+from robot_rl.learn.online.workcell import workcell
 from robot_rl.policies.execution import ChunkExecutor, PolicyUnavailableError
 from robot_rl.runtime.learned_resets import GoalRule, LearnedReset
-from robot_rl.runtime.resets import SelfResetting
+from robot_rl.runtime.resets import ResetCounts, SelfResetting
 from robot_rl.runtime.start_region import StartRegion
 from robot_rl.sim.operators.pickinsert import wanted
 from robot_rl.sim.planar.pickinsert import PickInsert
@@ -128,3 +130,38 @@ def test_the_region_of_starts_is_the_box_of_first_observations_and_a_share_of_th
 def test_a_region_needs_demonstrations() -> None:
     with pytest.raises(ValueError, match="0 demonstrations"):
         StartRegion.of([], FIELDS)
+
+
+class Watching(BringBack):
+    """The same, with an eye on the scene."""
+
+    observation_names = (*BringBack.observation_names, "front")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[NDArray[Any]] = []
+
+    def predict(self, observation: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
+        self.seen.append(observation["front"][-1])
+        return super().predict(observation)
+
+
+def test_a_policy_that_looks_at_pictures_sees_the_scene_change_from_where_the_episode_left_it() -> None:
+    policy = Watching()
+    with workcell(
+        "sim_pickinsert",
+        cameras=("front",),
+        resetting=lambda robot, setup, cameras: SelfResetting(
+            robot,
+            setup,
+            LearnedReset(ChunkExecutor(policy), GoalRule(robot, 1), cameras),  # type: ignore[arg-type]
+        ),
+    ) as cell:
+        cell = replace(cell, rules=replace(cell.rules, max_steps=6))
+        for seed in range(2):
+            cell.run(ChunkExecutor(Idle()), seed, "deployment")
+            cell.robot._robot._peg = (0.04, -0.02, 0.0)
+        cell.robot.reset(2)
+        assert cell.resets == ResetCounts(1, 2, cell.resets.steps)
+    assert len(policy.seen) > 10 and policy.seen[0].shape == (64, 64, 3)
+    assert any((picture != policy.seen[0]).any() for picture in policy.seen)

@@ -13,6 +13,7 @@ from robot_rl.hardware.camera import Camera, CameraError, Frame
 from robot_rl.hardware.robot import Outcome
 from robot_rl.learn.rewards.storage import load_classifier
 from robot_rl.rewards.judge import ClassifierJudge
+from robot_rl.runtime.frames import Capturing
 
 
 class EpisodeJudge(Protocol):
@@ -47,6 +48,25 @@ class WatchedCamera:
 
     def close(self) -> None:
         self._camera.close()
+
+
+class WatchedRenderer(WatchedCamera):
+    """The same for a camera that can take a picture at any moment."""
+
+    def __init__(self, camera: Capturing) -> None:
+        super().__init__(camera)  # type: ignore[arg-type]
+        self._capturing = camera
+
+    def capture(self) -> Frame:
+        """A picture of this very moment."""
+        frame = self._capturing.capture()
+        self.newest = frame.color
+        return frame
+
+
+def watch(camera: Camera) -> WatchedCamera:
+    """The camera with its newest picture for all to see."""
+    return WatchedRenderer(camera) if isinstance(camera, Capturing) else WatchedCamera(camera)
 
 
 def classifier_judge(folder: Path, cameras: Mapping[str, WatchedCamera]) -> ClassifierJudge:

@@ -19,7 +19,7 @@ from robot_rl.hardware.config import RobotConfig
 from robot_rl.hardware.human import Operator
 from robot_rl.hardware.robot import Robot, Simulated
 from robot_rl.hardware.teleop import Teleop
-from robot_rl.learn.online.judging import EpisodeJudge, WatchedCamera, classifier_judge
+from robot_rl.learn.online.judging import EpisodeJudge, WatchedCamera, classifier_judge, watch
 from robot_rl.learn.online.person import Keys, watching
 from robot_rl.learn.online.recipe import Recipe
 from robot_rl.learn.online.remote.pacing import PacedClock
@@ -178,7 +178,7 @@ def _simulated(setup: RobotConfig, cameras: Sequence[str]) -> Iterator[tuple[Rob
     robot = hardware_config.make(setup)
     try:
         with scene_cameras(setup, robot, list(setup.select_cameras(",".join(cameras) or "none"))) as opened:
-            yield robot, {n: WatchedCamera(c) for n, c in opened.items()}
+            yield robot, {n: watch(c) for n, c in opened.items()}
     finally:
         robot.close()
 
