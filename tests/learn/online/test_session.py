@@ -27,9 +27,12 @@ SMALL = SacConfig(
 SEEDS = tuple(range(9000, 9030))
 
 
-def test_rlpd_reaches_the_goal_from_demonstrations(cell: Workcell, make_demonstrations: Callable[..., Dataset]) -> None:
-    demonstrations = make_demonstrations(20)
-    config = OnlineConfig(RlpdConfig(SMALL), steps=1000, warmup=50, evaluate_every=1000, evaluation_seeds=SEEDS)
+@pytest.mark.parametrize("bfloat16", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_rlpd_reaches_the_goal_from_demonstrations(
+    bfloat16: bool, cell: Workcell, make_demonstrations: Callable[..., Dataset]
+) -> None:
+    demonstrations, rlpd = make_demonstrations(20), RlpdConfig(replace(SMALL, bfloat16=bfloat16))
+    config = OnlineConfig(rlpd, steps=1000, warmup=50, evaluate_every=1000, evaluation_seeds=SEEDS)
     session = Session(config, cell, demonstrations)
     before = session.evaluate()
     after = session.run()[-1]
