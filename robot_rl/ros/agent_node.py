@@ -34,7 +34,8 @@ PATIENCE = 1.0
 
 class AgentNode(PolicyNode):
     """Parameters: `checkpoint`, a session's folder; `trials` of an evaluation (0: no evaluations) and `evaluate_every`
-    robot steps (0: as the recipe has it); and those of the policy node.
+    robot steps (0: as the recipe has it); `latency` of a person's keys [s], by which an episode's end may reach back;
+    and those of the policy node.
 
     It waits for the session's learner. Without one later on it does as the recipe's `remote.lost` says: go on with the
     parameters it has, hold the robot still, or end the graph. It says to the episode manager what each episode is for.
@@ -63,6 +64,7 @@ class AgentNode(PolicyNode):
         self._link = Link(lambda: _where(folder), self._plan.remote)
         self._await_learner(folder)
         player = Learning(self._policy, self)
+        hold = gathering.HOLD + round(self.param("latency", 0.0) * 1e9)
         config, trials = self._plan.online, self.param("trials", 10)
         if trials > len(config.evaluation_seeds):
             raise ConfigError(
@@ -80,7 +82,7 @@ class AgentNode(PolicyNode):
             ),
             self.spec,
             expect_outcome=self.config.simulated,
-            hold=assembly.HOLD if self.lockstep else gathering.HOLD,  # a busy machine is many steps late
+            hold=max(hold, assembly.HOLD) if self.lockstep else hold,  # a busy machine is many steps late
         )
         return player
 
