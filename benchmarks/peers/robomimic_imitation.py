@@ -49,19 +49,11 @@ class Peer:
         self.columns["action"] = 2 * (action - self.low) / self.span - 1
         config = self._config(**options)
         self.windows = rows(self.ends, list(range(config.algo.rnn.horizon)))[0]
-        trial = self._make(config, seed)
-        rng = np.random.default_rng(seed)
-        for _ in range(3):
-            self._update(trial, rng, batch)
-        begun, done = time.process_time(), 0
-        while time.process_time() - begun < 2.0 or done < 3:
-            self._update(trial, rng, batch)
-            done += 1
-        steps = max(round(budget * done / (time.process_time() - begun)), 10)
         self.model, rng = self._make(config, seed), np.random.default_rng(seed)
-        begun = time.process_time()
-        for _ in range(steps):
+        begun, steps = time.process_time(), 0
+        while time.process_time() - begun < budget:  # its learning rate has no schedule, so steps need not be known
             self._update(self.model, rng, batch)
+            steps += 1
         used = time.process_time() - begun
         self.model.set_eval()
         return {"steps": steps, "cpu_s": used, "parameters": sum(p.numel() for p in self.model.nets.parameters())}
