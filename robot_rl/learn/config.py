@@ -25,11 +25,11 @@ class TrainConfig:
 
     dataset: tuple[Path, ...] = ()
     """Data sets to learn from; several are joined and must have the same spec."""
+    policy: PolicyConfig = field(default_factory=PolicyConfig)
     action_free: tuple[Path, ...] = ()
     """Data sets that are only watched: of the same spec, all their episodes are learned from whatever `select` says,
     and their actions are not looked at. Needs a policy that learns from observations: `head: {name: joint}`, or
     `auxiliary: {latents: 0.1}` with any head."""
-    policy: PolicyConfig = field(default_factory=PolicyConfig)
     name: str = "flow"
     """The recipe: runs land in policies/<name>/checkpoints/<time>."""
     output: Path | None = None

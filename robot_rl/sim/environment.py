@@ -35,6 +35,7 @@ TASKS = {
     "PegSlot": "sim_pegslot",
     "PegSlotHard": "sim_pegslot_hard",
     "PickInsert": "sim_pickinsert",
+    "PickInsertReturn": "sim_pickinsert_return",
     "Chain": "sim_chain",
     "Maze": "sim_maze",
     "MazeHalves": "sim_maze_halves",
