@@ -28,7 +28,9 @@ from robot_rl.policies.verifier_counts import CountConfig, CountVerifier
 from robot_rl.spec import Layout, Spec
 
 FORMAT = "robot_rl.policy"
-VERSION = 1
+VERSION = 2
+READABLE = (1, 2)
+"""Version 1 may come from before policies saw poses from each other (`EncoderConfig.relative_poses`)."""
 NAME = "policy"
 VERIFIER = "verifier"
 log = logging.getLogger(__name__)
@@ -239,9 +241,13 @@ def _read(directory: Path) -> tuple[Card, dict[str, Any]]:
         raise CheckpointError(str(error)) from None
     if data.get("format") != FORMAT:
         raise CheckpointError(f"{file}: format {data.get('format')!r}; only '{FORMAT}' checkpoints are read")
-    if data.get("version") != VERSION:
-        raise CheckpointError(f"{file}: format version {data.get('version')}; this robot_rl reads version {VERSION}")
+    if data.get("version") not in READABLE:
+        raise CheckpointError(
+            f"{file}: format version {data.get('version')}; this robot_rl reads {' and '.join(map(str, READABLE))}"
+        )
     try:
+        if data["version"] == 1:
+            data["config"].get("encoder", {}).setdefault("relative_poses", False)
         card = Card(
             spec=Spec.from_dict(data["spec"]),
             inputs=Layout.from_dict(data["inputs"]),

@@ -9,6 +9,7 @@ from robot_rl.policies import checkpoint, storage
 from robot_rl.policies.checkpoint import CheckpointError
 from robot_rl.policies.chunk_policy import ChunkPolicy
 from robot_rl.policies.config import PolicyConfig
+from robot_rl.policies.encoders import EncoderConfig
 from robot_rl.spec import Field, Layout
 
 
@@ -56,6 +57,22 @@ def test_a_crash_between_weights_and_card_leaves_the_old_policy_readable(policy,
     with pytest.raises(OSError, match="no space"):
         checkpoint.save(tmp_path, policy, statistics)
     assert checkpoint.load(tmp_path).action_normalizer.offset.equal(before)
+
+
+def test_a_checkpoint_from_before_poses_were_related_still_plays(spec, statistics, tmp_path):
+    two = Layout((*spec.observation.values(), Field("cube", (7,), kind="pose")))
+    seen = dataclasses.replace(spec, observation=two)
+    known = statistics | {"cube": statistics["ee"]}
+    plain = PolicyConfig(horizon=6, n_action_steps=4, encoder=EncoderConfig(width=16, relative_poses=False))
+    old = ChunkPolicy(seen, two, plain, known).eval()
+    checkpoint.save(tmp_path, old, known)
+    document = json.loads((tmp_path / "policy.json").read_text())
+    del document["config"]["encoder"]["relative_poses"]
+    (tmp_path / "policy.json").write_text(json.dumps(document | {"version": 1}))
+    loaded = checkpoint.load(tmp_path)
+    for p in (old, loaded):
+        p.reset(seed=1)
+    np.testing.assert_array_equal(old.predict(observation(old)), loaded.predict(observation(old)))
 
 
 def test_what_is_not_a_checkpoint_is_refused_with_the_reason(policy, statistics, tmp_path):
