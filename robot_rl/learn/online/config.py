@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -46,6 +47,9 @@ class OnlineConfig:
     but the privileged."""
     reward: Literal["task", "success", "rlif"] = "success"
     """See `labels`."""
+    help_cost: float = 0.0
+    """Taken off the reward of the policy's step after which a human takes over: where help is sure to come, waiting
+    for it is otherwise worth nearly as much as succeeding."""
     shaping: ShapingConfig | None = None
     """Make rewards denser by progress through the demonstrations' sub-goals; the best policy stays what it was."""
     demo_share: float = 0.5
@@ -72,6 +76,8 @@ class OnlineConfig:
         for key in ("steps", "capacity", "evaluate_every", "warmup"):
             if getattr(self, key) < 1:
                 raise TrainingError(f"{key} is {getattr(self, key)}; it must be at least 1")
+        if not 0 <= self.help_cost < math.inf:
+            raise TrainingError(f"help_cost is {self.help_cost}; it must be at least 0")
         if not 0 <= self.demo_share <= 1:
             raise TrainingError(f"demo_share is {self.demo_share}; it must lie in [0, 1]")
         self._require_room()
@@ -79,12 +85,13 @@ class OnlineConfig:
             raise TrainingError(f"an evaluation needs distinct seeds, got {list(self.evaluation_seeds)}")
 
     def _require_room(self) -> None:
-        """A shaped value is lower by up to the potential: bins of values must hold that."""
-        sac = getattr(self.improver, "sac", None)
-        if self.shaping is not None and sac is not None and sac.bins and sac.value_range[0] > -self.shaping.weight:
+        """A shaped value is lower by up to the potential, one with paid help by the cost: bins must hold that."""
+        sac, least = getattr(self.improver, "sac", None), -self.help_cost
+        least -= 0.0 if self.shaping is None else self.shaping.weight
+        if least < 0 and sac is not None and sac.bins and sac.value_range[0] > least:
             raise TrainingError(
-                f"value_range begins at {sac.value_range[0]}, but shaping makes values as low as "
-                f"{-self.shaping.weight}: widen it"
+                f"value_range begins at {sac.value_range[0]}, but shaping and help_cost make values as low as {least}: "
+                "widen it"
             )
 
     def to_dict(self) -> dict[str, Any]:

@@ -50,4 +50,12 @@ def rlif(window: StepWindow) -> NDArray[Any]:
     return -taken.astype(np.float32)
 
 
+def charged(inner: Label, cost: float) -> Label:
+    """`inner` less `cost` on the policy's step after which a human takes over.
+
+    Without it, waiting to be helped is worth nearly as much as succeeding: help ends in success too.
+    """
+    return lambda window: inner(window) + cost * rlif(window)
+
+
 LABELS: Mapping[str, Label] = {"task": task, "success": success, "rlif": rlif}

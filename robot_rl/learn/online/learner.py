@@ -155,7 +155,8 @@ def make_improver(
         shaping: of its rewards, where it is to learn and not only to act.
     """
     sampled = base if isinstance(base, ChunkPolicy) and config.improver.base == "sampled" else None
-    sampling, device = Sampling(config.demo_share, config.reward, shaping), torch_device(config.device)
+    sampling = Sampling(config.demo_share, config.reward, shaping, config.help_cost)
+    device = torch_device(config.device)
     out: Improver = config.improver.build(
         Parts(spec, observer.fields, sampling, device, config.seed, sampled, observer.poses)
     )

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from robot_rl.learn.online.batch import Batch, to_batch
-from robot_rl.learn.online.labels import LABELS, Label
+from robot_rl.learn.online.labels import LABELS, Label, charged
 from robot_rl.learn.online.replay import Replay
 from robot_rl.learn.online.scale import ActionScale
 from robot_rl.learn.online.shaping import Shaping
@@ -30,10 +30,14 @@ class Sampling:
     """See `labels`."""
     shaping: Shaping | None = None
     """Makes rewards denser."""
+    help_cost: float = 0.0
+    """What a take-over costs."""
 
     def label(self, gamma: float) -> Label:
         """The rewards, as a learner with this discount gets them."""
         plain = LABELS[self.reward]
+        if self.help_cost:
+            plain = charged(plain, self.help_cost)
         return plain if self.shaping is None else self.shaping.label(plain, gamma)
 
     @property

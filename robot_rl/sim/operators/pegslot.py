@@ -39,6 +39,7 @@ class Skill:
 
 QUALITIES = {
     "expert": Skill(misjudged=0.0003),
+    "sparing": Skill(misjudged=0.0003, patience=10, correction=4),
     "mixed": Skill(gain=(2.5, 5.0), noise=0.12, misjudged=0.0012, push=0.0045),
     "poor": Skill(gain=(2.0, 4.0), noise=0.25, misjudged=0.0025),
 }

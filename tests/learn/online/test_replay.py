@@ -10,9 +10,14 @@ import numpy as np
 import pytest
 
 from robot_rl.datasets.record import Phase, Source, Step
+from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online import labels
+from robot_rl.learn.online.config import OnlineConfig
+from robot_rl.learn.online.improvers.rlpd import RlpdConfig
 from robot_rl.learn.online.replay import CHUNK_STEP, Replay, ReplayError
 from robot_rl.learn.online.returns import n_step_returns
+from robot_rl.learn.online.sac import SacConfig
+from robot_rl.learn.online.sampling import Sampling
 
 FIELDS = {"state": ((1,), "float32"), "front": ((2, 2, 3), "uint8")}
 
@@ -220,6 +225,19 @@ def test_rlif_is_a_view_that_leaves_the_task_reward_in_place(point: SimpleNamesp
     fill(replay, "a", [point.step(0, reward=5.0), point.step(1, source=Source.HUMAN)])
     assert replay.transitions(np.array([0]), 0.9, labels.rlif).returns.reward[0] == -1.0
     assert replay.transitions(np.array([0]), 0.9, labels.task).returns.reward[0] == 5.0
+
+
+def test_help_costs_once_and_leaves_success_in_place(point: SimpleNamespace) -> None:
+    replay = Replay(20, FIELDS, 2, n_step=1)
+    sources = [Source.POLICY, Source.REWIND, Source.HUMAN, Source.HUMAN, Source.POLICY]
+    fill(replay, "a", [point.step(t, source=s, terminated=t == 4, success=t == 4) for t, s in enumerate(sources)])
+    label = Sampling(0.5, "success", help_cost=0.25).label(0.9)
+    rewards = replay.transitions(np.arange(5), 0.9, label).returns.reward
+    np.testing.assert_array_equal(rewards, [-0.25, 0, 0, 0, 1])
+    with pytest.raises(TrainingError, match="help_cost is -1"):
+        OnlineConfig(help_cost=-1.0)
+    with pytest.raises(TrainingError, match="value_range"):
+        OnlineConfig(RlpdConfig(sac=SacConfig(bins=51)), help_cost=0.5)
 
 
 def test_success_pays_once_and_only_where_it_ends_the_episode(point: SimpleNamespace) -> None:
