@@ -49,7 +49,7 @@ KINDS = {
     "dsrl, mixed base": Kind("dsrl_pegslot", {"easy": 8000, "hard": 8000}, {"easy": ">= .9"}, "mixed"),
     "rlpd, 1 demonstration": Kind("rlpd_pegslot", {"easy": 6000}, {"easy": "< .5"}, "none", 1),
     "rlpd, 1 demonstration, helped": Kind(
-        "rlpd_pegslot", {"easy": 6000}, {"easy": ">= .9 with < 500 human steps"}, "none", 1, "expert"
+        "rlpd_pegslot", {"easy": 6000}, {"easy": ">= .9 with < 500 human steps"}, "none", 1, "sparing"
     ),
 }
 
