@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from robot_rl.learn.online.curve import Point
 from robot_rl.learn.online.logbook import Logbook, draw, line
 from robot_rl.learn.online.recipe import Recipe
 from robot_rl.learn.online.report import write_report
-from robot_rl.learn.online.session import Point
 from robot_rl.learn.online.tally import Tally
 
 

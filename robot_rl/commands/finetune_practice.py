@@ -12,11 +12,12 @@ from robot_rl.commands.finetune_view import told
 from robot_rl.commands.finetune_watch import Watch
 from robot_rl.commands.names import UsageError
 from robot_rl.learn.online import recipe as recipes
+from robot_rl.learn.online.curve import Point
 from robot_rl.learn.online.folder import begin_folder
 from robot_rl.learn.online.judging import WatchedCamera, classifier_judge
 from robot_rl.learn.online.practising import PracticeSession
 from robot_rl.learn.online.recipe import Recipe
-from robot_rl.learn.online.session import Point, Session
+from robot_rl.learn.online.session import Session
 from robot_rl.learn.online.workcell import Workcell, recipe_workcell
 from robot_rl.runtime.loop import EpisodeResult
 from robot_rl.runtime.resets import SelfResetting

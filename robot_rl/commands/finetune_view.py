@@ -8,8 +8,8 @@ from types import TracebackType
 
 from robot_rl.commands.finetune_book import Book, Shown
 from robot_rl.commands.finetune_watch import Watch
+from robot_rl.learn.online.curve import Point
 from robot_rl.learn.online.recipe import Recipe
-from robot_rl.learn.online.session import Point
 from robot_rl.learn.statistics import wilson
 from robot_rl.runtime.loop import EpisodeResult
 

@@ -16,6 +16,7 @@ from robot_rl.datasets.errors import DatasetError
 from robot_rl.hardware.config import ConfigError
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online import deployed, recipe
+from robot_rl.learn.online.curve import Point
 from robot_rl.learn.online.folder import BASE, EPISODES, begin_folder
 from robot_rl.learn.online.learner import Learner
 from robot_rl.learn.online.logbook import Logbook, draw
@@ -24,7 +25,6 @@ from robot_rl.learn.online.remote.learning import Learning
 from robot_rl.learn.online.remote.process import hold_lock
 from robot_rl.learn.online.remote.server import ActorServer
 from robot_rl.learn.online.replay import ReplayError
-from robot_rl.learn.online.session import Point
 from robot_rl.learn.online.store import Store
 from robot_rl.policies import checkpoint
 from robot_rl.policies.checkpoint import CheckpointError

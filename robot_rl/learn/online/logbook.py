@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from robot_rl.learn.curves import Curves, load_curves
-from robot_rl.learn.online.session import Point
+from robot_rl.learn.online.curve import Point
 from robot_rl.learn.online.tally import Tally
 
 

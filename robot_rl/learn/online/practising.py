@@ -11,7 +11,8 @@ import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from robot_rl.learn.online.session import Point, Session
+from robot_rl.learn.online.curve import Point
+from robot_rl.learn.online.session import Session
 from robot_rl.runtime.loop import EpisodeResult
 from robot_rl.runtime.practice import Practice
 from robot_rl.runtime.resets import SelfResetting

@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 
 from robot_rl.learn.curves import load_curves
-from robot_rl.learn.online.session import Point
+from robot_rl.learn.online.curve import Point
 from robot_rl.learn.online.tally import Tally
 from robot_rl.learn.statistics import wilson
 from robot_rl.page import charts, layout

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from robot_rl.learn.config import TrainingError
-from robot_rl.policies.encoders.pose_difference import PoseDifference, pairs
+from robot_rl.policies.encoders.pose_difference import PoseDifference, related
 from robot_rl.policies.normalization import Normalizer, Statistics
 from robot_rl.policies.rotations import rotation_columns
 
@@ -41,9 +41,7 @@ class VectorState(nn.Module):
         self._plain = [i for i in range(width) if i not in turning]
         self._quaternions = [list(range(p + _POSITION, p + _POSE)) for p in poses]
         self.normalizer = Normalizer(len(self._plain))
-        self._pairs = [
-            (slice(a, a + _POSE), slice(b, b + _POSE)) for a, b in pairs(list(poses)) if poses[a] == poses[b]
-        ]
+        self._pairs = [(slice(a, a + _POSE), slice(b, b + _POSE)) for a, b in related(poses)]
         self.differences = nn.ModuleList(PoseDifference() for _ in self._pairs)
         self.size = len(self._plain) + _COLUMNS * len(self._quaternions) + PoseDifference.size * len(self._pairs)
 

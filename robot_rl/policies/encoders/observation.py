@@ -12,7 +12,7 @@ from robot_rl.policies.encoders.augment import keep_mask
 from robot_rl.policies.encoders.backbone import described
 from robot_rl.policies.encoders.config import EncoderConfig
 from robot_rl.policies.encoders.images import ImageEncoder
-from robot_rl.policies.encoders.pose_difference import PoseDifference, pairs
+from robot_rl.policies.encoders.pose_difference import PoseDifference, related
 from robot_rl.policies.encoders.vectors import VectorFeatures
 from robot_rl.policies.networks.layers import mlp
 from robot_rl.policies.normalization import Statistics
@@ -35,12 +35,12 @@ class ObservationEncoder(nn.Module):
         """As given, with the description of its backbone."""
         self.width = config.width
         self.vectors = nn.ModuleDict({f.name: VectorFeatures(f) for f in inputs.vectors})
-        poses = [f for f in inputs.vectors if f.kind == "pose"] if config.relative_poses else []
-        self.pairs = [(a.name, b.name) for a, b in pairs(poses) if a.frame == b.frame]
+        poses = {f.name: f.frame for f in inputs.vectors if f.kind == "pose"}
+        self.pairs = related(poses) if config.relative_poses else []
         self.differences = nn.ModuleList(PoseDifference() for _ in self.pairs)
         self.images = ImageEncoder(tuple(inputs.images), self.config) if inputs.images else None
         per_step = sum(int(m.size) for m in self.vectors.values())  # type: ignore[arg-type]
-        per_step += sum(PoseDifference.size for _ in self.pairs)
+        per_step += PoseDifference.size * len(self.pairs)
         per_step += self.images.size if self.images else 0
         if per_step == 0:
             raise ValueError("a policy needs at least one observation field")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from itertools import combinations
 from typing import TypeVar, cast
 
@@ -19,9 +19,9 @@ LEAST = 0.01
 T = TypeVar("T")
 
 
-def pairs(poses: Sequence[T]) -> list[tuple[T, T]]:
-    """Every two of them, in their order."""
-    return list(combinations(poses, 2))
+def related(frames: Mapping[T, str]) -> list[tuple[T, T]]:
+    """Every two poses that are given in one frame, in their order; `frames` has the frame of each."""
+    return [(a, b) for a, b in combinations(frames, 2) if frames[a] == frames[b]]
 
 
 class PoseDifference(nn.Module):

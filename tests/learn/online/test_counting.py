@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from robot_rl.datasets.record import Source
+from robot_rl.learn.online.curve import make_point
 from robot_rl.learn.online.logbook import Logbook
-from robot_rl.learn.online.session import make_point
 from robot_rl.learn.online.tally import Tally
 
 

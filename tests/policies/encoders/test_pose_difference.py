@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from robot_rl.policies.encoders.pose_difference import FINE, LEAST, PoseDifference, pairs
+from robot_rl.policies.encoders.pose_difference import FINE, LEAST, PoseDifference, related
 
 HALF = 0.5**0.5
 QUARTER = [0.0, 0.0, HALF, HALF]
@@ -42,6 +42,7 @@ def test_neither_sign_of_a_quaternion_nor_a_common_shift_shows():
     torch.testing.assert_close(made()(first + moved, second + moved), made()(first, second), atol=1e-5, rtol=1e-4)
 
 
-def test_what_hardly_varied_is_not_blown_up_and_every_pair_comes_once():
+def test_what_hardly_varied_is_not_blown_up_and_every_pair_in_one_frame_comes_once():
     torch.testing.assert_close(made(0.0).scale, torch.full((3,), LEAST))
-    assert pairs(["hand", "cube", "goal"]) == [("hand", "cube"), ("hand", "goal"), ("cube", "goal")]
+    frames = {"hand": "base", "lens": "camera", "cube": "base", "goal": "base"}
+    assert related(frames) == [("hand", "cube"), ("hand", "goal"), ("cube", "goal")]

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from robot_rl.learn.online.acting import AgentExecutor
 from robot_rl.learn.online.config import OnlineConfig
+from robot_rl.learn.online.curve import make_point
 from robot_rl.learn.online.remote.agenda import Agenda, Trial
 from robot_rl.learn.online.remote.gathering import HOLD, Gathering
 from robot_rl.learn.online.remote.link import Link
 from robot_rl.learn.online.remote.sender import RowSender
 from robot_rl.learn.online.remote.standing import document, take_up
-from robot_rl.learn.online.session import make_point
 from robot_rl.spec import Spec
 
 OF_THE_LINK = ("stale_updates", "stale_seconds", "dropped", "queue")

@@ -20,12 +20,12 @@ from robot_rl.extras import require
 from robot_rl.hardware import config as hardware_config
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online import deployed
+from robot_rl.learn.online.curve import Point, due, make_point, write_curve
 from robot_rl.learn.online.folder import BASE, EPISODES
 from robot_rl.learn.online.learner import Learner, unlearnt
 from robot_rl.learn.online.recipe import Recipe
 from robot_rl.learn.online.remote import rows
 from robot_rl.learn.online.remote.worker import Worker
-from robot_rl.learn.online.session import Point, due, make_point, write_curve
 from robot_rl.learn.online.store import Store
 from robot_rl.learn.online.tally import Tally
 from robot_rl.policies import checkpoint

@@ -16,13 +16,13 @@ from torch import Tensor
 from robot_rl.datasets.episode import Episode
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online import deployed
+from robot_rl.learn.online.curve import Point, write_curve
 from robot_rl.learn.online.learner import Learner, unlearnt
 from robot_rl.learn.online.relabelling import Labels, Rejudged, take_up
 from robot_rl.learn.online.remote import rows
 from robot_rl.learn.online.remote.config import RemoteConfig
 from robot_rl.learn.online.remote.server import GONE, HELLO, ActorServer
 from robot_rl.learn.online.replay import ReplayError
-from robot_rl.learn.online.session import Point, write_curve
 from robot_rl.learn.online.store import Store
 from robot_rl.learn.online.tally import Tally
 from robot_rl.serving import protocol

@@ -13,13 +13,14 @@ from robot_rl.datasets.record import Step
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.acting import AgentExecutor, RowRecorder
 from robot_rl.learn.online.config import OnlineConfig
+from robot_rl.learn.online.curve import Point, due, make_point
 from robot_rl.learn.online.learner import EPISODE_ID, make_improver, make_observer
 from robot_rl.learn.online.marks import Marks
 from robot_rl.learn.online.remote.link import Link
 from robot_rl.learn.online.remote.pacing import PacedClock
 from robot_rl.learn.online.remote.sender import RowSender
 from robot_rl.learn.online.remote.standing import document, take_up
-from robot_rl.learn.online.session import Point, due, episode_id, episode_seed, make_point
+from robot_rl.learn.online.session import episode_id, episode_seed
 from robot_rl.learn.online.tally import Tally
 from robot_rl.learn.online.tee import Tee
 from robot_rl.learn.online.workcell import Workcell

@@ -10,7 +10,7 @@ import torch
 from torch import Generator
 
 from robot_rl.learn.config import TrainingError
-from robot_rl.learn.online.session import Point
+from robot_rl.learn.online.curve import Point
 from robot_rl.learn.online.tally import Tally
 
 
