@@ -34,6 +34,7 @@ N = 3
 @pytest.fixture
 def make(point: SimpleNamespace) -> Callable[..., ConservativeSac]:
     def build(**options: Any) -> ConservativeSac:
+        torch.manual_seed(0)  # of the actor's first weights
         actor = Actor(Features(3), ActionScale(point.spec.action), (8,))
         config = Conservative(**{"weight": 2.0, "samples": N, **options})
         return ConservativeSac(replace(SMALL, hidden=(8,)), config, actor, torch.device("cpu"), seed=0)
