@@ -22,6 +22,9 @@ class Actor(Agent):
         size: numbers D that the network gives; by default the robot's A.
     """
 
+    entropic = True
+    """Whether its noise is learnt, against an entropy bonus; fixed noise has no temperature."""
+
     def __init__(self, features: Features, scale: ActionScale, hidden: Sequence[int], size: int | None = None) -> None:
         super().__init__(scale)
         self.features, self.size = features, scale.size if size is None else size

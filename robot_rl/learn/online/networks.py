@@ -1,4 +1,4 @@
-"""Networks of the actor-critic: critics of an ensemble in one batched product, and a tanh-Gaussian actor."""
+"""Networks of the actor-critic: critics of an ensemble in one batched product, and actors with learnt or fixed noise."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ LOG_STD = (-5.0, 2.0)
 """Bounds of the actor's logarithmic standard deviation, before the tanh."""
 FIRST_LOG_STD = -1.0
 """Of an actor whose mean begins at 0 (ResiP's exploration)."""
+NOISE_CUT = 2.0
+"""The largest fixed noise, in deviations."""
 EDGE = 1e-5
 """Actions of the record are kept this far inside (-1, 1): at the edge atanh is infinite."""
 
@@ -88,15 +90,10 @@ class TanhGaussian(nn.Module):
 
     def __init__(self, inputs: int, action_size: int, hidden: Sequence[int], *, zero_output: bool = False) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        for width in hidden:
-            layers += [nn.Linear(inputs, width), nn.LayerNorm(width), nn.ReLU()]
-            inputs = width
-        self.trunk = nn.Sequential(*layers)
-        self.output = nn.Linear(inputs, 2 * action_size)
+        self.trunk, width = _trunk(inputs, hidden)
+        self.output = nn.Linear(width, 2 * action_size)
         if zero_output:
-            nn.init.zeros_(self.output.weight)
-            nn.init.zeros_(self.output.bias[:action_size])
+            _to_zero(self.output)
             nn.init.constant_(self.output.bias[action_size:], FIRST_LOG_STD)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -119,6 +116,53 @@ class TanhGaussian(nn.Module):
         """Log-densities (B,) of given actions (B, A), which are first brought inside (-1, 1) by EDGE."""
         mean, log_std = self(x)
         return _log_density(torch.atanh(action.clamp(EDGE - 1, 1 - EDGE)), mean, log_std)
+
+
+class TanhNoise(nn.Module):
+    """a = tanh(mu) + e, e normal with one fixed deviation: the policy of TD3 and DrQ-v2; actions (B, A) in [-1, 1].
+
+    Noise is cut at NOISE_CUT deviations, the sum at the edges, through which gradients pass as if it were not. It has
+    no entropy: log-densities of samples are given as 0. The last layer begins at 0, so the action does.
+
+    Args:
+        deviation: of e.
+    """
+
+    def __init__(self, inputs: int, action_size: int, hidden: Sequence[int], deviation: float) -> None:
+        super().__init__()
+        self.deviation = deviation
+        self.trunk, width = _trunk(inputs, hidden)
+        self.output = nn.Linear(width, action_size)
+        _to_zero(self.output)
+
+    def mode(self, x: Tensor) -> Tensor:
+        """What is deployed."""
+        return torch.tanh(self.output(self.trunk(x)))
+
+    def sample(self, x: Tensor, generator: Generator | None = None) -> tuple[Tensor, Tensor]:
+        """Actions (B, A) that gradients pass through, and zeros (B,)."""
+        mean = self.mode(x)
+        noise = torch.randn(mean.shape, generator=generator, device=mean.device).clamp(-NOISE_CUT, NOISE_CUT)
+        action = mean + self.deviation * noise
+        return action + (action.clamp(-1.0, 1.0) - action).detach(), torch.zeros(len(x), device=x.device)
+
+    def log_prob(self, x: Tensor, action: Tensor) -> Tensor:
+        """Of given actions (B, A) under the noise before it is cut, up to a constant: (B,)."""
+        return -0.5 * ((action - self.mode(x)) / self.deviation).square().sum(dim=1)
+
+
+def _to_zero(layer: nn.Linear) -> None:
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+
+
+def _trunk(inputs: int, hidden: Sequence[int]) -> tuple[nn.Sequential, int]:
+    """An actor's hidden layers and their last width."""
+    layers: list[nn.Module] = []
+    for width in hidden:
+        layers += [nn.Linear(inputs, width), nn.LayerNorm(width), nn.ReLU()]
+        inputs = width
+    return nn.Sequential(*layers), inputs
 
 
 def _log_density(u: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:

@@ -234,6 +234,8 @@ class Sac:
         loss, log_density = self.actor_loss(batch)
         self._step("actor", loss)
         self.critics.requires_grad_(True)
+        if not self.actor.entropic:
+            return {"actor_loss": loss.item()}
         self._step("temperature", self.temperature_loss(log_density))
         return {"actor_loss": loss.item(), "entropy": -log_density.mean().item(), "alpha": self.alpha}
 

@@ -16,7 +16,7 @@ from robot_rl.learn.online.actors import Actor
 from robot_rl.learn.online.batch import Batch
 from robot_rl.learn.online.features import Features
 from robot_rl.learn.online.improvers.residual import ResidualActor
-from robot_rl.learn.online.networks import EDGE, Critics, TanhGaussian, follow
+from robot_rl.learn.online.networks import EDGE, Critics, TanhGaussian, TanhNoise, follow
 from robot_rl.learn.online.sac import Sac, SacConfig
 from robot_rl.learn.online.scale import ActionScale
 from robot_rl.spec import Field, Layout
@@ -217,6 +217,34 @@ def test_a_new_residual_is_its_base_and_then_adds_a_scaled_part(point: SimpleNam
     torch.testing.assert_close(actor.mode(seen), torch.tensor([[0.5, 0.5], [-1.0, 0.9]]))
     combined = actor.combine(seen, torch.tensor([[0.4, -1.0], [-1.0, 1.0]]))
     torch.testing.assert_close(combined, torch.tensor([[0.7, 0.0], [-1.0, 1.0]]))
+
+
+def test_fixed_noise_is_of_its_deviation_cut_and_without_a_temperature(point: SimpleNamespace) -> None:
+    scale = ActionScale(point.spec.action)
+    actor = ResidualActor(Features(3), scale, (8,), residual_scale=0.5, deviation=0.1)
+    seen = {"state": torch.zeros(20000, 3), "base_action": torch.zeros(20000, 2)}
+    units, log_density = actor.sample(seen, torch.Generator().manual_seed(0))
+    noise = units.detach() / 0.1
+    assert noise.abs().max() == pytest.approx(2.0, abs=1e-5)  # cut at two deviations
+    assert noise.std().item() == pytest.approx(0.959, abs=0.01)  # of a normal with its tails gathered at +-2
+    assert torch.equal(log_density, torch.zeros(20000))
+    learner = Sac(CONFIG, actor, CPU, seed=0)
+    data = batch()
+    data = replace(data, observation={**data.observation, "base_action": torch.zeros(6, 2)})
+    data = replace(data, next_observation={**data.next_observation, "base_action": torch.zeros(6, 2)})
+    before = learner.alpha
+    figures = learner.update([data])
+    assert "alpha" not in figures and learner.alpha == before
+    assert not torch.equal(actor.mode(data.observation), torch.zeros(6, 2))  # the actor did learn
+
+
+def test_gradients_pass_where_fixed_noise_meets_the_edge() -> None:
+    actor = TanhNoise(1, 1, (4,), deviation=0.3)
+    torch.nn.init.constant_(actor.output.bias, 2.0)  # tanh 2 = 0.96: half of the samples are cut at 1
+    action, _ = actor.sample(torch.zeros(64, 1), torch.Generator().manual_seed(0))
+    action.sum().backward()
+    assert (action == 1.0).any() and action.max() <= 1.0
+    assert actor.output.bias.grad.item() == pytest.approx(64 * (1 - math.tanh(2.0) ** 2), rel=1e-4)
 
 
 def test_the_critics_see_the_sum_of_base_and_correction(point: SimpleNamespace) -> None:

@@ -41,9 +41,12 @@ def test_rlpd_reaches_the_goal_from_demonstrations(
     assert after.updates == after.robot_steps - 50
 
 
-def test_a_residual_reaches_the_goal_that_its_base_misses(cell: Workcell, point: SimpleNamespace) -> None:
+@pytest.mark.parametrize("deviation", [0.0, 0.1])
+def test_a_residual_reaches_the_goal_that_its_base_misses(
+    deviation: float, cell: Workcell, point: SimpleNamespace
+) -> None:
     config = OnlineConfig(
-        ResidualConfig(replace(SMALL, n_step=3), scale=0.5),
+        ResidualConfig(replace(SMALL, n_step=3), scale=0.5, deviation=deviation),
         steps=900,
         warmup=150,
         evaluate_every=1000,

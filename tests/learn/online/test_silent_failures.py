@@ -227,8 +227,8 @@ FAULTS = (
         13,
         "a residual does not begin at its base",
         f"{ONLINE}/networks.py",
-        "nn.init.zeros_(self.output.weight)",
-        "nn.init.normal_(self.output.weight)",
+        "nn.init.zeros_(layer.weight)",
+        "nn.init.normal_(layer.weight)",
         f"{T_ONLINE}/test_sac.py::test_a_new_residual_is_its_base_and_then_adds_a_scaled_part",
     ),
     Fault(

@@ -1,4 +1,8 @@
-"""A residual on a frozen base policy, learnt off-policy (ResFiT, arXiv 2509.19301)."""
+"""A residual on a frozen base policy, learnt off-policy (ResFiT, arXiv 2509.19301).
+
+With `deviation` the correction is explored by fixed noise, as in the paper; without it an entropy temperature decides,
+which can grow the noise to the whole of `scale`.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from robot_rl.learn.online.actors import Actor
 from robot_rl.learn.online.features import Features
 from robot_rl.learn.online.improvers.actor_critic import ActorCritic
 from robot_rl.learn.online.improvers.improver import Observation, Parts, UseOfBase
-from robot_rl.learn.online.networks import TanhGaussian
+from robot_rl.learn.online.networks import TanhGaussian, TanhNoise
 from robot_rl.learn.online.observe import BASE_ACTION
 from robot_rl.learn.online.sac import SacConfig
 from robot_rl.learn.online.scale import ActionScale
@@ -31,16 +35,23 @@ class ResidualConfig:
     sac: SacConfig = field(default_factory=lambda: SacConfig(n_step=3, utd=4, actor_delay=2))
     scale: float = 0.5
     """The largest correction, in halves of each action's range; it must cover the base's error."""
+    deviation: float = 0.0
+    """Of fixed exploration noise, in halves of each action's range (.05 in the paper, with scale .1); 0: noise is
+    learnt, by the entropy temperature."""
 
     def __post_init__(self) -> None:
         if not 0 < self.scale < np.inf:
             raise TrainingError(f"residual: scale is {self.scale}; it must be above 0")
+        if not 0 <= self.deviation <= self.scale:
+            raise TrainingError(f"residual: deviation is {self.deviation}; it must lie in 0..{self.scale}, the scale")
 
     def build(self, parts: Parts) -> ActorCritic:
         return ActorCritic(
             self.sac,
             parts,
-            lambda features: ResidualActor(features, ActionScale(parts.spec.action), self.sac.hidden, self.scale),
+            lambda features: ResidualActor(
+                features, ActionScale(parts.spec.action), self.sac.hidden, self.scale, self.deviation
+            ),
         )
 
 
@@ -51,17 +62,24 @@ class ResidualActor(Actor):
 
     Args:
         residual_scale: the largest correction, in units.
+        deviation: of fixed noise, in units; 0 learns it.
     """
 
-    def __init__(self, features: Features, scale: ActionScale, hidden: Sequence[int], residual_scale: float) -> None:
+    def __init__(
+        self, features: Features, scale: ActionScale, hidden: Sequence[int], residual_scale: float, deviation: float = 0
+    ) -> None:
+        self.residual_scale, self.deviation = residual_scale, deviation
         super().__init__(features, scale, hidden)
-        self.residual_scale = residual_scale
+        self.entropic = deviation == 0
 
     def combine(self, observation: Observation, raw: Tensor) -> Tensor:
         return (self._base(observation) + self.residual_scale * raw).clamp(-1.0, 1.0)
 
-    def _network(self, hidden: Sequence[int]) -> TanhGaussian:
-        return TanhGaussian(self.features.size + self.size, self.size, hidden, zero_output=True)
+    def _network(self, hidden: Sequence[int]) -> TanhGaussian | TanhNoise:
+        inputs = self.features.size + self.size
+        if self.deviation:
+            return TanhNoise(inputs, self.size, hidden, self.deviation / self.residual_scale)
+        return TanhGaussian(inputs, self.size, hidden, zero_output=True)
 
     def _input(self, observation: Observation) -> Tensor:
         return torch.cat([self.features(observation), self._base(observation)], dim=1)
