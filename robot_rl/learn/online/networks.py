@@ -1,4 +1,4 @@
-"""Networks of the actor-critic: critics of an ensemble in one batched product, and actors with learnt or fixed noise."""
+"""Networks of the actor-critic: critics of an ensemble in one batched product, actors with learnt or fixed noise."""
 
 from __future__ import annotations
 
