@@ -20,7 +20,6 @@ from support.imitation_kinds import KINDS, TASKS, Kind, Task, TaskName
 from support.imitation_table import report
 
 Document = dict[str, Any]
-ROBOT_FIELDS = ("ee_pose", "gripper_position")
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Options:
     """A Python that has lerobot 0.4.4; without it LeRobot is left out."""
     robomimic: str = ""
     """A Python that has robomimic."""
-    tasks: tuple[TaskName, ...] = ("lift", "square", "can")
+    tasks: tuple[TaskName, ...] = ("lift", "square", "can", "pusht")
     runs: tuple[str, ...] = tuple(KINDS)
     seeds: tuple[int, ...] = (0, 1, 2)
     only_report: bool = False
@@ -67,7 +66,7 @@ def ours(kind: Kind, task: Task, seed: int, data: Path, checkpoint: Path) -> Doc
     recipe = config.load(f"{kind.what}_lift")
     policy = replace(
         recipe.policy,
-        observation=(*ROBOT_FIELDS, *task.scene),
+        observation=(*task.own, *task.scene),
         head=replace(recipe.policy.head, **kind.options),  # type: ignore[type-var]
     )
     recipe = replace(recipe, policy=policy, dataset=(data,), batch=kind.batch, holdout=0.0, seed=seed, device="cpu")
@@ -119,7 +118,7 @@ def carry_out(name: str, task: Task, seed: int, options: Options) -> Document:
         return out | play(make_executor(policy, ExecutionConfig(), simulated=True), task.robot, states)
     script = f"{kind.side}_imitation.py"
     spec = config.load(task.robot).spec
-    learner = Learner(options.python(kind.side), script, ROBOT_FIELDS, task.scene, spec)
+    learner = Learner(options.python(kind.side), script, task.own, task.scene, spec)
     try:
         learner.write(data, options.folder / "demonstrations.npz")
         out = learner.ask(

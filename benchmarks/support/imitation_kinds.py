@@ -16,14 +16,17 @@ class Task:
     budget: float
     """Of training a run [CPU s]."""
     trials: int
+    own: tuple[str, ...] = ("ee_pose", "gripper_position")
+    """The robot's own state."""
 
 
 TASKS = {
     "lift": Task("sim_lift", ("object_pose",), 20, 40.0, 50),
     "square": Task("sim_square", ("object_pose", "goal_pose"), 100, 60.0, 50),
     "can": Task("sim_can", ("object_pose", "goal_pose"), 60, 60.0, 50),
+    "pusht": Task("sim_pusht", ("block_corners",), 60, 60.0, 50, ("finger",)),
 }
-TaskName = Literal["lift", "square", "can"]
+TaskName = Literal["lift", "square", "can", "pusht"]
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ KINDS = {
     ),
     "act": Kind(what="act", batch=64, counterpart="LeRobot ACT, lr 1e-3"),
     "LeRobot ACT, lr 1e-3": Kind("lerobot", "act", ACT | FAST, 64),
-    "gmm_rnn": Kind(what="gmm_rnn", batch=128, counterpart="robomimic BC-RNN, lr 1e-3"),
+    "gmm_rnn": Kind(what="gmm_rnn", batch=64, counterpart="robomimic BC-RNN, lr 1e-3"),
     "robomimic BC-RNN, lr 1e-3": Kind("robomimic", "bc_rnn", {"hidden": 160, "lr": 1e-3}, 100),
     "meanflow, 1 step": Kind(what="meanflow"),
     "edm, 3 steps": Kind(what="edm", options={"sampling_steps": 3}),
