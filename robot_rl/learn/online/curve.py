@@ -42,8 +42,9 @@ class Point:
         return self.successes / self.trials
 
 
-def due(config: OnlineConfig, steps: int, last: int) -> bool:
-    """Whether an evaluation's time has come at `steps`, the one before having been at `last`."""
+def due(config: OnlineConfig, steps: int, curve: Sequence[Point]) -> bool:
+    """Whether an evaluation's time has come at so many robot steps, after those of `curve`."""
+    last = curve[-1].robot_steps if curve else 0
     return steps // config.evaluate_every > last // config.evaluate_every or (steps >= config.steps and last < steps)
 
 

@@ -86,6 +86,18 @@ class Learner:
 
         return add_episodes(self.replay, self.observer, episodes, notes, self.config.human_weight, name)
 
+    def begin(self, progress: Callable[[float], None] = lambda share: None) -> None:
+        """Whatever the improver does before the first robot step, once the demonstrations are there.
+
+        Args:
+            progress: called with the share that is done.
+        """
+        self.improver.begin(self.replay)
+        share = 0.0
+        while share < 1.0:
+            share = self.improver.prepare(self.replay, self.rng)
+            progress(share)
+
     def update(self) -> dict[str, float]:
         """One robot step's worth of learning; returns figures. What diverges is rolled back; see `guard`.
 

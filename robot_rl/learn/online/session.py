@@ -8,9 +8,7 @@ was saved, is taken from the data set: it is counted once, and learnt from.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
 from pathlib import Path
 
 from robot_rl.datasets.dataset import Dataset
@@ -20,8 +18,10 @@ from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online import deployed
 from robot_rl.learn.online.acting import AgentExecutor, RowRecorder
 from robot_rl.learn.online.config import OnlineConfig
-from robot_rl.learn.online.curve import Point, due, make_point, write_curve
-from robot_rl.learn.online.learner import EPISODE_ID, Learner, unlearnt
+from robot_rl.learn.online.curve import Point, due, make_point
+from robot_rl.learn.online.episodes import held_out, learning_episode
+from robot_rl.learn.online.keeping import Keeper, Standing
+from robot_rl.learn.online.learner import Learner, unlearnt
 from robot_rl.learn.online.marks import Marks
 from robot_rl.learn.online.relabelling import Labels, take_up
 from robot_rl.learn.online.store import NAME as NAME
@@ -72,13 +72,15 @@ class Session:
         self.tally = Tally()
         self.curve: list[Point] = []
         self.figures: dict[str, float] = {}
-        self._facts = deployed.describe(config, cell.robot.spec, cell.pictures)
-        self._store = Store(directory, self.learner, accept_changes=accept_changes) if directory is not None else None
+        self._keeper = None
+        if directory is not None:
+            facts = deployed.describe(config, cell.robot.spec, cell.pictures)
+            self._keeper = Keeper(Store(directory, self.learner, accept_changes=accept_changes), facts)
         self._recorder = Recorder(dataset) if dataset is not None else None
         self._labels: Labels = {}
-        resumed = self._store is not None and self._store.exists
-        if resumed:
-            self._restore()
+        resumed = self._keeper is not None and self._keeper.exists
+        if self._keeper is not None and resumed:
+            self._take_on(self._keeper.restore())
         elif dataset is not None and len(dataset):
             raise TrainingError(
                 f"{dataset.path} holds episodes already: continue their session, or choose another place"
@@ -125,13 +127,13 @@ class Session:
     ) -> EpisodeResult:
         """One episode, and an evaluation where its time has come; both are saved before anybody hears of them."""
         result = self._episode()
-        due = self._due()
-        if due:
+        evaluated = due(self.config, self.tally.robot_steps, self.curve)
+        if evaluated:
             self.curve.append(self.evaluate())
             log.info("%s", self.curve[-1])
         self.save()
         on_episode(result)
-        if due:
+        if evaluated:
             on_point(self.curve[-1])
         return result
 
@@ -144,16 +146,8 @@ class Session:
 
     def evaluate(self) -> Point:
         """The deployed policy from each of the held-out states; draws nothing from the session's generators."""
-        before, noise = self.executor.mode, self.executor.generator.get_state()
-        self.executor.mode = "mode"
-        self.learner.agent.eval()
-        seeds = self.config.evaluation_seeds
-        results = [self.cell.run(self.executor, seed, "evaluation") for seed in seeds]
-        self.learner.agent.train()
-        self.executor.mode = before
-        self.executor.generator.set_state(noise)
-        trials = [(r.success, r.ending.steps) for r in results]
-        return make_point(self.tally, trials, self.cell.robot.spec.rate, self.learner.improver.updates, self.figures)
+        trials = held_out(self.cell, self.executor, self.config.evaluation_seeds)
+        return make_point(self.tally, trials, self.cell.robot.spec.rate, self.updates, self.figures)
 
     def save(self) -> None:
         """Write everything that decides how the session goes on, the agent to deploy, and `curve.json`.
@@ -161,66 +155,32 @@ class Session:
         Raises:
             TrainingError: the disk failed or is full; the session saved before is as it was.
         """
-        if self._store is None or self.directory is None:
-            return
-        document = {"tally": self.tally.to_dict(), "figures": self.figures, "curve": [asdict(p) for p in self.curve]}
-        document["labels"] = self._labels
-        self._store.save({"exploration": self.executor.generator.get_state()}, document)
-        training = {"robot_steps": self.tally.robot_steps, "updates": self.learner.improver.updates}
-        deployed.save(self.directory, self.learner.agent, self._facts | {"training": training})
-        write_curve(self.directory, self.curve)
+        if self._keeper is not None:
+            noise = self.executor.generator.get_state()
+            self._keeper.save(Standing(self.tally, self.curve, self.figures, labels=self._labels, exploration=noise))
 
     def _begin(self, progress: Callable[[float], None]) -> None:
         """Whatever comes before the first robot step, and a look where the session starts from."""
-        improver, replay = self.learner.improver, self.learner.replay
-        improver.begin(replay)
-        share = 0.0
-        while share < 1.0:
-            share = improver.prepare(replay, self.learner.rng)
-            progress(share)
-        if self.config.improver.base != "none" or improver.updates:
+        self.learner.begin(progress)
+        if self.config.improver.base != "none" or self.updates:
             self.curve.append(self.evaluate())
 
     def _episode(self) -> EpisodeResult:
         """One episode, with learning after each of its steps."""
         rows = RowRecorder(self.learner.replay, self.executor, self._learn, human_weight=self.config.human_weight)
         sink = rows if self._recorder is None else Tee([self._recorder, rows])
-        self.executor.mode = "warmup" if self.tally.robot_steps < self.config.warmup else "sample"
-        begun, before = time.monotonic(), self.cell.resets
-        result = self.cell.run(
-            self.executor,
-            episode_seed(self.config, self.tally),
-            "deployment",
-            sink,
-            **{EPISODE_ID: episode_id(self.config, self.tally)},
-        )
-        self.tally.seconds += time.monotonic() - begun
-        self.tally.episode(result.success)
-        self.tally.resets(self.cell.resets - before)
-        if self._marks is not None:
-            self._marks.add(result.number, marked=result.ending.marked)
-        return result
+        return learning_episode(self.cell, self.executor, self.config, self.tally, sink, self._marks)
 
     def _learn(self, step: Step) -> None:
         self.tally.step(step.source)
         if self.tally.robot_steps > self.config.warmup:
             self.figures |= self.learner.update()
 
-    def _due(self) -> bool:
-        """An evaluation's time has come since the last one."""
-        return due(self.config, self.tally.robot_steps, self.curve[-1].robot_steps if self.curve else 0)
-
-    def _restore(self) -> None:
-        if self._store is None:
-            return
-        tensors, document = self._store.restore()
-        try:
-            self.executor.generator.set_state(tensors["exploration"])
-            self.tally = Tally.from_dict(document["tally"])
-            self.figures, self._labels = document["figures"], document.get("labels", {})
-            self.curve = [Point(**p) for p in document["curve"]]
-        except (KeyError, TypeError) as error:
-            raise TrainingError(f"{self.directory}: this session cannot be continued: {error!r}") from error
+    def _take_on(self, found: Standing) -> None:
+        """Go on from where the session stood."""
+        self.tally, self.curve, self.figures, self._labels = found.tally, found.curve, found.figures, found.labels
+        if found.exploration is not None:
+            self.executor.generator.set_state(found.exploration)
 
     def _taken_back(self, episode: Episode, was: bool) -> None:
         self._take_up([episode])
@@ -239,13 +199,3 @@ class Session:
         for episode in lost:
             self.tally.recover(episode)
         return len(lost)
-
-
-def episode_id(config: OnlineConfig, tally: Tally) -> str:
-    """What the next episode is called, in the replay as in the data set."""
-    return f"online-{config.seed}-{tally.episodes}"
-
-
-def episode_seed(config: OnlineConfig, tally: Tally) -> int:
-    """Of the next episode's initial state."""
-    return 1000 * config.seed + tally.episodes

@@ -10,7 +10,7 @@ import importlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,14 @@ from robot_rl.extras import require
 from robot_rl.hardware import config as hardware_config
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online import deployed
-from robot_rl.learn.online.curve import Point, due, make_point, write_curve
+from robot_rl.learn.online.curve import Point, due, make_point
 from robot_rl.learn.online.folder import BASE, EPISODES
+from robot_rl.learn.online.keeping import Keeper, Standing, steps_to_learn
 from robot_rl.learn.online.learner import Learner, unlearnt
 from robot_rl.learn.online.recipe import Recipe
 from robot_rl.learn.online.remote import rows
 from robot_rl.learn.online.remote.worker import Worker
 from robot_rl.learn.online.store import Store
-from robot_rl.learn.online.tally import Tally
 from robot_rl.policies import checkpoint
 
 log = logging.getLogger(__name__)
@@ -66,13 +66,15 @@ class ClusterSession:
             base = checkpoint.load(directory / BASE, self.config.device)
         self.learner = Learner(self.config, setup.spec, base, pictures)
         self._rate = setup.spec.rate
-        self._store = Store(directory, self.learner, accept_changes=accept_changes)
-        self._facts = deployed.describe(self.config, setup.spec, pictures)
-        self.tally, self.recovered = Tally(), 0
-        self.curve: list[Point] = []
-        self.figures: dict[str, float] = {}
-        self.owed = 0
+        facts = deployed.describe(self.config, setup.spec, pictures)
+        self._keeper = Keeper(Store(directory, self.learner, accept_changes=accept_changes), facts)
+        self._found = found = self._keeper.restore() if self._keeper.exists else Standing()
+        """Marks and exploration in it are of sittings without a cluster, and stay as they are."""
+        self.tally, self.curve, self.figures = found.tally, found.curve, found.figures
+        self.owed = found.owed
         """Robot steps that have not been learnt from."""
+        self.recovered = 0
+        """Episodes that had been recorded and not saved when the session was cut off."""
         self._begin(demonstrations)
         self._next = 0
         self._running: dict[Any, int] = {}
@@ -102,7 +104,7 @@ class ClusterSession:
             done, _ = self._ray.wait(list(self._running), timeout=0 if self.owed else 0.05)
             for future in done:
                 on_episode(self._take(future))
-            if due(self.config, self.tally.robot_steps, self.curve[-1].robot_steps if self.curve else 0):
+            if due(self.config, self.tally.robot_steps, self.curve):
                 self._catch_up()
                 on_point(self._evaluate())
             if self.owed:
@@ -120,17 +122,9 @@ class ClusterSession:
             self._ray.shutdown()
 
     def _begin(self, demonstrations: Iterable[Episode]) -> None:
-        resumed = self._store.exists
-        if resumed:
-            _, document = self._store.restore()
-            self.tally, self.figures = Tally.from_dict(document["tally"]), document["figures"]
-            self.curve = [Point(**p) for p in document["curve"]]
-            self.owed = int(document.get("owed", 0))
         self.learner.add(demonstrations)
-        if not resumed:
-            self.learner.improver.begin(self.learner.replay)
-            while self.learner.improver.prepare(self.learner.replay, self.learner.rng) < 1.0:
-                pass
+        if not self._keeper.exists:
+            self.learner.begin()
         self._recover()
         self._save()
 
@@ -192,7 +186,7 @@ class ClusterSession:
         return bool(message["success"])
 
     def _owe(self, before: int) -> None:
-        self.owed += max(self.tally.robot_steps - max(before, self.config.warmup), 0)
+        self.owed += steps_to_learn(before, self.tally.robot_steps, self.config.warmup)
 
     def _recover(self) -> None:
         """Take in what actors recorded and the session had not saved."""
@@ -233,13 +227,5 @@ class ClusterSession:
         return self.curve[-1]
 
     def _save(self) -> None:
-        document = {
-            "tally": self.tally.to_dict(),
-            "figures": self.figures,
-            "curve": [asdict(p) for p in self.curve],
-            "owed": self.owed,
-        }
-        self._store.save({}, document)
-        training = {"robot_steps": self.tally.robot_steps, "updates": self.updates}
-        deployed.save(self.directory, self.learner.agent, {**self._facts, "training": training})
-        write_curve(self.directory, self.curve)
+        standing = replace(self._found, tally=self.tally, curve=self.curve, figures=self.figures, owed=self.owed)
+        self._keeper.save(standing)

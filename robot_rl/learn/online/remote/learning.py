@@ -5,27 +5,27 @@ from __future__ import annotations
 import logging
 import queue
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from robot_rl.datasets.episode import Episode
 from robot_rl.learn.config import TrainingError
-from robot_rl.learn.online import deployed
-from robot_rl.learn.online.curve import Point, write_curve
+from robot_rl.learn.online.curve import Point
+from robot_rl.learn.online.keeping import Keeper, Standing, steps_to_learn
 from robot_rl.learn.online.learner import Learner, unlearnt
 from robot_rl.learn.online.relabelling import Labels, Rejudged, take_up
 from robot_rl.learn.online.remote import rows
 from robot_rl.learn.online.remote.config import RemoteConfig
+from robot_rl.learn.online.remote.publishing import Publisher
 from robot_rl.learn.online.remote.server import GONE, HELLO, ActorServer
 from robot_rl.learn.online.replay import ReplayError
 from robot_rl.learn.online.store import Store
 from robot_rl.learn.online.tally import Tally
-from robot_rl.serving import protocol
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +33,6 @@ IDLE = 0.05
 """Longest wait for a message when there is nothing to learn [s]."""
 CLOCK = 3600.0
 """A step that began longer ago [s] is not of the system's clock but of a simulation's."""
-PORTION = protocol.MAX_MESSAGE // 2
-"""Of parameters in one message [bytes], about."""
 
 
 class Learning:
@@ -69,15 +67,14 @@ class Learning:
         """Robot steps that came in and have not been learnt from."""
         self.recovered = 0
         """Episodes whose rows did not come, or not all: they were taken from the data set."""
-        self._store, self._facts, self._recorded = store, facts, recorded
-        self._on_saved = on_saved
+        self._keeper, self._publisher = Keeper(store, facts), Publisher(learner.agent)
+        self._recorded, self._on_saved = recorded, on_saved
         self._exploration: Tensor | None = None
         self._labels: Labels = {}
         self._steps = 0
         self._ages: list[float] = []
         """Of the episode's rows when they came [s]."""
         self._whole = False
-        self._published: dict[str, Tensor] = {}
         self._handlers: dict[str, Callable[[dict[str, Any]], None]] = {
             GONE: lambda message: self._drop(),
             "begin": self._begin,
@@ -96,15 +93,12 @@ class Learning:
         Raises:
             TrainingError, ReplayError: as `Learner` and `Store` raise them.
         """
-        improver, replay = self.learner.improver, self.learner.replay
-        resumed = self._store.exists
+        resumed = self._keeper.exists
         if resumed:
             self._restore()
         self.learner.add(demonstrations)
         if not resumed:
-            improver.begin(replay)
-            while improver.prepare(replay, self.learner.rng) < 1.0:
-                pass
+            self.learner.begin()
         self._recover()
         for rejudged in self._take_up():
             self.tally.rejudge(*rejudged)
@@ -233,7 +227,7 @@ class Learning:
         """Robot steps have come in; those of the warm-up are not learnt from."""
         before = self.tally.robot_steps + self._steps
         self._steps += steps
-        self.owed += max(before + steps - max(before, self.learner.config.warmup), 0)
+        self.owed += steps_to_learn(before, before + steps, self.learner.config.warmup)
 
     def _recover(self) -> int:
         """Take in what was recorded and is not in the replay; it is counted once. Returns how many episodes."""
@@ -259,9 +253,7 @@ class Learning:
 
     def _publish(self, server: ActorServer, *, whole: bool = False) -> None:
         """Send those of the agent's tensors that have changed since the last time, or all."""
-        fresh = {k: v.detach().cpu() for k, v in self.learner.agent.state_dict().items()}
-        old = {} if whole else self._published
-        changed = {k: v for k, v in fresh.items() if k not in old or not torch.equal(v, old[k])}
+        changed = self._publisher.changed(whole=whole)
         updates = self.learner.improver.updates
         self.status = {
             "kind": "status",
@@ -275,43 +267,15 @@ class Learning:
             "episodes": self.tally.episodes,
             "figures": dict(self.figures),
         }
-        if changed:
-            parts = list(portions({k: v.numpy() for k, v in changed.items()}))
-            for i, tensors in enumerate(parts, start=1):
-                server.send({"kind": "parameters", "updates": updates, "tensors": tensors, "more": i < len(parts)})
-            self._published |= {k: v.clone() for k, v in changed.items()}
+        self._publisher.send(changed, updates, server.send)
         server.send(self.status)
 
     def _save(self) -> None:
-        document = {
-            "tally": self.tally.to_dict(),
-            "figures": self.figures,
-            "curve": self.curve,
-            "owed": self.owed,
-            "labels": self._labels,
-        }
-        exploration = {} if self._exploration is None else {"exploration": self._exploration}
-        self._store.save(exploration, document)
-        training = {"robot_steps": self.tally.robot_steps, "updates": self.learner.improver.updates}
-        deployed.save(self._store.directory, self.learner.agent, {**self._facts, "training": training})
-        write_curve(self._store.directory, [Point(**p) for p in self.curve])
+        curve = [Point(**p) for p in self.curve]
+        self._keeper.save(Standing(self.tally, curve, self.figures, self.owed, self._labels, self._exploration))
         self._on_saved(self)
 
     def _restore(self) -> None:
-        tensors, document = self._store.restore()
-        self.tally, self.curve = Tally.from_dict(document["tally"]), list(document["curve"])
-        self.figures, self.owed = document["figures"], int(document.get("owed", 0))
-        self._labels = document.get("labels", {})
-        self._exploration = tensors.get("exploration")
-
-
-def portions(tensors: Mapping[str, NDArray[Any]], limit: int = PORTION) -> Iterator[dict[str, NDArray[Any]]]:
-    """Tensors in messages of at most `limit` bytes each, or of one tensor."""
-    part: dict[str, NDArray[Any]] = {}
-    for name, value in tensors.items():
-        if part and sum(v.nbytes for v in part.values()) + value.nbytes > limit:
-            yield part
-            part = {}
-        part[name] = value
-    if part:
-        yield part
+        found = self._keeper.restore()
+        self.tally, self.curve, self.figures = found.tally, [asdict(p) for p in found.curve], found.figures
+        self.owed, self._labels, self._exploration = found.owed, found.labels, found.exploration

@@ -14,13 +14,13 @@ from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.acting import AgentExecutor, RowRecorder
 from robot_rl.learn.online.config import OnlineConfig
 from robot_rl.learn.online.curve import Point, due, make_point
-from robot_rl.learn.online.learner import EPISODE_ID, make_improver, make_observer
+from robot_rl.learn.online.episodes import held_out, learning_episode
+from robot_rl.learn.online.learner import make_improver, make_observer
 from robot_rl.learn.online.marks import Marks
 from robot_rl.learn.online.remote.link import Link
 from robot_rl.learn.online.remote.pacing import PacedClock
 from robot_rl.learn.online.remote.sender import RowSender
 from robot_rl.learn.online.remote.standing import document, take_up
-from robot_rl.learn.online.session import episode_id, episode_seed
 from robot_rl.learn.online.tally import Tally
 from robot_rl.learn.online.tee import Tee
 from robot_rl.learn.online.workcell import Workcell
@@ -128,28 +128,15 @@ class RemoteSession:
             result = self._episode()
             if self.tally.robot_steps >= self.config.steps:
                 self._catch_up(stop)
-            if due(self.config, self.tally.robot_steps, self.curve[-1].robot_steps if self.curve else 0):
+            if due(self.config, self.tally.robot_steps, self.curve):
                 on_point(self._evaluate())
             on_episode(result)
         return self.curve
 
     def _episode(self) -> EpisodeResult:
-        self.executor.mode = "warmup" if self.tally.robot_steps < self.config.warmup else "sample"
         self._clock.speed = self.link.config.speed
-        begun, before = time.monotonic(), self.cell.resets
-        result = self.cell.run(
-            self.executor,
-            episode_seed(self.config, self.tally),
-            "deployment",
-            self._sink,
-            **{EPISODE_ID: episode_id(self.config, self.tally)},
-        )
-        self.tally.seconds += time.monotonic() - begun
-        self.tally.episode(result.success)
-        self.tally.resets(self.cell.resets - before)
+        result = learning_episode(self.cell, self.executor, self.config, self.tally, self._sink, self._marks)
         self.late += result.timing.overruns
-        if self._marks is not None:
-            self._marks.add(result.number, marked=result.ending.marked)
         self._rows.conclude(self._document())
         return result
 
@@ -172,14 +159,9 @@ class RemoteSession:
 
     def _evaluate(self) -> Point:
         """The mean action from every held-out state with the parameters at hand, as fast as the simulation steps."""
-        noise = self.executor.generator.get_state()
-        self.executor.mode, self._clock.speed = "mode", 0.0
-        self.agent.eval()
-        results = [self.cell.run(self.executor, seed, "evaluation") for seed in self.config.evaluation_seeds]
-        self.agent.train()
-        self.executor.generator.set_state(noise)
+        self._clock.speed = 0.0
+        trials = held_out(self.cell, self.executor, self.config.evaluation_seeds)
         figures = {k: v for k, v in self.figures.items() if v == v}
-        trials = [(r.success, r.ending.steps) for r in results]
         self.curve.append(make_point(self.tally, trials, self.cell.robot.spec.rate, self.link.updates, figures))
         self.link.put({"kind": "point", **self._document()})
         return self.curve[-1]

@@ -16,6 +16,7 @@ from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.record import Step
 from robot_rl.hardware import config as hardware_config
 from robot_rl.learn.online.acting import AgentExecutor, RowRecorder
+from robot_rl.learn.online.episodes import held_out
 from robot_rl.learn.online.folder import BASE, EPISODES
 from robot_rl.learn.online.learner import EPISODE_ID, make_improver, make_observer
 from robot_rl.learn.online.recipe import Recipe
@@ -78,11 +79,7 @@ class Worker:
     def evaluate(self, seeds: Sequence[int]) -> list[tuple[bool, int]]:
         """Success and steps of the mean action from each held-out state."""
         self._take()
-        self._executor.mode = "mode"
-        self._executor.agent.eval()
-        results = [self._cell.run(self._executor, seed, "evaluation") for seed in seeds]
-        self._executor.agent.train()
-        return [(r.success, r.ending.steps) for r in results]
+        return held_out(self._cell, self._executor, seeds)
 
     def close(self) -> None:
         """Release robot and data set."""

@@ -26,7 +26,7 @@ from robot_rl.learn.online.config import OnlineConfig
 from robot_rl.learn.online.improvers.rlpd import RlpdConfig
 from robot_rl.learn.online.learner import Learner
 from robot_rl.learn.online.person import attended
-from robot_rl.learn.online.remote import learning
+from robot_rl.learn.online.remote import publishing
 from robot_rl.learn.online.remote.config import RemoteConfig
 from robot_rl.learn.online.remote.learning import Learning
 from robot_rl.learn.online.remote.link import Link
@@ -181,14 +181,14 @@ def test_the_agent_that_acts_becomes_the_agent_that_learns(cell: Workcell, tmp_p
 def test_parameters_too_large_for_a_message_come_in_several_and_are_taken_up_together(
     cell: Workcell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(learning, "portions", partial(learning.portions, limit=100))
+    monkeypatch.setattr(publishing, "portions", partial(publishing.portions, limit=100))
     with at_work(cell, tmp_path) as (session, bench, _):
         session.run()
         time.sleep(4 * REMOTE.period)
         session.link.apply(session.agent.state_dict())
         theirs = bench.learning.learner.agent.state_dict()
         assert all(torch.equal(v, theirs[n]) for n, v in session.agent.state_dict().items())
-    parts = learning.portions({"a": np.zeros(9), "b": np.zeros(9)}, limit=80)
+    parts = publishing.portions({"a": np.zeros(9), "b": np.zeros(9)}, limit=80)
     assert [list(part) for part in parts] == [["a"], ["b"]]
 
 
