@@ -1,4 +1,7 @@
-"""Set before anything is imported: headless rendering, checked ROS messages, a DDS domain of this run's own."""
+"""Set before anything is imported: headless rendering, checked ROS messages, a DDS domain of this run's own.
+
+And a person whom tests of several folders share.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,11 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 with contextlib.suppress(ImportError):
     import rclpy  # noqa: F401
 
+import numpy as np  # noqa: E402
+
+from robot_rl.hardware.human import AXES, DeviceInput  # noqa: E402
+from robot_rl.hardware.robot import Reading  # noqa: E402
+
 _status = 0
 
 
@@ -45,3 +53,30 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         print(f"threads left running by the tests: {', '.join(alive)}", file=sys.stderr, flush=True)
         sys.stdout.flush()
         os._exit(_status)
+
+
+class Presser:
+    """Watches, and holds these buttons at these looks of each episode in turn, counted from 0; implements Operator.
+
+    Args:
+        script: of each episode: look to the buttons, separated by blanks; none after the last.
+        always: buttons held at every look.
+    """
+
+    def __init__(self, *script: dict[int, str], always: str = "") -> None:
+        self._script, self._always = script, frozenset(always.split())
+        self._episode, self._look = -1, 0
+
+    def reset(self, seed: int | None = None) -> None:
+        self._episode, self._look = self._episode + 1, -1
+
+    def input(self, reading: Reading, *, policy_active: bool) -> DeviceInput:
+        self._look += 1
+        script = self._script[self._episode] if self._episode < len(self._script) else {}
+        buttons = self._always | frozenset(script.get(self._look, "").split())
+        return DeviceInput(reading.stamp, np.zeros(len(AXES)), buttons)
+
+
+@pytest.fixture
+def presser() -> type[Presser]:
+    return Presser

@@ -99,9 +99,16 @@ def toward(reading: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
 
 
 @pytest.fixture
-def point() -> SimpleNamespace:
+def point(presser: type) -> SimpleNamespace:
     return SimpleNamespace(
-        spec=SPEC, horizon=HORIZON, limits=LIMITS, robot=Point, base=MissingBase, toward=toward, step=make_step
+        spec=SPEC,
+        horizon=HORIZON,
+        limits=LIMITS,
+        robot=Point,
+        base=MissingBase,
+        toward=toward,
+        step=make_step,
+        presser=presser,
     )
 
 

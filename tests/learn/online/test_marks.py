@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 from robot_rl.cli import main
 from robot_rl.datasets import Dataset, Phase, Source
 from robot_rl.hardware import config as hardware_config
-from robot_rl.hardware.human import AXES, DeviceInput
-from robot_rl.hardware.robot import Reading
 from robot_rl.hardware.teleop import Teleop
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.config import OnlineConfig
@@ -45,21 +43,6 @@ CONFIG = OnlineConfig(
 TELEOP = {"axes": {"x": "velocity.0", "y": "velocity.1"}}
 
 
-class Presser:
-    """Watches, and holds these buttons at these looks of each episode in turn, counted from 0."""
-
-    def __init__(self, *script: dict[int, str]) -> None:
-        self._script, self._episode, self._look = script, -1, 0
-
-    def reset(self, seed: int | None = None) -> None:
-        self._episode, self._look = self._episode + 1, -1
-
-    def input(self, reading: Reading, *, policy_active: bool) -> DeviceInput:
-        self._look += 1
-        script = self._script[self._episode] if self._episode < len(self._script) else {}
-        return DeviceInput(reading.stamp, np.zeros(len(AXES)), frozenset(script.get(self._look, "").split()))
-
-
 @contextmanager
 def session(
     point: SimpleNamespace, folder: Path, *script: dict[int, str], keys: Keys = "decide", latency: float = 0.2
@@ -67,7 +50,7 @@ def session(
     """The session in `folder` with somebody who presses keys; the task itself says nothing."""
     said: list[str] = []
     rules = EpisodeRules(max_steps=8, success_hold=2 if keys == "hold" else 1)
-    person = attended(rules, Presser(*script), keys, latency)
+    person = attended(rules, point.presser(*script), keys, latency)
     cell = Workcell(
         point.robot(),
         Arbiter(point.spec, point.limits),

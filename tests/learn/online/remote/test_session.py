@@ -17,8 +17,6 @@ import pytest
 import torch
 
 from robot_rl.datasets import Dataset
-from robot_rl.hardware.human import AXES, DeviceInput
-from robot_rl.hardware.robot import Reading
 from robot_rl.hardware.teleop import Teleop
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online import deployed
@@ -123,20 +121,7 @@ def test_each_robot_step_after_the_warm_up_is_learnt_from_once(cell: Workcell, t
 def test_a_mark_that_is_taken_back_is_taken_back_where_it_is_learnt_from(
     cell: Workcell, point: SimpleNamespace, tmp_path: Path
 ) -> None:
-    class Presser:
-        """Says success in the third look of the first episode, and takes it back in the second."""
-
-        episode, look = -1, -1
-
-        def reset(self, seed: int | None = None) -> None:
-            self.episode, self.look = self.episode + 1, -1
-
-        def input(self, reading: Reading, *, policy_active: bool) -> DeviceInput:
-            self.look += 1
-            keys = {(0, 3): {"success"}, (1, 3): {"undo"}}.get((self.episode, self.look), set())
-            return DeviceInput(reading.stamp, np.zeros(len(AXES)), frozenset(keys))
-
-    person = attended(cell.rules, Presser(), "decide")
+    person = attended(cell.rules, point.presser({3: "success"}, {3: "undo"}), "decide")
     teleop = Teleop(point.spec, {"axes": {"x": "velocity.0", "y": "velocity.1"}})
     cell = replace(cell, operator=person.operator, teleop=teleop, judge=person.judge, undo=person.undo)
     with at_work(cell, tmp_path, replace(CONFIG, steps=20, warmup=100)) as (session, bench, said):
