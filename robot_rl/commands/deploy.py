@@ -13,12 +13,14 @@ Examples:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+from tyro.conf import OmitArgPrefixes
 
 from robot_rl.commands.graph_options import GraphOptions
 from robot_rl.commands.names import UsageError
-from robot_rl.policies.modes import ExecutionConfig, Mode
+from robot_rl.commands.policy_options import PolicyOptions
 from robot_rl.serving.protocol import is_address
 
 
@@ -32,20 +34,7 @@ class Options(GraphOptions):
     """Somebody stands by with the device and may take over."""
     policy_device: Literal["cpu", "cuda"] = "cpu"
     """Where the policy computes."""
-    execution: Mode = "receding"
-    """How chunks become actions: waited for; the mean of all (`ensemble`); computed while the robot moves (`async`);
-    made to agree with the actions under way (`rtc`); or decoded in every step from a plan and the newest force
-    (`slow_fast`)."""
-    action_steps: int = 0
-    """Steps between two chunks; 0 takes the policy's own."""
-    latency_steps: int = 1
-    """With --lockstep or --in-process: how many steps a chunk takes in `async`, `rtc` and `slow_fast`."""
-    samples: int = 1
-    """Chunks drawn for each observation, of which the policy's verifier chooses one (`robot-rl verifier`)."""
-    fields: str = ""
-    """For servers other than robot_rl's: what they call the robot's fields, key=field or key=field+field, by commas."""
-    prompt: str = ""
-    """For servers other than robot_rl's: the task in words; empty takes the robot's."""
+    policy: OmitArgPrefixes[PolicyOptions] = field(default_factory=PolicyOptions)
 
 
 def run(options: Options) -> int:
@@ -58,9 +47,6 @@ def run(options: Options) -> int:
             raise UsageError("--in-process has no person in it: add --device scripted or --no-intervene")
         from robot_rl.commands.in_process import run_job
 
-        execution = ExecutionConfig(
-            options.execution, options.action_steps, options.latency_steps, samples=options.samples
-        )
         return run_job(
             options.job(
                 robot,
@@ -68,9 +54,9 @@ def run(options: Options) -> int:
                 quality=options.quality if options.intervene else None,
                 checkpoint=policy,
                 policy_device=options.policy_device,
-                execution=execution,
-                fields=options.fields,
-                prompt=options.prompt,
+                execution=options.policy.config,
+                fields=options.policy.fields,
+                prompt=options.policy.prompt,
             )
         )
     from robot_rl.runtime.launch import launch
@@ -89,14 +75,9 @@ def _resolve(name: str) -> str:
 
 def arguments(options: Options, checkpoint: str) -> dict[str, str]:
     """The options as arguments of deploy.launch.yaml."""
-    return options.launch_arguments() | {
+    own = {
         "checkpoint": checkpoint,
         "intervene": str(options.intervene).lower(),
         "policy_device": options.policy_device,
-        "execution": options.execution,
-        "action_steps": str(options.action_steps),
-        "latency_steps": str(options.latency_steps),
-        "samples": str(options.samples),
-        "fields": options.fields,
-        "prompt": options.prompt,
     }
+    return options.launch_arguments() | own | options.policy.launch_arguments()

@@ -15,21 +15,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from tyro.conf import OmitArgPrefixes
 
 from robot_rl import workspace
 from robot_rl.commands.names import UsageError, datasets
+from robot_rl.commands.policy_options import PolicyOptions
 from robot_rl.commands.session import progress
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.learn.card import add_evaluation, run_of
 from robot_rl.learn.evaluate import EvaluationResult, Trial, evaluate
 from robot_rl.policies import checkpoint
-from robot_rl.policies.modes import ExecutionConfig, Mode
 from robot_rl.serving.protocol import is_address
 
 
@@ -51,24 +52,11 @@ class Options:
     """How many processes share the states."""
     device: str = "cpu"
     """Where the policy computes: `cpu`, `cuda` or `auto`."""
-    execution: Mode = "receding"
-    """How chunks become actions: waited for; the mean of all (`ensemble`); computed while the robot moves (`async`);
-    made to agree with the actions under way (`rtc`); or decoded in every step from a plan and the newest force
-    (`slow_fast`)."""
-    action_steps: int = 0
-    """Steps between two chunks; 0 takes the policy's own."""
-    latency_steps: int = 1
-    """How many steps a chunk takes in `async`, `rtc` and `slow_fast`."""
-    samples: int = 1
-    """Chunks drawn for each observation, of which the policy's verifier chooses one (`robot-rl verifier`)."""
     allow_slow: bool = False
     """Simulated time waits for the policy: let also one pass that could not keep up with the robot on this machine."""
-    fields: str = ""
-    """For servers other than robot_rl's: what they call the robot's fields, key=field or key=field+field, by commas."""
-    prompt: str = ""
-    """For servers other than robot_rl's: the task in words; empty takes the robot's."""
     save: Path | None = None
     """Write every trial to this JSON file; with several checkpoints, one file each: <name>-1.json, <name>-2.json."""
+    policy: OmitArgPrefixes[PolicyOptions] = field(default_factory=PolicyOptions)
 
 
 def run(options: Options) -> int:
@@ -134,11 +122,9 @@ def _evaluate(options: Options, name: str, robot: str, seeds: range) -> Evaluati
             name,
             robot,
             seeds,
-            fields=options.fields,
-            prompt=options.prompt,
-            execution=ExecutionConfig(
-                options.execution, options.action_steps, options.latency_steps, samples=options.samples
-            ),
+            fields=options.policy.fields,
+            prompt=options.policy.prompt,
+            execution=options.policy.config,
             allow_slow=options.allow_slow,
             max_steps=options.max_steps,
             device=options.device,

@@ -1,0 +1,44 @@
+"""What `deploy` and `evaluate` are asked alike: how a policy's chunks become actions, and how a server is spoken to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from robot_rl.policies.modes import ExecutionConfig, Mode
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyOptions:
+    """How the policy is played."""
+
+    execution: Mode = "receding"
+    """How chunks become actions: waited for; the mean of all (`ensemble`); computed while the robot moves (`async`);
+    made to agree with the actions under way (`rtc`); or decoded in every step from a plan and the newest force
+    (`slow_fast`)."""
+    action_steps: int = 0
+    """Steps between two chunks; 0 takes the policy's own."""
+    latency_steps: int = 1
+    """Where simulated time waits for the policy (evaluation, --lockstep, --in-process): how many steps a chunk takes in
+    `async`, `rtc` and `slow_fast`."""
+    samples: int = 1
+    """Chunks drawn for each observation, of which the policy's verifier chooses one (`robot-rl verifier`)."""
+    fields: str = ""
+    """For servers other than robot_rl's: what they call the robot's fields, key=field or key=field+field, by commas."""
+    prompt: str = ""
+    """For servers other than robot_rl's: the task in words; empty takes the robot's."""
+
+    @property
+    def config(self) -> ExecutionConfig:
+        """The way of execution. Raises ExecutionError."""
+        return ExecutionConfig(self.execution, self.action_steps, self.latency_steps, samples=self.samples)
+
+    def launch_arguments(self) -> dict[str, str]:
+        """The same as arguments of deploy.launch.yaml."""
+        return {
+            "execution": self.execution,
+            "action_steps": str(self.action_steps),
+            "latency_steps": str(self.latency_steps),
+            "samples": str(self.samples),
+            "fields": self.fields,
+            "prompt": self.prompt,
+        }
