@@ -12,10 +12,8 @@ may be larger than memory. A batch is a few takes: no Zarr call a sample.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -23,34 +21,21 @@ from numpy.typing import NDArray
 
 from robot_rl.datasets.episode import Episode
 from robot_rl.datasets.errors import DatasetError
-from robot_rl.datasets.sampling.cache import FrameCache, cache_folder
+from robot_rl.datasets.sampling.cache import FrameCache
+from robot_rl.datasets.sampling.columns import ACTION as ACTION
+from robot_rl.datasets.sampling.columns import Columns, EpisodeFacts, selected
 from robot_rl.datasets.sampling.derived import Derived
-from robot_rl.datasets.sampling.frame_table import FrameTable, FrameTableBuilder
-from robot_rl.datasets.sampling.selection import Selection, rule, segments
+from robot_rl.datasets.sampling.frame_table import FrameTable
+from robot_rl.datasets.sampling.selection import Selection, rule
 from robot_rl.datasets.sampling.statistics import Statistics, statistics
-from robot_rl.datasets.store.reading import Frames
 from robot_rl.spec import Spec
 
-ACTION, ACTION_MASK, OBSERVATION_MASK = "action", "action_mask", "observation_mask"
-ACTION_KNOWN = "action_known"
+ACTION_MASK, ACTION_KNOWN, OBSERVATION_MASK = "action_mask", "action_known", "observation_mask"
 
 
 def future_key(name: str) -> str:
     """Under which a batch holds what was observed of field `name` at each step of the chunk."""
     return f"future.{name}"
-
-
-@dataclass(frozen=True)
-class EpisodeFacts:
-    """What weighting asks about an episode that windows are drawn from."""
-
-    number: int
-    operator: str
-    success: bool | None
-    total_reward: float
-    """The sum of the rewards of all its steps."""
-    action_free: bool = False
-    """Its actions are not looked at."""
 
 
 class Windows:
@@ -103,9 +88,9 @@ class Windows:
         self.n_obs, self.horizon, self.obs_stride, self.action_stride = n_obs, horizon, obs_stride, action_stride
         if taken := {ACTION, ACTION_MASK, OBSERVATION_MASK, ACTION_KNOWN} & set(self.observation_names):
             raise DatasetError(f"an observation cannot be called '{min(taken)}' in a window")
-        columns = _Columns(self.observation_names, derived or {}, cache)
+        columns = Columns(self.observation_names, derived or {}, cache)
         chosen = rule(select) if isinstance(select, str) else select
-        for episode, mask in _selected(episodes, chosen, frozenset(action_free)):
+        for episode, mask in selected(episodes, chosen, frozenset(action_free)):
             columns.add(episode, mask, str(episode.attributes.get("id")) in action_free)
         if columns.spec is None:
             raise DatasetError("no step is selected: there are no episodes, or the rule keeps none of their steps")
@@ -218,90 +203,3 @@ class Windows:
         actions = at[:, None] + self.action_stride * np.arange(self.horizon)
         first = self.first_rows[self._segments[segment, 2]]
         return observations, actions, self._segments[segment, 1, None] - 1, first[:, None]
-
-
-class _Columns:
-    """What windows need of each episode, collected in order."""
-
-    def __init__(
-        self, names: tuple[str, ...], derived: Mapping[str, Derived], cache: FrameCache | Literal["auto"] | None
-    ) -> None:
-        self.spec: Spec | None = None
-        self.actions: list[NDArray[np.float64]] = []
-        self.phases: list[NDArray[np.uint8]] = []
-        self.facts: list[EpisodeFacts] = []
-        self.first_rows: list[int] = []
-        self.segments: list[tuple[int, int, int]] = []
-        self._names, self._derived, self._cache = names, derived, cache
-        self._caches: dict[Path, FrameCache] = {}
-        self._numbers: dict[str, list[NDArray[Any]]] = {}
-        self._pictures: dict[str, FrameTableBuilder] = {}
-        self._rows = 0
-
-    def add(self, episode: Episode, mask: NDArray[np.bool_], action_free: bool) -> None:
-        """Take in an episode of which the steps in `mask` (T,) are selected. Raises DatasetError."""
-        self.spec = _same_spec(self.spec, episode)
-        pictures = [n for n in self._names if isinstance(episode.stream(n).values, Frames)]
-        values = episode.aligned(n for n in self._names if n not in pictures)
-        actions = np.zeros_like(episode.steps["executed"]) if action_free else episode.steps["executed"]
-        _check_finite(episode, values | {ACTION: actions}, mask)
-        for name, value in values.items():
-            self._numbers.setdefault(name, []).append(value)
-        for name in pictures:
-            if name not in self._pictures:
-                self._pictures[name] = FrameTableBuilder(name, self._derived.get(name))
-            self._pictures[name].add(episode, self._cache_of(episode))
-        self.actions.append(actions)
-        self.phases.append(episode.steps["phase"])
-        self.segments += [(self._rows + a, self._rows + b, len(self.facts)) for a, b in segments(mask)]
-        self.first_rows.append(self._rows)
-        self.facts.append(_facts(episode, action_free))
-        self._rows += len(episode)
-
-    def fields(self) -> dict[str, NDArray[Any] | FrameTable]:
-        """Every field by name, in the order asked for."""
-        out: dict[str, NDArray[Any] | FrameTable] = {n: np.concatenate(v) for n, v in self._numbers.items()}
-        out |= {n: b.table() for n, b in self._pictures.items()}
-        return {n: out[n] for n in self._names}
-
-    def _cache_of(self, episode: Episode) -> FrameCache | None:
-        if self._cache != "auto":
-            return self._cache
-        dataset = episode.folder.parents[1]
-        if dataset not in self._caches:
-            self._caches[dataset] = FrameCache(cache_folder(dataset))
-        return self._caches[dataset]
-
-
-def _selected(
-    episodes: Iterable[Episode], chosen: Selection, action_free: Collection[str]
-) -> Iterator[tuple[Episode, NDArray[np.bool_]]]:
-    """The episodes of which a step is selected, with their masks (T,)."""
-    for episode in episodes:
-        watched = str(episode.attributes.get("id")) in action_free
-        mask = np.ones(len(episode), bool) if watched else chosen(episode)
-        if mask.shape != (len(episode),):
-            raise DatasetError(f"episode {episode.number}: the selection gave {mask.shape}, not ({len(episode)},)")
-        if mask.any():
-            yield episode, mask
-
-
-def _facts(episode: Episode, action_free: bool) -> EpisodeFacts:
-    total = float(np.sum(episode.steps["reward"], dtype=np.float64))
-    operator = str(episode.attributes.get("operator", ""))
-    return EpisodeFacts(episode.number, operator, episode.success, total, action_free)
-
-
-def _same_spec(spec: Spec | None, episode: Episode) -> Spec:
-    if spec is not None and spec is not episode.spec and (differences := spec.differences(episode.spec)):
-        raise DatasetError(f"episode {episode.number} is of another spec: {'; '.join(differences)}")
-    return spec or episode.spec
-
-
-def _check_finite(episode: Episode, values: dict[str, NDArray[np.generic]], mask: NDArray[np.bool_]) -> None:
-    for name, value in values.items():
-        if value.dtype.kind == "f":
-            bad = mask & ~np.isfinite(value).reshape(len(value), -1).all(axis=1)
-            if bad.any():
-                t = int(np.flatnonzero(bad)[0])
-                raise DatasetError(f"episode {episode.number}, step {t}: '{name}' is not finite: {value[t]}")
