@@ -1,0 +1,75 @@
+"""The spec of a robot, and in which ways two of them differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from robot_rl.spec.field import SpecError
+from robot_rl.spec.layout import Layout
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What one robot senses (`observation`), how it is commanded (`action`) and how often (`rate` [Hz])."""
+
+    robot: str
+    rate: float
+    observation: Layout
+    action: Layout
+    control_mode: str = ""
+    """Which of the robot's ways of being commanded `action` is, e.g. `cartesian_velocity`."""
+
+    @property
+    def period_ns(self) -> int:
+        """One control period [ns]."""
+        return round(1e9 / self.rate)
+
+    def differences(self, other: Spec, *, bounds: bool = True) -> list[str]:
+        """One line for each way in which `other` does not fit `self`; empty when they fit.
+
+        Args:
+            bounds: also compare the limits of the action fields.
+        """
+        out = []
+        if self.control_mode != other.control_mode:
+            out.append(f"control mode: '{self.control_mode}' against '{other.control_mode}'")
+        if abs(self.rate - other.rate) > 1e-9:
+            out.append(f"rate: {self.rate:g} Hz against {other.rate:g} Hz")
+        for part in ("observation", "action"):
+            mine, theirs = getattr(self, part), getattr(other, part)
+            out += [f"{part} '{n}': only in the first" for n in mine if n not in theirs]
+            out += [f"{part} '{n}': only in the second" for n in theirs if n not in mine]
+            keys = ["shape", "kind", "unit", "frame"] + (["low", "high"] if bounds and part == "action" else [])
+            for n in mine:
+                if n in theirs:
+                    for k in keys:
+                        a, b = getattr(mine[n], k), getattr(theirs[n], k)
+                        if a != b:
+                            out.append(f"{part} '{n}': {k} {a} against {b}")
+        return out
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready description; `Spec.from_dict` reads it back."""
+        return {
+            "robot": self.robot,
+            "rate": self.rate,
+            "control_mode": self.control_mode,
+            "observation": self.observation.to_dict(),
+            "action": self.action.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Spec:
+        """Read what `to_dict` wrote."""
+        for key in ("robot", "rate", "observation", "action"):
+            if key not in data:
+                raise SpecError(f"spec: '{key}' is missing")
+        return cls(
+            robot=data["robot"],
+            rate=float(data["rate"]),
+            control_mode=data.get("control_mode", ""),
+            observation=Layout.from_dict(data["observation"]),
+            action=Layout.from_dict(data["action"]),
+        )
