@@ -19,10 +19,12 @@ from robot_rl.learn.online.remote import address, gathering
 from robot_rl.learn.online.remote.actor import Actor
 from robot_rl.learn.online.remote.agenda import Agenda
 from robot_rl.learn.online.remote.link import Link
+from robot_rl.learn.online.remote.scene import Beginning
 from robot_rl.policies.execution import Executor
 from robot_rl.ros import codecs, topics, wire
 from robot_rl.ros.node import run
 from robot_rl.ros.policy_node import PolicyNode
+from robot_rl.ros.self_resets import SelfResets
 from robot_rl.runtime import assembly
 from robot_rl.runtime.arbiter import Decision
 
@@ -49,6 +51,7 @@ class AgentNode(PolicyNode):
         self._saved: dict[str, Any] | None = None
         self._saved_at = 0.0
         self._told = 0
+        self._resets = None if self._plan.reset == "outside" else SelfResets(self, self._plan, self._reset_over)
         self.create_subscription(JointState, topics.EXECUTED, self._on_executed, topics.kept())
         self.create_subscription(JointState, topics.OUTCOME, self._on_outcome, topics.kept())
         self.on_event(topics.RECORDER_EVENT, self._on_recorder)
@@ -106,6 +109,8 @@ class AgentNode(PolicyNode):
     # -- an episode ---------------------------------------------------------------------------------
 
     def _on_episode(self, event: dict[str, Any]) -> None:
+        if self._resets is not None:
+            self._resets.on_episode(event, self._actor.tally)
         if event["event"] == "begin":
             self._settle(at_once=True)
             self._event = event
@@ -131,6 +136,12 @@ class AgentNode(PolicyNode):
     def _propose(self) -> None:
         super()._propose()
         self._look()
+        if self._resets is not None:
+            self._resets.look()
+
+    def _reset_over(self, name: str, success: bool, why: str) -> None:
+        """A reset that the episode manager asked for has come to its end."""
+        self.publish_event(topics.AGENT_EVENT, event="driven", episode=name, success=success, why=why)
 
     def _look(self) -> None:
         """See what the last step led to."""
@@ -145,13 +156,20 @@ class AgentNode(PolicyNode):
     def _decided(self, decision: Decision) -> None:
         super()._decided(decision)
         self._actor.gathering.decided(decision)
+        if self._resets is not None:
+            self._resets.decided(decision)
 
     def _on_executed(self, message: JointState) -> None:
         action = codecs.unlabelled(message, self.spec.action.labels)
         self._actor.executed(codecs.stamp_of(message), action)
+        if self._resets is not None:
+            self._resets.executed(action)
 
     def _on_outcome(self, message: JointState) -> None:
-        self._actor.gathering.outcome(codecs.stamp_of(message), wire.read_outcome(message))
+        stamp, outcome = codecs.stamp_of(message), wire.read_outcome(message)
+        self._actor.gathering.outcome(stamp, outcome)
+        if self._resets is not None:
+            self._resets.judged(stamp, outcome)
 
     def _on_recorder(self, event: dict[str, Any]) -> None:
         """What the recorder keeps is what counts."""
@@ -188,9 +206,12 @@ class AgentNode(PolicyNode):
                 self.say(f"step {point.robot_steps}: {point.successes}/{point.trials} by the agent alone")
         trial = self._actor.next_trial()
         purpose: dict[str, Any] = {"purpose": "deployment", "number": self._actor.tally.episodes}
+        told = ""
         if trial is not None:
             purpose = {"purpose": "evaluation", "seed": trial.seed, "trial": trial.number, "trials": trial.of}
-        self.publish_event(topics.AGENT_EVENT, event="next", after=after, **purpose)
+            told = f"evaluation, trial {trial.number} of {trial.of}, by the agent alone"
+        begins = Beginning() if self._resets is None else self._resets.next(told)
+        self.publish_event(topics.AGENT_EVENT, event="next", after=after, **purpose, **begins.to_dict())
 
     # -- the learner --------------------------------------------------------------------------------
 
@@ -222,6 +243,8 @@ class AgentNode(PolicyNode):
             self.get_logger().warning("the learner is back")
 
     def close(self) -> None:
+        if getattr(self, "_resets", None) is not None and self._resets is not None:
+            self._resets.close()
         if hasattr(self, "_link"):
             self._link.close()
         super().close()

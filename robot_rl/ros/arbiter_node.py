@@ -43,6 +43,8 @@ class ArbiterNode(RobotNode):
         self._proposal: Proposal | None = None
         self._last: Decision | None = None
         self._episode, self._start = "", -1
+        self._driven = False
+        """Between episodes the robot is being reset through this arbiter."""
         self._command = self.create_publisher(JointState, topics.COMMAND, topics.stream(10))
         self._decision = self.create_publisher(JointState, topics.DECISION, topics.kept())
         self._stopped = self.create_publisher(Bool, topics.STOPPED, topics.latched(1))
@@ -63,11 +65,12 @@ class ArbiterNode(RobotNode):
 
     def _on_episode(self, event: dict[str, Any]) -> None:
         with self._lock:
-            if event["event"] == "begin":
+            if event["event"] in ("begin", "drive"):
+                self._driven = event["event"] == "drive"
                 self._episode, self._start = event["episode"], event["stamp"]
-                self._arbiter.reset(event["purpose"])
+                self._arbiter.reset("free" if self._driven else event["purpose"])
                 self._last = None
-            elif event["event"] in ("reset", "end") and self._episode:
+            elif event["event"] in ("reset", "end", "driven") and self._episode:
                 self._episode = ""
                 self._arbiter.reset("free")
         self._try()
@@ -100,13 +103,14 @@ class ArbiterNode(RobotNode):
         reading = self._state.latest
         if reading is None or reading.stamp < self._start:
             return
-        answers = {"human": self._human, "policy": self._proposal}
-        for name in self._wait_for:
+        human = None if self._driven else self._human  # nobody watches a reset that does not wait for them
+        answers = {"human": human, "policy": self._proposal}
+        for name in ("policy",) if self._driven else self._wait_for:
             answer = answers[name]
             if answer is None or answer.stamp != reading.stamp:
                 return
         if self._last is None or self._last.stamp != reading.stamp:
-            self._last = self._arbiter.decide(reading.stamp, reading, self._human, self._proposal)
+            self._last = self._arbiter.decide(reading.stamp, reading, human, self._proposal)
         self._publish(self._last)
         self._tell_stopped()
 

@@ -26,6 +26,7 @@ from robot_rl.ros.codecs import stamp_of
 from robot_rl.ros.node import RobotNode, run
 from robot_rl.runtime.arbiter import Decision
 from robot_rl.runtime.assembly import pair_with_outcomes
+from robot_rl.runtime.driving import Driving
 from robot_rl.runtime.episodes import Ending, EpisodeMachine, EpisodeRules
 
 ASK_AGAIN = 2.0
@@ -37,6 +38,7 @@ AHEAD = 150_000_000
 KEY_WITHIN = 1.0
 """A device that has not been heard of for so long [s] holds no key."""
 BUTTONS = ("success", "failure", "discard")
+SET_UP = "Set the scene up and press start (or call episode/start); until then the robot holds still"
 
 
 class EpisodeNode(RobotNode):
@@ -58,6 +60,10 @@ class EpisodeNode(RobotNode):
         self._record = self.param("record", True)
         self._agenda = self.param("agenda", False)
         self._next: dict[str, Any] = {}
+        self._scene = "outside"
+        """`kept`: the next episode begins in the scene as it stands."""
+        self._drive: Driving | None = None
+        """The reset that the robot drives itself, before the episode, from when it is asked for to its end."""
         self._exit = self.param("exit_when_done", True)
         results = self.param("results", "")
         self._results = Path(results) if results else None
@@ -109,6 +115,9 @@ class EpisodeNode(RobotNode):
         if name == "undo":
             self.publish_event(topics.EPISODE_EVENT, event="undo")
             return ""
+        if self._drive is not None and name in ("failure", "discard"):
+            self._driven(False, "a person ended it")
+            return ""
         if name == "start":
             if self._machine.state != "idle":
                 return f"an episode is already {self._machine.state}"
@@ -135,9 +144,9 @@ class EpisodeNode(RobotNode):
         if self._machine.state == "idle":
             if self._done():
                 self._finish()
-            elif self._auto and not self._missing():
+            elif self._auto and not self._missing() and not self._next.get("ask"):
                 self._reset()
-        elif self._machine.state == "resetting" and now - self._asked > ASK_AGAIN:
+        elif self._machine.state == "resetting" and now - self._asked > ASK_AGAIN and not self._driving:
             self._ask()
         elif self._machine.state == "saving" and now - self._asked > SAVE_WITHIN:
             self.get_logger().fatal(f"the recorder did not save the episode within {SAVE_WITHIN:.0f} s: stopping")
@@ -161,8 +170,14 @@ class EpisodeNode(RobotNode):
         return not self._agenda or self._next.get("after") == self._episode.get("episode", "")
 
     def _on_agent(self, event: dict[str, Any]) -> None:
+        if event["event"] == "driven":
+            if self._drive is not None and event["episode"] == self._drive.episode:
+                self._driven(event["success"], event["why"])
+            return
         self._next = event
-        if self._told and event["purpose"] == "evaluation":
+        if self._told and event.get("ask"):
+            self.get_logger().warning(f"{event['ask']}: {SET_UP}")
+        elif self._told and event["purpose"] == "evaluation":
             hand = "" if self._auto else "; reset the scene and press start"
             self.say(f"evaluation, trial {event['trial']} of {event['trials']}, by the agent alone{hand}")
 
@@ -182,17 +197,49 @@ class EpisodeNode(RobotNode):
         if self._next.get("purpose") == "evaluation":
             self._episode |= {"seed": self._next["seed"], "purpose": "evaluation"}
         self._start_stamp, self._prepared = None, not self._record
+        self._scene, wanted = self._next.get("scene", "outside"), self._next.get("drive")
+        self._drive = None if wanted is None else Driving(wanted)
         self._machine.reset()
         self._ask()
 
     def _ask(self) -> None:
+        """Ask the robot to get ready: for its own reset, else for the episode."""
         self._asked = time.monotonic()
-        self.publish_event(topics.EPISODE_EVENT, event="reset", **self._episode)
+        scene = {**self._episode, "scene": self._scene, "goal": self._next.get("goal")}
+        if self._drive is not None:
+            scene |= {"episode": self._drive.episode, "goal": self._drive.wanted["goal"]}
+        self.publish_event(topics.EPISODE_EVENT, event="reset", **scene)
+
+    @property
+    def _driving(self) -> bool:
+        """The robot is resetting itself at this moment."""
+        return self._drive is not None and self._drive.begun
+
+    def _driven(self, success: bool, why: str) -> None:
+        """The robot's own reset is over: on to the episode, or a person must set the scene up."""
+        drive, self._drive = self._drive, None
+        if drive is None:
+            return
+        note = {**self._episode, "episode": drive.episode, "success": success, "steps": drive.steps, "why": why}
+        self.publish_event(topics.EPISODE_EVENT, event="driven", **note)
+        if success:
+            self._scene = "kept"
+            self._ask()
+            return
+        self._machine.abort()
+        again = drive.wanted if drive.wanted["always"] else None
+        self._next = {**self._next, "after": self._episode["episode"], "scene": "outside", "drive": again, "ask": why}
+        self.get_logger().warning(f"the robot could not reset itself: {why}. {SET_UP}")
 
     def _on_robot(self, event: dict[str, Any]) -> None:
         if event["event"] == "fault":
             self.get_logger().fatal(f"robot fault: {event['text']}")
             self.exit_code = 1
+        elif self._drive is not None:
+            if event.get("episode") == self._drive.episode and not self._drive.begun:
+                self._drive.begun = True
+                now = {**self._episode, "episode": self._drive.episode, "most": self._drive.wanted["most"]}
+                self.publish_event(topics.EPISODE_EVENT, event="drive", stamp=event["stamp"], **now)
         elif event.get("episode") == self._episode.get("episode"):
             self._start_stamp = event["stamp"]
             self._begin()
@@ -219,6 +266,10 @@ class EpisodeNode(RobotNode):
 
     def _on_decision(self, message: JointState) -> None:
         decision = wire.read_decision(self.spec.action, message)
+        if self._drive is not None:
+            self._drive.decided(decision.stamp)
+            if self._drive.overdue:
+                self._driven(False, f"no word of its end after {self._drive.steps} steps")
         if self._machine.state == "running" and decision.stamp > self._judged:
             self._decisions.setdefault(decision.stamp, decision)
             self._advance()

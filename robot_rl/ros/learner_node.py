@@ -20,7 +20,7 @@ from robot_rl.learn.online.curve import Point
 from robot_rl.learn.online.folder import BASE, EPISODES, begin_folder
 from robot_rl.learn.online.learner import Learner
 from robot_rl.learn.online.logbook import Logbook, draw
-from robot_rl.learn.online.remote import address
+from robot_rl.learn.online.remote import address, graph
 from robot_rl.learn.online.remote.learning import Learning
 from robot_rl.learn.online.remote.process import hold_lock
 from robot_rl.learn.online.remote.server import ActorServer
@@ -34,13 +34,15 @@ from robot_rl.ros.node import RobotNode, run
 
 class LearnerNode(RobotNode):
     """Parameters: `session`, the folder of a session that is continued, or begun with `recipe`, `checkpoint` (the base
-    policy) and `demonstrations` (data sets, separated by commas)."""
+    policy) and `demonstrations` (data sets, separated by commas); `reset`, `reset_goal` and `reset_steps`, who sets the
+    scene up, where that is not as the recipe has it."""
 
     def __init__(self) -> None:
         super().__init__("learner")
         self._folder = Path(self.param("session", ""))
         self._recipe_name, self._base = self.param("recipe", ""), self.param("checkpoint", "")
         self._demonstrations = self.list_param("demonstrations")
+        self._given = {name: self.param(name, "") for name in ("reset", "reset_goal", "reset_steps")}
         if not self.get_parameter("session").value:
             raise ConfigError("parameter 'session' is empty: give the folder of a session, new or to be continued")
         address.forget(self._folder)
@@ -100,18 +102,22 @@ class LearnerNode(RobotNode):
     def _recipe(self) -> recipe.Recipe:
         """The session's own recipe; a new session takes that of parameter `recipe`."""
         if (self._folder / recipe.FILE).is_file():
-            return recipe.load(self._folder / recipe.FILE)
+            plan = recipe.load(self._folder / recipe.FILE)
+            graph.require_same(plan, graph.changed(plan, self._given), self._folder)
+            graph.require_possible(plan)
+            return plan
         if not self._recipe_name:
             raise TrainingError(f"{self._folder} holds no session, and parameter 'recipe' names none to begin with")
         plan = recipe.load(self._recipe_name)
         demonstrations = tuple(os.path.abspath(d) for d in self._demonstrations) or plan.dataset
         plan = replace(
-            plan,
+            graph.changed(plan, self._given),
             robot=self.config.name,
             control_mode=self.spec.control_mode,
             checkpoint=self._base or plan.checkpoint,
             dataset=demonstrations,
         )
+        graph.require_possible(plan)
         begin_folder(plan, self._folder)
         return plan
 

@@ -23,6 +23,7 @@ from robot_rl.ros import topics
 
 T = TypeVar("T")
 
+
 class Endable(Protocol):
     """A node that can end its process."""
 

@@ -55,7 +55,7 @@ class PolicyNode(RobotNode):
         self._images: dict[str, tuple[int, NDArray[Any]]] = {}
         self._cameras = [n for n in self._policy.observation_names if n in self.config.cameras]
         patience = float(self.config.limits["observation_timeout"])
-        self._oldest = {n: round((patience + 2.0 / self.config.cameras[n].fps) * 1e9) for n in self._cameras}
+        self._oldest = {n: round((patience + 2.0 / c.fps) * 1e9) for n, c in self.config.cameras.items()}
         self._publisher = self.create_publisher(JointState, topics.POLICY_ACTION, topics.stream())
         self._state = StateSubscriber(self, self.spec, self._on_reading, lockstep=self.lockstep)
         for name in self._cameras:
@@ -146,6 +146,19 @@ class PolicyNode(RobotNode):
             self._last = (stamp, codecs.labelled(stamp, labels, action if action is not None else ()))
         self._publisher.publish(self._last[1])
 
+    @property
+    def reading(self) -> Reading | None:
+        """The newest."""
+        return self._state.latest
+
+    def propose(self, stamp: int, action: NDArray[np.float64] | None) -> None:
+        """Ask the arbiter for an action (A,) in answer to the reading of that stamp [ns]; None for holding still, which
+        in lockstep nobody waits for."""
+        if action is not None:
+            self._publisher.publish(codecs.labelled(stamp, self.spec.action.labels, action))
+        elif not self.lockstep:
+            self._publisher.publish(codecs.labelled(stamp, (), ()))
+
     def _report(self) -> None:
         """What execution has counted, and how long chunks take; a warning for a second in which something was late."""
         counts = self._executor.counts
@@ -180,20 +193,32 @@ class PolicyNode(RobotNode):
 
         Without a picture that is fresh the policy does not act, what it had planned is void, and the robot holds.
         """
-        for name in self._cameras:
-            if name not in self._images:
-                return False
+        stale = self.stale_picture(self._images, self._cameras, stamp)
+        if stale and not self.lockstep and stale in self._images:
+            self._executor.interrupt()
+        return not stale
+
+    def stale_picture(
+        self, pictures: Mapping[str, tuple[int, NDArray[Any]]], cameras: Sequence[str], stamp: int
+    ) -> str:
+        """The first of `cameras` without a picture to go with a reading at `stamp` [ns]; empty for none.
+
+        Args:
+            pictures: the newest of each camera with its stamp [ns].
+        """
+        for name in cameras:
+            if name not in pictures:
+                return name
             period = round(1e9 / self.config.cameras[name].fps)
-            if self.lockstep and self._images[name][0] <= stamp - period + self.spec.period_ns // 2:
-                return False
-            age = stamp - self._images[name][0]
+            if self.lockstep and pictures[name][0] <= stamp - period + self.spec.period_ns // 2:
+                return name
+            age = stamp - pictures[name][0]
             if not self.lockstep and age > self._oldest[name]:
-                self._executor.interrupt()
                 self.get_logger().warning(
                     f"no picture of camera '{name}' for {age * 1e-9:.1f} s: the policy waits", throttle_duration_sec=2.0
                 )
-                return False
-        return True
+                return name
+        return ""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

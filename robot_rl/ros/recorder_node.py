@@ -69,6 +69,8 @@ class RecorderNode(RobotNode):
         self._end: dict[str, Any] | None = None
         self._deadline = 0.0
         self._human_steps = 0
+        self._driven = False
+        """Between episodes the robot is being reset, step by step."""
         self._preparing: tuple[str, int] | None = None
         self._newest: dict[str, int] = {}
         self._last_seen: dict[str, int] = {}
@@ -144,7 +146,7 @@ class RecorderNode(RobotNode):
     def _keep(self, stamp: int, replay: Callable[[], None]) -> None:
         """Between episodes: remember a message in case the next one has begun already."""
         self._backlog.append((stamp, replay))
-        while not self.lockstep and self._backlog[0][0] < stamp - BACKLOG_SPAN:
+        while (self._driven or not self.lockstep) and self._backlog[0][0] < stamp - BACKLOG_SPAN:
             self._backlog.popleft()
 
     def _flush(self) -> None:
@@ -165,6 +167,8 @@ class RecorderNode(RobotNode):
                 self._abandon("a reset came before the end")
         elif kind == "begin":
             self._begin(event)
+        elif kind in ("drive", "driven"):
+            self._driven = kind == "drive"
         elif kind == "end" and self._episode is not None and event["episode"] == self._episode["episode"]:
             self._end, self._deadline = event, time.monotonic() + FINISH_WITHIN
             self._assembler.end(

@@ -18,6 +18,7 @@ from robot_rl.ros import codecs, topics, wire
 from robot_rl.ros.node import RobotNode, run
 from robot_rl.ros.robot_pace import LockstepPace, Pace, RealtimePace
 from robot_rl.ros.state import StatePublisher
+from robot_rl.runtime.learned_resets import HasGoals
 
 FRESH = 5_000_000_000
 """A reset older than this [ns] is not obeyed."""
@@ -29,6 +30,8 @@ class RobotServer(RobotNode):
     def __init__(self) -> None:
         super().__init__("robot")
         self.robot = hardware.make(self.config)
+        self._goal = self.robot.goal if isinstance(self.robot, HasGoals) else 0
+        """Its own, for those who name none."""
         self._state = StatePublisher(self, self.spec)
         self._executed = self.create_publisher(JointState, topics.EXECUTED, topics.kept())
         self._simulated = self.robot if isinstance(self.robot, Simulated) else None
@@ -67,9 +70,22 @@ class RobotServer(RobotNode):
         if event["event"] == "reset":
             if time.time_ns() - event.get("sent", 0) > FRESH:
                 return
-            self._pace.reset(event["episode"], event.get("seed"))
-        elif event["event"] == "end":
+            if self._aim(event.get("goal")):
+                self._pace.reset(event["episode"], event.get("seed"), kept=event.get("scene") == "kept")
+        elif event["event"] in ("end", "driven"):
             self._pace.end(event["episode"])
+
+    def _aim(self, goal: int | None) -> bool:
+        """Make the goal the robot's, None its own; whether it can."""
+        try:
+            if isinstance(self.robot, HasGoals):
+                self.robot.set_goal(self._goal if goal is None else goal)
+            elif goal is not None:
+                raise hardware.ConfigError(f"robot '{self.config.name}' has no goals to choose from")
+        except hardware.ConfigError as error:
+            self.fault(str(error))
+            return False
+        return True
 
     def reset_robot(self, seed: int | None) -> Reading:
         """Reset, and publish the scene that a simulated robot stands in."""

@@ -25,7 +25,7 @@ class Pace(Protocol):
     """How the events that reach a robot node are turned into calls on the robot."""
 
     def command(self, stamp: int, action: NDArray[np.float64]) -> None: ...
-    def reset(self, episode: str, seed: int | None) -> None: ...
+    def reset(self, episode: str, seed: int | None, *, kept: bool) -> None: ...
     def end(self, episode: str) -> None: ...
     def stop(self) -> None: ...
     def close(self) -> None: ...
@@ -50,13 +50,22 @@ class LockstepPace:
             )
         self._resend = node.create_timer(RESEND_AFTER, self._send_again)
 
-    def reset(self, episode: str, seed: int | None) -> None:
-        if episode != self._episode or self._reading is None:
-            self._reading = self._node.reset_robot(seed)
-            self._episode, self._started, self._command, self._active = episode, self._reading.stamp, None, True
-            self._frames = dict.fromkeys(self._frames, -1)
+    def reset(self, episode: str, seed: int | None, *, kept: bool) -> None:
+        if self._reading is None or episode != self._episode:
+            if self._reading is None or not kept:
+                self._reading = self._node.reset_robot(seed)
+                self._started, self._frames = self._reading.stamp, dict.fromkeys(self._frames, -1)
+            else:
+                self._reading = self._stand(self._reading.stamp + self._period)
+            self._episode, self._command, self._active = episode, None, True
         self._node.ready(episode, self._reading.stamp)
         self._node.publish_reading(self._reading)
+
+    def _stand(self, until: int) -> Reading:
+        """The scene stays as it is; what is measured then is told apart by its stamp from what was said before."""
+        self._node.robot.stop()
+        self._node.robot.clock.sleep_until(until)
+        return self._node.robot.read()
 
     def end(self, episode: str) -> None:
         self._active = self._active and episode != self._episode
@@ -120,11 +129,13 @@ class RealtimePace:
         self._last_command = None
         return reading
 
-    def reset(self, episode: str, seed: int | None) -> None:
+    def reset(self, episode: str, seed: int | None, *, kept: bool) -> None:
         with self._lock:
-            reading = self._start_scene(seed) if episode != self._episode else self._node.robot.read()
+            anew = episode != self._episode and not kept
+            reading = self._start_scene(seed) if anew else self._node.robot.read()
             self._episode = episode
-        self._node.ready(episode, reading.stamp + self._offset)
+        # What was said of this very reading may still have been said of another goal.
+        self._node.ready(episode, reading.stamp + self._offset + int(kept))
 
     def end(self, episode: str) -> None:
         """In real time the robot goes on listening between episodes."""

@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.hardware.camera import Camera, CameraError, Frame
+from robot_rl.hardware.camera import CameraError, Frame
 
 
 @runtime_checkable
@@ -18,6 +18,14 @@ class Capturing(Protocol):
     def capture(self) -> Frame: ...
 
 
+class FrameSource(Protocol):
+    """What is asked of a camera that is open."""
+
+    def read(self, timeout: float = 1.0) -> Frame:
+        """The next frame not yet returned; waits up to `timeout` [s], then raises CameraError."""
+        ...
+
+
 class Frames:
     """Cameras that are open, and the newest frame of each.
 
@@ -25,7 +33,7 @@ class Frames:
         patience: a camera without a new frame for this long [s] is an error.
     """
 
-    def __init__(self, cameras: Mapping[str, Camera], *, patience: float = 1.0) -> None:
+    def __init__(self, cameras: Mapping[str, FrameSource], *, patience: float = 1.0) -> None:
         self._cameras = dict(cameras)
         self._patience = round(patience * 1e9)
         self._newest: dict[str, Frame] = {}
@@ -62,7 +70,7 @@ class Frames:
             yield name, frame
 
 
-def _next(camera: Camera, start: int, patience: int) -> Frame:
+def _next(camera: FrameSource, start: int, patience: int) -> Frame:
     """The first frame taken at `start` or later; older ones lay in a buffer."""
     frame = camera.read(timeout=patience * 1e-9)
     while frame.stamp < start:

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
-from robot_rl.hardware.camera import Camera
 from robot_rl.hardware.robot import Outcome, Reading
-from robot_rl.runtime.frames import Frames
+from robot_rl.runtime.frames import Frames, FrameSource
 from robot_rl.runtime.loop import Executor, Follower
 from robot_rl.runtime.resets import Drive
 
@@ -76,8 +75,8 @@ class LearnedReset:
         cameras: open; the policy may look at them.
     """
 
-    def __init__(self, executor: Executor, rule: ResetRule, cameras: Mapping[str, Camera] | None = None) -> None:
-        self._executor, self._rule, self._cameras = executor, rule, dict(cameras or {})
+    def __init__(self, executor: Executor, rule: ResetRule, cameras: Mapping[str, FrameSource] | None = None) -> None:
+        self._executor, self._rule, self.cameras = executor, rule, dict(cameras or {})
 
     def run(self, drive: Drive, seed: int | None) -> bool:
         """Whether the scene is at a start state now."""
@@ -88,7 +87,7 @@ class LearnedReset:
             self._rule.end()
 
     def _play(self, drive: Drive, seed: int | None) -> bool:
-        reading, frames = drive.look(), Frames(self._cameras)
+        reading, frames = drive.look(), Frames(self.cameras)
         for _ in frames.begin(reading.stamp):
             pass
         self._executor.reset(seed)
@@ -97,6 +96,8 @@ class LearnedReset:
             if action is None:
                 return False
             reading = drive.step(action)
+            if drive.interrupted:
+                self._executor.interrupt()
             if isinstance(self._executor, Follower):
                 self._executor.follow(drive.sent)
             for _ in frames.poll(reading.stamp):

@@ -27,19 +27,42 @@ class ResetTimeoutError(RuntimeError):
     """A routine took more steps than it may."""
 
 
-class Drive:
-    """How a routine moves the robot: one control step at a time, within the limits.
+class Drive(Protocol):
+    """How a routine moves the robot: one control step at a time, within the limits."""
+
+    reading: Reading
+    """What was measured last."""
+    sent: Array
+    """What the robot was really sent in the newest step (A,)."""
+    interrupted: bool
+    """In the newest step somebody else acted, or nobody: the action asked for was not carried out."""
+    steps: int
+    """So far."""
+
+    def step(self, action: Array) -> Reading:
+        """Ask for an action (A,) for one control period; what is measured then. Raises ResetTimeoutError when there
+        are no steps left."""
+        ...
+
+    def look(self) -> Reading:
+        """Measure, without a step."""
+        ...
+
+
+class RobotDrive:
+    """Drives a robot in this process, through a safety envelope; implements Drive.
 
     Args:
         most: how many steps there are; another one raises ResetTimeoutError.
     """
+
+    interrupted = False
 
     def __init__(self, robot: Robot, envelope: SafetyEnvelope, most: int) -> None:
         self._robot, self._envelope, self._left = robot, envelope, most
         self.steps = 0
         self.reading = robot.read()
         self.sent: Array = np.zeros(robot.spec.action.size)
-        """What the robot was really sent in the newest step (A,)."""
         envelope.reset(self.reading.values)
 
     def step(self, action: Array) -> Reading:
@@ -186,7 +209,7 @@ class SelfResetting:
         return self._robot.read()
 
     def _drive(self, seed: int | None) -> bool:
-        drive = Drive(self._robot, self._envelope, self._most)
+        drive = RobotDrive(self._robot, self._envelope, self._most)
         try:
             done = self._routine.run(drive, seed)
             why = f"the routine gave up after {drive.steps} steps"

@@ -1,0 +1,65 @@
+"""How episodes behind a node graph begin, and what a launch may say of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from robot_rl.learn.config import TrainingError
+from robot_rl.learn.online.directions import PracticeConfig
+from robot_rl.learn.online.recipe import Recipe
+from robot_rl.learn.online.remote import graph
+from robot_rl.learn.online.remote.scene import Beginning, Drive, Scene
+from robot_rl.runtime.resets import ResetCounts
+
+DRIVE = Drive(300, goal=1)
+
+
+def test_the_first_scene_and_each_trial_come_from_outside_and_the_rest_is_driven() -> None:
+    scene = Scene(DRIVE, simulated=True)
+    assert scene.next() == Beginning("outside")
+    assert scene.set_up() == ResetCounts(set_up=1)
+    assert scene.next() == Beginning("kept", drive=DRIVE)
+    assert scene.next("trial 1 of 2") == Beginning("outside")
+    assert scene.driven(True, 40) == ResetCounts(driven=1, steps=40)
+    assert scene.driven(False, 300) == ResetCounts(driven=0, steps=300)
+
+
+def test_at_a_real_robot_a_person_sets_trials_up_and_is_asked() -> None:
+    scene = Scene(DRIVE, simulated=False)
+    assert scene.next().ask == "", "who has started the session has set the scene up"
+    assert scene.next("trial 1 of 2") == Beginning("outside", ask="trial 1 of 2")
+
+
+def test_a_routine_with_starts_of_its_own_kind_follows_a_set_up_too() -> None:
+    always = Drive(50, always=True)
+    scene = Scene(always, simulated=True)
+    assert scene.next() == Beginning("outside", drive=always)
+    assert scene.next("trial 1 of 2") == Beginning("outside", drive=always)
+
+
+def test_what_is_given_replaces_the_recipe_and_what_is_left_empty_does_not() -> None:
+    before = Recipe(reset="scripted", reset_steps=100)
+    assert graph.changed(before, {"reset": "", "reset_goal": "", "reset_steps": ""}) == before
+    now = graph.changed(before, {"reset": "runs/back", "reset_goal": "1", "reset_steps": "80"})
+    assert (now.reset, now.reset_goal, now.reset_steps) == ("runs/back", 1, 80)
+    with pytest.raises(TrainingError, match="reset_goal is 'one'"):
+        graph.changed(before, {"reset_goal": "one"})
+    with pytest.raises(TrainingError, match="reset was scripted, now runs/back"):
+        graph.require_same(before, now, Path("runs/peg"))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "instead"),
+    [
+        (replace(Recipe(), practice=PracticeConfig({"a": {"goal": 0}, "b": {"goal": 1}})), "reset:=<its checkpoint>"),
+        (replace(Recipe(), classifier="runs/judge"), "robot-rl reward relabel"),
+        (replace(Recipe(), keys="hold"), "take `mark`"),
+    ],
+)
+def test_what_a_graph_cannot_do_is_refused_with_what_to_do_instead(recipe: Recipe, instead: str) -> None:
+    with pytest.raises(TrainingError, match=instead):
+        graph.require_possible(recipe)
+    graph.require_possible(Recipe(reset="scripted"))

@@ -1,0 +1,314 @@
+"""A robot that resets itself between episodes, behind arbiter and episode manager: real nodes in one process."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="needs robot_rl[ros]")
+pytest.importorskip("torch", reason="needs robot_rl[train]")
+
+import rclpy  # noqa: E402
+from rclpy.executors import SingleThreadedExecutor  # noqa: E402
+from sensor_msgs.msg import JointState  # noqa: E402
+from std_srvs.srv import Trigger  # noqa: E402
+
+from robot_rl.datasets.record import Source  # noqa: E402
+from robot_rl.hardware import config as hardware_config  # noqa: E402
+from robot_rl.hardware.robot import Reading  # noqa: E402
+from robot_rl.learn.online.recipe import Recipe  # noqa: E402
+from robot_rl.learn.online.tally import Tally  # noqa: E402
+from robot_rl.ros import codecs, topics, wire  # noqa: E402
+from robot_rl.ros.arbiter_node import ArbiterNode  # noqa: E402
+from robot_rl.ros.episode_node import EpisodeNode  # noqa: E402
+from robot_rl.ros.node import RobotNode  # noqa: E402
+from robot_rl.ros.robot_node import RobotServer  # noqa: E402
+from robot_rl.ros.self_resets import SelfResets  # noqa: E402
+from robot_rl.ros.state import StateSubscriber  # noqa: E402
+from robot_rl.runtime.launch.domain import claim_domain  # noqa: E402
+from robot_rl.runtime.resets import Drive  # noqa: E402
+from robot_rl.sim.operators.pickinsert import wanted  # noqa: E402
+from robot_rl.spec import Layout  # noqa: E402
+
+HELD = np.zeros(3)
+SETUP = hardware_config.load("sim_pickinsert")
+
+
+class Agent(RobotNode):
+    """Holds still in episodes, and resets the robot between them as the agent of a session does."""
+
+    def __init__(self, plan: Recipe) -> None:
+        super().__init__("policy")
+        self.tally, self.starts, self.active, self.start = Tally(), [], False, 0
+        self.events: list[dict[str, Any]] = []
+        self.decisions: list[Any] = []
+        self._publisher = self.create_publisher(JointState, topics.POLICY_ACTION, topics.stream())
+        self._state = StateSubscriber(self, self.spec, self._on_reading, lockstep=self.lockstep)
+        self.resets = SelfResets(self, plan, self._over)  # type: ignore[arg-type]
+        self.on_event(topics.EPISODE_EVENT, self._on_episode)
+        self.create_subscription(JointState, topics.DECISION, self._on_decision, topics.kept())
+        self.create_subscription(JointState, topics.EXECUTED, self._on_executed, topics.kept())
+        self.create_subscription(JointState, topics.OUTCOME, self._on_outcome, topics.kept())
+        self._next("")
+
+    @property
+    def reading(self) -> Reading | None:
+        return self._state.latest
+
+    def stale_picture(self, *_: Any) -> str:
+        return ""
+
+    def propose(self, stamp: int, action: np.ndarray | None) -> None:
+        if action is not None or not self.lockstep:
+            labels = () if action is None else self.spec.action.labels
+            self._publisher.publish(codecs.labelled(stamp, labels, () if action is None else action))
+
+    def _next(self, after: str) -> None:
+        begins = self.resets.next().to_dict()
+        number = self.tally.episodes
+        self.publish_event(topics.AGENT_EVENT, event="next", after=after, purpose="deployment", number=number, **begins)
+
+    def _over(self, name: str, success: bool, why: str) -> None:
+        self.publish_event(topics.AGENT_EVENT, event="driven", episode=name, success=success, why=why)
+
+    def _on_episode(self, event: dict[str, Any]) -> None:
+        self.events.append(event)
+        self.resets.on_episode(event, self.tally)
+        self.active = event["event"] == "begin"
+        if self.active:
+            self.start = event["stamp"]
+            self._on_reading(None)
+        elif event["event"] == "end":
+            self.tally.episode(False)
+            self._next(event["episode"])
+
+    def _on_reading(self, _: Reading | None) -> None:
+        if self.active and self.reading is not None and self.reading.stamp >= self.start:
+            if len(self.starts) == self.tally.episodes:
+                self.starts.append(self.reading.values["peg"])
+            self.propose(self.reading.stamp, HELD)
+        self.resets.look()
+
+    def _on_decision(self, message: JointState) -> None:
+        decision = wire.read_decision(self.spec.action, message)
+        self.decisions.append(decision)
+        self.resets.decided(decision)
+
+    def _on_executed(self, message: JointState) -> None:
+        self.resets.executed(codecs.unlabelled(message, self.spec.action.labels))
+
+    def _on_outcome(self, message: JointState) -> None:
+        self.resets.judged(codecs.stamp_of(message), wire.read_outcome(message))
+
+    def close(self) -> None:
+        self.resets.close()
+
+    def named(self, kind: str) -> list[dict[str, Any]]:
+        return [e for e in self.events if e["event"] == kind]
+
+
+class Graph:
+    """The nodes, and a person who can press a key."""
+
+    def __init__(self, plan: Recipe) -> None:
+        self.robot, self.arbiter, self.manager, self.agent = RobotServer(), ArbiterNode(), EpisodeNode(), Agent(plan)
+        self.nodes = (self.robot, self.arbiter, self.manager, self.agent)
+        self.executor = SingleThreadedExecutor()
+        for node in self.nodes:
+            self.executor.add_node(node)
+        self.scenes = 0
+        reset = self.robot.robot.reset
+
+        def counted(seed: int | None = None) -> Reading:
+            self.scenes += 1
+            return reset(seed)
+
+        self.robot.robot.reset = counted  # type: ignore[method-assign]
+
+    def spin(self, until: Callable[[], bool], timeout: float = 20.0) -> bool:
+        deadline = time.monotonic() + timeout
+        while not until() and time.monotonic() < deadline:
+            self.executor.spin_once(timeout_sec=0.02)
+        return until()
+
+    def call(self, name: str) -> Trigger.Response:
+        client = self.agent.create_client(Trigger, name)
+        assert self.spin(client.service_is_ready)
+        answer = client.call_async(Trigger.Request())
+        assert self.spin(answer.done)
+        return answer.result()
+
+    def close(self) -> None:
+        for node in self.nodes:
+            node.close()
+            node.destroy_node()
+
+
+@contextmanager
+def graph(plan: Recipe, *, lockstep: bool = True, **parameters: str) -> Iterator[Graph]:
+    given = {
+        "robot": plan.robot,
+        "lockstep": str(lockstep).lower(),
+        "wait_for": "policy",
+        "purpose": "deployment",
+        "agenda": "true",
+        "auto": "true",
+        "record": "false",
+        "max_steps": "5",
+        **parameters,
+    }
+    rclpy.init(args=["--ros-args", *(part for k, v in given.items() for part in ("-p", f"{k}:={v}"))])
+    made = Graph(plan)
+    try:
+        yield made
+    finally:
+        made.close()
+        rclpy.try_shutdown()
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(claim_domain()))
+    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+
+
+SCRIPTED = Recipe(robot="sim_pickinsert", reset="scripted")
+
+
+def inserted(nodes: Graph) -> None:
+    """The peg stands in the slot, where no episode begins."""
+    nodes.robot.robot._peg = (nodes.robot.robot._slot, -0.03, 0.0)  # type: ignore[attr-defined]
+
+
+def test_the_routine_acts_through_the_arbiter_and_the_next_episode_begins_where_it_led() -> None:
+    with graph(SCRIPTED) as nodes:
+        agent = nodes.agent
+        assert nodes.spin(lambda: bool(agent.named("begin")))
+        inserted(nodes)
+        assert nodes.spin(lambda: len(agent.starts) == 3), agent.events
+        assert nodes.scenes == 1, "the simulator has set the scene up once, for the first episode"
+        for peg in agent.starts[1:]:
+            assert abs(peg[0] + 0.04) <= 0.015 and peg[1] == 0.0
+        driven = agent.named("driven")
+        assert [e["success"] for e in driven] == [True, True]
+        assert agent.tally.set_up == 1 and agent.tally.driven == 2
+        assert agent.tally.reset_steps == sum(e["steps"] for e in driven) > 20
+        first = agent.named("drive")[0]["stamp"]
+        between = [d for d in agent.decisions if first <= d.stamp < agent.named("begin")[1]["stamp"]]
+        assert between and all(d.source == Source.POLICY for d in between)
+        high = agent.spec.action.high
+        assert all((np.abs(d.action[:2]) <= high[:2] + 1e-9).all() for d in between)
+        assert agent.named("end")[1]["steps"] == 5, "an episode holds none of them"
+
+
+def test_a_reset_that_takes_too_long_asks_for_a_person_and_the_robot_holds_until_they_say_so() -> None:
+    with graph(Recipe(robot="sim_pickinsert", reset="scripted", reset_steps=4)) as nodes:
+        agent = nodes.agent
+        assert nodes.spin(lambda: bool(agent.named("begin")))
+        inserted(nodes)
+        assert nodes.spin(lambda: bool(agent.named("driven"))), agent.events
+        over = agent.named("driven")[0]
+        assert (over["success"], over["why"]) == (False, "the reset did not finish in 4 steps")
+        decided, before = len({d.stamp for d in agent.decisions}), nodes.robot.robot.clock.now()
+        assert not nodes.spin(lambda: len(agent.named("begin")) > 1, timeout=1.5)
+        assert len({d.stamp for d in agent.decisions}) == decided and nodes.robot.robot.clock.now() == before
+        assert nodes.scenes == 1
+        assert nodes.call("episode/start").success
+        assert nodes.spin(lambda: len(agent.starts) == 2)
+        assert nodes.scenes == 2 and agent.tally.set_up == 2 and agent.tally.driven == 0
+        assert agent.tally.reset_steps == 4
+
+
+@pytest.mark.parametrize(
+    ("service", "why"),
+    [("episode/discard", "a person ended it"), ("arbiter/estop", "the emergency stop is latched")],
+)
+def test_a_person_or_the_emergency_stop_ends_a_reset_at_once(service: str, why: str) -> None:
+    with graph(SCRIPTED) as nodes:
+        agent = nodes.agent
+        assert nodes.spin(lambda: bool(agent.named("begin")))
+        inserted(nodes)
+        assert nodes.spin(lambda: bool(agent.named("drive")))
+        assert nodes.call(service).success
+        assert nodes.spin(lambda: bool(agent.named("driven")))
+        assert (agent.named("driven")[0]["success"], agent.named("driven")[0]["why"]) == (False, why)
+        last = agent.decisions[-1].stamp
+        nodes.spin(lambda: False, timeout=0.3)
+        assert agent.decisions[-1].stamp <= last + agent.spec.period_ns
+        assert len(agent.named("begin")) == 1
+
+
+class BringBack:
+    """A policy that takes the peg out of the slot and puts it back."""
+
+    spec, n_obs, horizon, n_action_steps = SETUP.spec, 1, 2, 2
+    inputs = Layout(tuple(SETUP.spec.observation[n] for n in ("hand", "opening", "peg", "holding", "goal")))
+    observation_names = tuple(f.name for f in inputs.values())
+
+    def __init__(self) -> None:
+        self.goals: set[float] = set()
+
+    def predict(self, observation: Mapping[str, np.ndarray]) -> np.ndarray:
+        now = {name: values[-1] for name, values in observation.items()}
+        self.goals.add(float(now["goal"][0]))
+        to, closed = wanted(now, 0.04, -0.04, 1)
+        return np.tile([*np.clip(2.0 * (to - now["hand"]), -0.08, 0.08), float(closed)], (2, 1))
+
+    def reset(self, seed: int | None = None) -> None:
+        """Nothing is remembered."""
+
+
+def test_a_policy_resets_until_its_goal_is_reached_and_the_task_is_its_own_again() -> None:
+    pytest.importorskip("websockets", reason="needs robot_rl[serve]")
+    from robot_rl.serving.server import PolicyServer
+
+    policy = BringBack()
+    server = PolicyServer(policy, port=0)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        plan = Recipe(robot="sim_pickinsert", reset=f"ws://127.0.0.1:{server.port}", reset_goal=1)
+        with graph(plan) as nodes:
+            agent, robot = nodes.agent, nodes.robot.robot
+            assert nodes.spin(lambda: bool(agent.named("begin")))
+            inserted(nodes)
+            assert nodes.spin(lambda: len(agent.starts) == 2), agent.events
+            assert abs(agent.starts[1][0] + 0.04) <= 0.015 and agent.starts[1][1] == 0.0
+            assert agent.named("driven")[0]["steps"] > 10 and nodes.scenes == 1
+            assert robot.goal == 0 and policy.goals == {1.0}, "its goal holds during the reset alone"
+    finally:
+        server.close()
+        thread.join(timeout=10)
+
+
+class Hanging:
+    """A routine that moves once, and is then heard of no more."""
+
+    def run(self, drive: Drive, seed: int | None) -> bool:
+        drive.step(np.array([0.05, 0.0, 0.0]))
+        while True:
+            drive.look()
+            time.sleep(0.02)
+
+
+def test_in_real_time_a_routine_that_hangs_leaves_the_robot_still_and_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("robot_rl.ros.self_resets.make_reset", lambda *_, **__: Hanging())
+    plan = Recipe(robot="sim_pickinsert", reset="scripted", reset_steps=8)
+    with graph(plan, lockstep=False) as nodes:
+        agent = nodes.agent
+        assert nodes.spin(lambda: bool(agent.named("driven"))), agent.events
+        assert "no word of its end after 17 steps" in agent.named("driven")[0]["why"]
+        begun = agent.named("drive")[0]["stamp"]
+        moved = [d for d in agent.decisions if d.stamp >= begun and d.source == Source.POLICY]
+        timeout = float(agent.config.limits["command_timeout"])
+        assert moved and (moved[-1].stamp - moved[0].stamp) * 1e-9 <= timeout + 0.2
+        assert not agent.decisions[-1].action[:2].any(), "it holds still"
+        assert len(agent.named("begin")) == 1 and agent.tally.driven == 0
