@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 
 from robot_rl import workspace
 from robot_rl.policies.config import PolicyConfig, from_mapping
+from robot_rl.policies.options import require_at_least
+
+Made = TypeVar("Made")
 
 
 class TrainingError(RuntimeError):
@@ -99,12 +102,13 @@ class TrainConfig:
             object.__setattr__(self, key, tuple(Path(d) for d in several))
         if self.output is not None:
             object.__setattr__(self, "output", Path(self.output))
-        for key in ("steps", "batch", "log_every", "save_every", "threads", "evaluate_states", "evaluate_processes"):
-            if getattr(self, key) < 1:
-                raise TrainingError(f"{key} is {getattr(self, key)}; it must be at least 1")
-        for key in ("parts", "evaluate_every"):
-            if getattr(self, key) < 0:
-                raise TrainingError(f"{key} is {getattr(self, key)}; it must be at least 0")
+        require_at_least(
+            1,
+            self,
+            ("steps", "batch", "log_every", "save_every", "threads", "evaluate_states", "evaluate_processes"),
+            error=TrainingError,
+        )
+        require_at_least(0, self, ("parts", "evaluate_every"), error=TrainingError)
         if self.select_checkpoint == "loss" and not self.holdout:
             raise TrainingError("select_checkpoint is 'loss' and holdout 0: there is no held-out loss to select by")
         if self.action_free and not self.policy.learns_from_observations:
@@ -120,10 +124,7 @@ class TrainConfig:
 
     def directory(self) -> Path:
         """Where this run is kept: `output`, or a new directory named after the time."""
-        if self.output is not None:
-            return self.output
-        stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-        return workspace.root() / "policies" / self.name / "checkpoints" / stamp
+        return self.output if self.output is not None else new_run(self.name)
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON- and YAML-ready form; `from_dict` reads it back."""
@@ -149,12 +150,31 @@ def load(recipe: str | Path) -> TrainConfig:
     Raises:
         TrainingError: no such recipe, or it does not hold; the message names the file.
     """
+    return read_recipe(recipe, "train.yaml", TrainConfig.from_dict)
+
+
+def new_run(name: str) -> Path:
+    """The folder of a new run of the recipe `name`, called by the time."""
+    stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    return workspace.root() / "policies" / name / "checkpoints" / stamp
+
+
+def read_recipe(recipe: str | Path, file: str, make: Callable[[dict[str, Any]], Made], kind: str = "recipe") -> Made:
+    """What `make` makes of a recipe's YAML, its folder's name being its own by default.
+
+    Args:
+        recipe: a YAML file, or a name: the folder of `policies/` that holds `file`.
+        kind: what a message calls it.
+
+    Raises:
+        TrainingError: no such recipe, or it does not hold; the message names the file.
+    """
     path = Path(recipe)
     if path.suffix not in (".yaml", ".yml"):
-        found = workspace.find("policies", str(recipe), "train.yaml")
+        found = workspace.find("policies", str(recipe), file)
         if found is None:
-            known = workspace.names("policies", "train.yaml")
-            raise TrainingError(f"no recipe '{recipe}'.{workspace.did_you_mean(str(recipe), known)}")
+            known = workspace.names("policies", file)
+            raise TrainingError(f"no {kind} '{recipe}'.{workspace.did_you_mean(str(recipe), known)}")
         path = found
     try:
         data = yaml.safe_load(path.read_text())
@@ -163,6 +183,6 @@ def load(recipe: str | Path) -> TrainConfig:
     if not isinstance(data, dict):
         raise TrainingError(f"{path}: a mapping was expected, got {type(data).__name__}")
     try:
-        return TrainConfig.from_dict({"name": path.parent.name, **data})
-    except TrainingError as error:
+        return make({"name": path.parent.name, **data})
+    except (TrainingError, TypeError) as error:
         raise TrainingError(f"{path}: {error}") from None

@@ -14,6 +14,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from robot_rl.policies.chunks import draw_noise, hold_last, masked_mean
+from robot_rl.policies.options import require_at_least
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,12 @@ class ActConfig:
     """Latent at run time: its mean, as ACT; or a draw from N(0, I), which the small `kl` of a multimodal head needs."""
 
     def __post_init__(self) -> None:
-        for key in ("width", "encoder_depth", "decoder_depth", "attention_heads", "feed_forward", "latent"):
-            if getattr(self, key) < 1:
-                raise ValueError(f"act head: {key} is {getattr(self, key)}; it must be at least 1")
+        require_at_least(
+            1,
+            self,
+            ("width", "encoder_depth", "decoder_depth", "attention_heads", "feed_forward", "latent"),
+            where="act head: ",
+        )
         if self.width % self.attention_heads:
             raise ValueError(f"act head: width {self.width} does not divide into {self.attention_heads} heads")
         if self.kl < 0:

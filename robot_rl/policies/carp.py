@@ -23,6 +23,7 @@ from robot_rl.policies.chunks import hold_last, masked_mean
 from robot_rl.policies.networks.next_scale import NextScale
 from robot_rl.policies.networks.resampling import down, token_mask
 from robot_rl.policies.networks.residual_quantizer import Quantized, ResidualQuantizer
+from robot_rl.policies.options import require_at_least
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,9 @@ class CarpConfig:
     """Of the draw of codes at run time; 0 takes the likeliest."""
 
     def __post_init__(self) -> None:
-        for key in ("width", "depth", "attention_heads", "condition", "code_size", "channels"):
-            if getattr(self, key) < 1:
-                raise ValueError(f"carp head: {key} is {getattr(self, key)}; it must be at least 1")
+        require_at_least(
+            1, self, ("width", "depth", "attention_heads", "condition", "code_size", "channels"), where="carp head: "
+        )
         if self.codes < 2:
             raise ValueError(f"carp head: codes is {self.codes}; at least 2 are needed")
         if self.width % self.attention_heads:

@@ -16,6 +16,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from robot_rl.policies.gaussian import negative_log_likelihood
+from robot_rl.policies.options import require_at_least
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,7 @@ class GmmRnnConfig:
     """At run time a mode is drawn, and its mean returned, as in robomimic's evaluation."""
 
     def __post_init__(self) -> None:
-        for key in ("width", "depth", "modes"):
-            if getattr(self, key) < 1:
-                raise ValueError(f"gmm_rnn head: {key} is {getattr(self, key)}; it must be at least 1")
+        require_at_least(1, self, ("width", "depth", "modes"), where="gmm_rnn head: ")
         if self.min_deviation <= 0:
             raise ValueError(f"gmm_rnn head: min_deviation is {self.min_deviation}; it must be positive")
 

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from torch import Generator, Tensor
 
+from robot_rl.policies.options import refuse_unknown
 from robot_rl.workspace import did_you_mean
 
 HEADS: dict[str, str] = {
@@ -77,9 +78,7 @@ def head_config(data: Mapping[str, Any]) -> Any:
         raise ValueError(f"no policy head '{name}'.{did_you_mean(str(name), HEADS)}")
     module, _, attribute = HEADS[name].partition(":")
     config_class = getattr(importlib.import_module(module), attribute)
-    known = {f.name for f in dataclasses.fields(config_class)}
-    for key in sorted(set(options) - known):
-        raise ValueError(f"head '{name}': unknown option '{key}'.{did_you_mean(key, known)}")
+    refuse_unknown(sorted(options), (f.name for f in dataclasses.fields(config_class)), f"head '{name}': ")
     return config_class(**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
 
 

@@ -18,6 +18,7 @@ from torch import Generator, Tensor, nn
 from robot_rl.policies.chunks import draw_noise, hold_last, initial_noise, masked_mean
 from robot_rl.policies.flow import euler, interpolate
 from robot_rl.policies.networks.residual_mlp import ResidualMlp
+from robot_rl.policies.options import require_at_least
 
 STRETCH = 1.2
 """Times are uniform over an interval that much wider than [0, 1] and clamped, so that both ends, where the questions
@@ -45,9 +46,7 @@ class JointConfig:
     """Share of itself that the encoder of later observations keeps in every optimiser step."""
 
     def __post_init__(self) -> None:
-        for key in ("width", "depth", "condition", "sampling_steps"):
-            if getattr(self, key) < 1:
-                raise ValueError(f"joint head: {key} is {getattr(self, key)}; it must be at least 1")
+        require_at_least(1, self, ("width", "depth", "condition", "sampling_steps"), where="joint head: ")
         if self.latent_weight < 0:
             raise ValueError(f"joint head: latent_weight is {self.latent_weight}; it must not be negative")
         if not 0 <= self.momentum < 1:

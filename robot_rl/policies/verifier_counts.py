@@ -17,6 +17,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from robot_rl.policies.networks.layers import mlp
+from robot_rl.policies.options import require_at_least
 from robot_rl.policies.verifier import Candidates
 
 FLOOR = 1e-3
@@ -38,9 +39,7 @@ class CountConfig:
     """Of Adam, falling to zero along half a cosine."""
 
     def __post_init__(self) -> None:
-        for key in ("coins", "width", "batch"):
-            if getattr(self, key) < 1:
-                raise ValueError(f"verifier: {key} is {getattr(self, key)}; it must be at least 1")
+        require_at_least(1, self, ("coins", "width", "batch"), where="verifier: ")
         if self.steps < 0 or self.lr <= 0:
             raise ValueError(f"verifier: steps is {self.steps} and lr {self.lr}; at least 0, and above 0")
 

@@ -12,7 +12,7 @@ from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.improvers.improver import ImproverConfig, improver_config, improver_dict
 from robot_rl.learn.online.improvers.rlpd import RlpdConfig
 from robot_rl.learn.online.shaping import ShapingConfig
-from robot_rl.workspace import did_you_mean
+from robot_rl.policies.options import refuse_unknown, require_at_least
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,7 @@ class OnlineConfig:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        for key in ("steps", "capacity", "evaluate_every", "warmup"):
-            if getattr(self, key) < 1:
-                raise TrainingError(f"{key} is {getattr(self, key)}; it must be at least 1")
+        require_at_least(1, self, ("steps", "capacity", "evaluate_every", "warmup"), error=TrainingError)
         if not 0 <= self.help_cost < math.inf:
             raise TrainingError(f"help_cost is {self.help_cost}; it must be at least 0")
         if not 0 <= self.demo_share <= 1:
@@ -108,22 +106,14 @@ class OnlineConfig:
     def from_dict(cls, data: Mapping[str, Any]) -> OnlineConfig:
         """Read a recipe's or a saved session's options. Raises TrainingError on an unknown one, naming the nearest."""
         options: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
-        known = [f.name for f in dataclasses.fields(cls)]
-        for key in options:
-            if key not in known:
-                raise TrainingError(f"online: unknown option '{key}'.{did_you_mean(key, known)}")
+        refuse_unknown(options, (f.name for f in dataclasses.fields(cls)), "online: ", TrainingError)
         if "improver" in options:
             options["improver"] = improver_config(options["improver"])
         if "guard" in options:
-            options["guard"] = _guard(options["guard"])
+            refuse_unknown(
+                options["guard"], (f.name for f in dataclasses.fields(GuardConfig)), "guard: ", TrainingError
+            )
+            options["guard"] = GuardConfig(**options["guard"])
         if options.get("shaping") is not None:
             options["shaping"] = ShapingConfig.from_dict(options["shaping"])
         return cls(**options)
-
-
-def _guard(options: Mapping[str, Any]) -> GuardConfig:
-    known = [f.name for f in dataclasses.fields(GuardConfig)]
-    for key in options:
-        if key not in known:
-            raise TrainingError(f"guard: unknown option '{key}'.{did_you_mean(key, known)}")
-    return GuardConfig(**options)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from robot_rl.learn.config import TrainingError
-from robot_rl.workspace import did_you_mean
+from robot_rl.policies.options import refuse_unknown
 
 OWN = ("goal", "checkpoint", "dataset", "classifier", "online")
 """What a direction may say."""
@@ -45,9 +45,7 @@ class PracticeConfig:
                 raise TrainingError(f"practice: '{name}' names a folder: use letters, digits and _")
             if not isinstance(options, Mapping) or not isinstance(options.get("goal"), int):
                 raise TrainingError(f"practice: direction '{name}' must name the robot's goal, e.g. {{goal: 0}}")
-            for key in options:
-                if key not in OWN:
-                    raise TrainingError(f"practice: {name}: unknown option '{key}'.{did_you_mean(key, OWN)}")
+            refuse_unknown(options, OWN, f"practice: {name}: ", TrainingError)
             for key in options.get("online", {}):
                 if key in SHARED:
                     raise TrainingError(f"practice: {name}: '{key}' is the whole practice's; name it under online")
@@ -57,9 +55,7 @@ class PracticeConfig:
         """Read a recipe's section. Raises TrainingError."""
         if not isinstance(data, Mapping):
             raise TrainingError(f"practice: a mapping with `directions` was expected, got {data!r}")
-        for key in data:
-            if key not in ("directions", "tries"):
-                raise TrainingError(f"practice: unknown option '{key}'.{did_you_mean(key, ('directions', 'tries'))}")
+        refuse_unknown(data, ("directions", "tries"), "practice: ", TrainingError)
         return cls(**data)
 
     def to_dict(self) -> dict[str, Any]:

@@ -5,19 +5,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
 
 import yaml
 
-from robot_rl import workspace
-from robot_rl.learn.config import TrainingError
+from robot_rl.learn.config import TrainingError, new_run, read_recipe
 from robot_rl.learn.online.config import OnlineConfig
 from robot_rl.learn.online.directions import PracticeConfig, merged
 from robot_rl.learn.online.person import Keys
 from robot_rl.learn.online.remote.config import RemoteConfig
-from robot_rl.workspace import did_you_mean
+from robot_rl.policies.options import refuse_unknown
 
 FILE = "finetune.yaml"
 
@@ -82,8 +80,7 @@ class Recipe:
 
     def directory(self) -> Path:
         """A new session's folder, named after the time."""
-        stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-        return workspace.root() / "policies" / self.name / "checkpoints" / stamp
+        return new_run(self.name)
 
     def to_dict(self) -> dict[str, Any]:
         """A YAML-ready form; `from_dict` reads it back."""
@@ -99,10 +96,7 @@ class Recipe:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Recipe:
         """Read a recipe. Raises TrainingError on an unknown option, naming the nearest."""
-        known = [f.name for f in dataclasses.fields(cls)]
-        for key in data:
-            if key not in known:
-                raise TrainingError(f"unknown option '{key}'.{did_you_mean(key, known)}")
+        refuse_unknown(data, (f.name for f in dataclasses.fields(cls)), error=TrainingError)
         options = dict(data)
         if "dataset" in options:
             given = options["dataset"]
@@ -122,23 +116,7 @@ def load(recipe: str | Path) -> Recipe:
     Raises:
         TrainingError: no such recipe, or it does not hold; the message names the file.
     """
-    path = Path(recipe)
-    if path.suffix not in (".yaml", ".yml"):
-        found = workspace.find("policies", str(recipe), FILE)
-        if found is None:
-            known = workspace.names("policies", FILE)
-            raise TrainingError(f"no fine-tuning recipe '{recipe}'.{did_you_mean(str(recipe), known)}")
-        path = found
-    try:
-        data = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise TrainingError(f"{path}: not readable: {error}") from None
-    if not isinstance(data, dict):
-        raise TrainingError(f"{path}: a mapping was expected, got {type(data).__name__}")
-    try:
-        return Recipe.from_dict({"name": path.parent.name, **data})
-    except (TrainingError, TypeError) as error:
-        raise TrainingError(f"{path}: {error}") from None
+    return read_recipe(recipe, FILE, Recipe.from_dict, "fine-tuning recipe")
 
 
 def save(recipe: Recipe, directory: Path) -> None:

@@ -21,6 +21,7 @@ from robot_rl.learn.online.batch import Batch
 from robot_rl.learn.online.bins import ValueBins
 from robot_rl.learn.online.features import ENCODED, Features, FeaturesConfig
 from robot_rl.learn.online.networks import Critics, pairs
+from robot_rl.policies.options import require_at_least
 
 
 @dataclass(frozen=True)
@@ -78,11 +79,8 @@ class SacConfig:
                 f"bins is {self.bins} and value_range {self.value_range}; bins must be 0 or at least 2, the range "
                 "finite and rising"
             )
-        for key in ("n_step", "batch", "utd", "actor_delay"):
-            if getattr(self, key) < 1:
-                raise TrainingError(f"{key} is {getattr(self, key)}; it must be at least 1")
-        if self.critics_first < 0:
-            raise TrainingError(f"critics_first is {self.critics_first}; it must be at least 0")
+        require_at_least(1, self, ("n_step", "batch", "utd", "actor_delay"), error=TrainingError)
+        require_at_least(0, self, ("critics_first",), error=TrainingError)
         if not (0 < self.gamma < 1 and 0 < self.tau <= 1 and self.temperature > 0):
             raise TrainingError(
                 f"gamma is {self.gamma}, tau {self.tau}, temperature {self.temperature}; gamma must lie in (0, 1), "

@@ -20,6 +20,7 @@ from robot_rl.datasets.episode import Episode
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.labels import Label, StepWindow
 from robot_rl.learn.online.observe import STATE
+from robot_rl.policies.options import refuse_unknown
 from robot_rl.rewards.errors import RewardError
 from robot_rl.rewards.progress import Progress
 from robot_rl.rewards.shaping import shaped
@@ -53,9 +54,7 @@ class ShapingConfig:
     @classmethod
     def from_dict(cls, options: Mapping[str, Any]) -> ShapingConfig:
         """Read a recipe's options. Raises TrainingError on an unknown one, naming the nearest."""
-        for key in options:
-            if key not in cls.__dataclass_fields__:
-                raise TrainingError(f"shaping: unknown option '{key}'.{did_you_mean(key, cls.__dataclass_fields__)}")
+        refuse_unknown(options, cls.__dataclass_fields__, "shaping: ", TrainingError)
         fields = options.get("fields", ())
         return cls(**{**options, "fields": (fields,) if isinstance(fields, str) else tuple(fields)})
 

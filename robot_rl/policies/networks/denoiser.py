@@ -7,6 +7,8 @@ from typing import Any, Literal, Protocol
 
 from torch import Tensor
 
+from robot_rl.policies.options import require_at_least
+
 Backbone = Literal["mlp", "unet", "transformer"]
 
 
@@ -46,17 +48,16 @@ class DenoiserConfig:
     2025; MP1 takes 0.5). It costs nothing at run time."""
 
     def __post_init__(self) -> None:
-        for key in ("width", "depth", "condition", "kernel", "attention_heads"):
-            self._at_least_one(key)
+        self._at_least_one("width", "depth", "condition", "kernel", "attention_heads")
         if self.dispersive < 0:
-            label = getattr(type(self), "name", "denoiser")
-            raise ValueError(f"{label} head: dispersive is {self.dispersive}; it must not be negative")
+            raise ValueError(f"{self._label} head: dispersive is {self.dispersive}; it must not be negative")
 
-    def _at_least_one(self, *keys: str) -> None:
-        for key in keys:
-            if getattr(self, key) < 1:
-                label = getattr(type(self), "name", "denoiser")
-                raise ValueError(f"{label} head: {key} is {getattr(self, key)}; it must be at least 1")
+    @property
+    def _label(self) -> str:
+        return str(getattr(type(self), "name", "denoiser"))
+
+    def _at_least_one(self, *names: str) -> None:
+        require_at_least(1, self, names, where=f"{self._label} head: ")
 
     def network(
         self, action_size: int, horizon: int, context_size: int, times: int = 1, frequency: float = 256.0

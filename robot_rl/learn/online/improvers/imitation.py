@@ -30,6 +30,7 @@ from robot_rl.learn.online.replay import Replay
 from robot_rl.learn.online.scale import ActionScale
 from robot_rl.learn.online.selected import SelectedWindows
 from robot_rl.policies.chunk_policy import ChunkPolicy
+from robot_rl.policies.options import require_at_least
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,7 @@ class ImitationConfig:
     """Actions of a chunk that are played; 0 takes the base's own."""
 
     def __post_init__(self) -> None:
-        for key in ("every", "updates", "batch"):
-            if getattr(self, key) < 1:
-                raise TrainingError(f"imitation: {key} is {getattr(self, key)}; it must be at least 1")
+        require_at_least(1, self, ("every", "updates", "batch"), where="imitation: ", error=TrainingError)
         if not (self.lr > 0 and self.max_norm > 0 and 0 <= self.average < 1):
             raise TrainingError(
                 f"imitation: lr is {self.lr}, max_norm {self.max_norm}, average {self.average}; the first two must be "

@@ -23,6 +23,7 @@ from robot_rl.learn.online.replay import Replay
 from robot_rl.learn.online.sampling import Sampling
 from robot_rl.learn.online.scale import ActionScale
 from robot_rl.policies.chunk_policy import ChunkPolicy
+from robot_rl.policies.options import refuse_unknown
 from robot_rl.spec import Spec
 from robot_rl.workspace import did_you_mean
 
@@ -173,11 +174,9 @@ def improver_dict(config: ImproverConfig) -> dict[str, Any]:
 
 def _fill(default: Any, options: Mapping[str, Any], where: str) -> Any:
     """`default` with `options` in place of its values, nested dataclasses included."""
-    known = {f.name for f in dataclasses.fields(default)}
+    refuse_unknown(options, (f.name for f in dataclasses.fields(default)), f"{where}: ", TrainingError)
     values = {}
     for key, value in options.items():
-        if key not in known:
-            raise TrainingError(f"{where}: unknown option '{key}'.{did_you_mean(key, known)}")
         present = getattr(default, key)
         if dataclasses.is_dataclass(present) and isinstance(value, Mapping):
             value = _fill(present, value, f"{where}, {key}")

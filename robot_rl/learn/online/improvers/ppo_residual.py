@@ -24,6 +24,7 @@ from robot_rl.learn.online.improvers.improver import Agent, Answer, Mode, Observ
 from robot_rl.learn.online.observe import BASE_ACTION
 from robot_rl.learn.online.replay import CHUNK_STEP, ONGOING, Replay
 from robot_rl.learn.online.scale import ActionScale
+from robot_rl.policies.options import require_at_least
 
 RAW = "raw"
 """The field of the network's output u that was played (A,)."""
@@ -57,9 +58,7 @@ class PpoResidualConfig:
     """Passes over a rollout end early once the policy has moved this far."""
 
     def __post_init__(self) -> None:
-        for key in ("rollout", "epochs", "minibatch"):
-            if getattr(self, key) < 1:
-                raise TrainingError(f"ppo_residual: {key} is {getattr(self, key)}; it must be at least 1")
+        require_at_least(1, self, ("rollout", "epochs", "minibatch"), where="ppo_residual: ", error=TrainingError)
         if not (0 < self.scale < math.inf and 0 < self.clip < 1 and 0 < self.gamma < 1 and 0 <= self.gae_lambda <= 1):
             raise TrainingError(
                 f"ppo_residual: scale {self.scale}, clip {self.clip}, gamma {self.gamma}, gae_lambda "

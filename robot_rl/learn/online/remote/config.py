@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from robot_rl.learn.config import TrainingError
-from robot_rl.workspace import did_you_mean
+from robot_rl.policies.options import refuse_unknown
 
 Lost = Literal["continue", "hold", "stop"]
 
@@ -45,8 +45,5 @@ class RemoteConfig:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> RemoteConfig:
         """Raises TrainingError on an unknown option, naming the nearest."""
-        known = [f.name for f in dataclasses.fields(cls)]
-        for key in data:
-            if key not in known:
-                raise TrainingError(f"remote: unknown option '{key}'.{did_you_mean(key, known)}")
+        refuse_unknown(data, (f.name for f in dataclasses.fields(cls)), "remote: ", TrainingError)
         return cls(**data)
