@@ -52,7 +52,6 @@ class Guide:
             noise: (B, H, A) where the integration starts.
             steps: how many steps the integrator takes.
         """
-        rows = self.weights[None, :, None]
         limit = min(self.strength, float(steps))
 
         def guided(x: Tensor, t: Tensor) -> Tensor:
@@ -61,9 +60,7 @@ class Guide:
                 x = x.detach().requires_grad_()
                 v = field(x, t)
                 clean = x + remaining * v
-            error = rows * (torch.where(rows > 0, self.target, clean) - clean.detach())
-            (pull,) = torch.autograd.grad(clean, x, error)
-            v = v.detach() + flow_gain(t, limit)[:, None, None] * pull
+            v = v.detach() + flow_gain(t, limit)[:, None, None] * self._pull(clean, x)
             v[:, : self.frozen] = (self.target - noise)[:, : self.frozen]
             return v
 
@@ -79,15 +76,19 @@ class Guide:
             gain: of the pull. Pseudo-inverse guidance of data of unit variance says 1 + sigma^2 where x is the clean
                 chunk plus noise of deviation sigma (EDM), and 1 / sqrt(alpha_bar) for a variance-preserving x (DDPM).
         """
-        rows = self.weights[None, :, None]
         with torch.enable_grad():
             x = x.detach().requires_grad_()
             clean = denoise(x)
-        error = rows * (torch.where(rows > 0, self.target, clean) - clean.detach())
-        (pull,) = torch.autograd.grad(clean, x, error)
-        out = clean.detach() + gain * pull
+        out = clean.detach() + gain * self._pull(clean, x)
         out[:, : self.frozen] = self.target[:, : self.frozen]
         return out
+
+    def _pull(self, clean: Tensor, x: Tensor) -> Tensor:
+        """In which direction x (B, H, A) moves the estimate `clean`, which depends on it, to the target."""
+        rows = self.weights[None, :, None]
+        error = rows * (torch.where(rows > 0, self.target, clean) - clean.detach())
+        (pull,) = torch.autograd.grad(clean, x, error)
+        return pull
 
 
 def flow_gain(t: Tensor, limit: float) -> Tensor:

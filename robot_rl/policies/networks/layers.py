@@ -46,6 +46,24 @@ class Conditioned(nn.Module):
         out: Tensor = self.condition(torch.cat([self.time(t), context], dim=-1))
         return out
 
+    def forward(self, x: Tensor, t: Tensor, context: Tensor) -> Tensor:
+        """x (B, H, A), t (B,) or (B, K), context (B, C) to (B, H, A)."""
+        return self.with_features(x, t, context)[0]
+
+    def with_features(self, x: Tensor, t: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+        """Also hidden features (B, F) from the middle of the network."""
+        raise NotImplementedError
+
+
+def through(blocks: nn.ModuleList, h: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+    """What comes of h behind all of these blocks, and half way."""
+    half = h
+    for i, block in enumerate(blocks):
+        h = block(h, condition)
+        if i < (len(blocks) + 1) // 2:
+            half = h
+    return h, half
+
 
 class FilmBlock(nn.Module):
     """Residual layer whose normalised input is scaled and shifted by a condition (FiLM, Perez et al. 2018).

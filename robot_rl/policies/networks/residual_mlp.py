@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from robot_rl.policies.networks.layers import Conditioned, FilmBlock
+from robot_rl.policies.networks.layers import Conditioned, FilmBlock, through
 
 
 class ResidualMlp(Conditioned):
@@ -26,16 +26,8 @@ class ResidualMlp(Conditioned):
         self.blocks = nn.ModuleList(FilmBlock(width, condition) for _ in range(depth - 1))
         self.output = nn.Linear(width, horizon * action_size)
 
-    def forward(self, x: Tensor, t: Tensor, context: Tensor) -> Tensor:
-        """x (B, H, A), t (B,) or (B, K), context (B, C) to (B, H, A)."""
-        return self.with_features(x, t, context)[0]
-
     def with_features(self, x: Tensor, t: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         """Also the hidden units (B, width) half way."""
         condition = self.modulation_vector(t, context)
-        features = h = self.input(x.flatten(1))
-        for i, block in enumerate(self.blocks):
-            h = block(h, condition)
-            if i < (len(self.blocks) + 1) // 2:
-                features = h
+        h, features = through(self.blocks, self.input(x.flatten(1)), condition)
         return self.output(h).view_as(x), features

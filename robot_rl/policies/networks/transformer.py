@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from robot_rl.policies.networks.layers import Conditioned
+from robot_rl.policies.networks.layers import Conditioned, through
 
 
 class SelfAttention(nn.Module):
@@ -72,17 +72,9 @@ class Transformer(Conditioned):
         self.modulation = nn.Linear(condition, 2 * width)
         self.output = nn.Linear(width, action_size)
 
-    def forward(self, x: Tensor, t: Tensor, context: Tensor) -> Tensor:
-        """x (B, H, A), t (B,) or (B, K), context (B, C) to (B, H, A)."""
-        return self.with_features(x, t, context)[0]
-
     def with_features(self, x: Tensor, t: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         """Also the tokens half way, (B, H width)."""
         condition = self.modulation_vector(t, context)
-        features = h = self.input(x) + self.position
-        for i, block in enumerate(self.blocks):
-            h = block(h, condition)
-            if i < (len(self.blocks) + 1) // 2:
-                features = h
+        h, features = through(self.blocks, self.input(x) + self.position, condition)
         gamma, beta = self.modulation(condition)[:, None].chunk(2, dim=-1)
         return self.output(torch.addcmul(beta, self.norm(h), 1 + gamma)), features.flatten(1)

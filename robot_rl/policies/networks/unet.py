@@ -76,10 +76,6 @@ class Unet(Conditioned):
         self.last_norm = nn.GroupNorm(GROUPS, dims[0])
         self.output = nn.Conv1d(dims[0], action_size, 1)
 
-    def forward(self, x: Tensor, t: Tensor, context: Tensor) -> Tensor:
-        """x (B, H, A), t (B,) or (B, K), context (B, C) to (B, H, A)."""
-        return self.with_features(x, t, context)[0]
-
     def with_features(self, x: Tensor, t: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         """Also what the lowest level holds, (B, dims[-1] H / 2^(levels - 1))."""
         condition = self.modulation_vector(t, context)
