@@ -10,7 +10,7 @@ from robot_rl.commands.names import UsageError, existing_dataset
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.episode import Episode
 from robot_rl.hardware import config as hardware_config
-from robot_rl.learn.online.folder import BASE, EPISODES
+from robot_rl.learn.online.folder import EPISODES, load_base
 from robot_rl.learn.online.recipe import Recipe
 from robot_rl.learn.online.workcell import Workcell, recipe_workcell
 from robot_rl.policies import checkpoint
@@ -35,11 +35,10 @@ def demonstrations_of(recipe: Recipe, directory: Path) -> list[Episode]:
 
 def base_of(recipe: Recipe, directory: Path) -> ChunkPolicy | None:
     """The frozen base policy in the session's folder, if the improver wants one. Raises CheckpointError."""
-    if recipe.online.improver.base == "none":
-        return None
-    setup = hardware_config.load(recipe.robot, recipe.control_mode or None)
-    base = checkpoint.load(directory / BASE, recipe.online.device)
-    checkpoint.require_fits(base, setup.spec, setup.cameras)
+    base = load_base(recipe.online, directory)
+    if base is not None:
+        setup = hardware_config.load(recipe.robot, recipe.control_mode or None)
+        checkpoint.require_fits(base, setup.spec, setup.cameras)
     return base
 
 

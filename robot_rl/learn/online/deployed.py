@@ -19,7 +19,7 @@ from torch import Generator
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.acting import AgentExecutor, consider
 from robot_rl.learn.online.config import OnlineConfig
-from robot_rl.learn.online.folder import BASE
+from robot_rl.learn.online.folder import load_base
 from robot_rl.learn.online.improvers.improver import Agent
 from robot_rl.learn.online.learner import make_improver, make_observer
 from robot_rl.learn.online.observe import Pictures, Values
@@ -129,7 +129,7 @@ def load(directory: Path, device: str = "cpu") -> AgentPolicy:
                 f"'{FORMAT}', version {VERSION} is read"
             )
         config = OnlineConfig.from_dict({**document["config"], "device": device})
-        base = checkpoint.load(directory / BASE, device) if config.improver.base != "none" else None
+        base = load_base(config, directory)
         pictures = {n: (int(h), int(w)) for n, (h, w) in document["pictures"].items()}
         policy = AgentPolicy(config, Spec.from_dict(document["spec"]), base, pictures)
         policy.agent.load_state_dict(storage.read_tensors(directory, document, policy.device))

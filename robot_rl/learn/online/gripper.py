@@ -21,6 +21,7 @@ from robot_rl.learn.online.actors import Actor
 from robot_rl.learn.online.batch import Batch
 from robot_rl.learn.online.features import ENCODED, Features
 from robot_rl.learn.online.improvers.improver import Answer, Mode, Observation
+from robot_rl.learn.online.networks import trunk
 from robot_rl.learn.online.observe import PREVIOUS_ACTION
 from robot_rl.learn.online.sac import Sac, SacConfig
 from robot_rl.learn.online.scale import ActionScale
@@ -83,12 +84,8 @@ class GripperActor(Actor):
         self.index = config.index(action)
         middle, reach = float(scale.middle[self.index]), float(scale.reach[self.index])
         self.open, self.closed = (config.open - middle) / reach, (config.closed - middle) / reach
-        layers: list[nn.Module] = []
-        inputs = features.size + 1
-        for width in hidden:
-            layers += [nn.Linear(inputs, width), nn.LayerNorm(width), nn.ReLU()]
-            inputs = width
-        self.gripper = nn.Sequential(*layers, nn.Linear(inputs, 3))
+        layers, width = trunk(features.size + 1, hidden)
+        self.gripper = nn.Sequential(*layers, nn.Linear(width, 3))
 
     def act(self, observation: Observation, mode: Mode, generator: Generator) -> Answer:
         """Warming up, the gripper's choice is drawn from those that can be made, too."""

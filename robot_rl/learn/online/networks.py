@@ -90,7 +90,7 @@ class TanhGaussian(nn.Module):
 
     def __init__(self, inputs: int, action_size: int, hidden: Sequence[int], *, zero_output: bool = False) -> None:
         super().__init__()
-        self.trunk, width = _trunk(inputs, hidden)
+        self.trunk, width = trunk(inputs, hidden)
         self.output = nn.Linear(width, 2 * action_size)
         if zero_output:
             _to_zero(self.output)
@@ -131,7 +131,7 @@ class TanhNoise(nn.Module):
     def __init__(self, inputs: int, action_size: int, hidden: Sequence[int], deviation: float) -> None:
         super().__init__()
         self.deviation = deviation
-        self.trunk, width = _trunk(inputs, hidden)
+        self.trunk, width = trunk(inputs, hidden)
         self.output = nn.Linear(width, action_size)
         _to_zero(self.output)
 
@@ -156,7 +156,7 @@ def _to_zero(layer: nn.Linear) -> None:
     nn.init.zeros_(layer.bias)
 
 
-def _trunk(inputs: int, hidden: Sequence[int]) -> tuple[nn.Sequential, int]:
+def trunk(inputs: int, hidden: Sequence[int]) -> tuple[nn.Sequential, int]:
     """An actor's hidden layers and their last width."""
     layers: list[nn.Module] = []
     for width in hidden:

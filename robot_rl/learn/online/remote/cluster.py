@@ -21,14 +21,13 @@ from robot_rl.hardware import config as hardware_config
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online import deployed
 from robot_rl.learn.online.curve import Point, due, make_point
-from robot_rl.learn.online.folder import BASE, EPISODES
+from robot_rl.learn.online.folder import EPISODES, load_base
 from robot_rl.learn.online.keeping import Keeper, Standing, steps_to_learn
 from robot_rl.learn.online.learner import Learner, unlearnt
 from robot_rl.learn.online.recipe import Recipe
 from robot_rl.learn.online.remote import rows
 from robot_rl.learn.online.remote.worker import Worker
 from robot_rl.learn.online.store import Store
-from robot_rl.policies import checkpoint
 
 log = logging.getLogger(__name__)
 
@@ -61,10 +60,7 @@ class ClusterSession:
         self._ray, self.recipe, self.config, self.directory = ray, recipe, recipe.online, directory
         setup = hardware_config.load(recipe.robot, recipe.control_mode or None)
         pictures = {n: (c.height, c.width) for n, c in setup.select_cameras(recipe.cameras).items()}
-        base = None
-        if self.config.improver.base != "none":
-            base = checkpoint.load(directory / BASE, self.config.device)
-        self.learner = Learner(self.config, setup.spec, base, pictures)
+        self.learner = Learner(self.config, setup.spec, load_base(self.config, directory), pictures)
         self._rate = setup.spec.rate
         facts = deployed.describe(self.config, setup.spec, pictures)
         self._keeper = Keeper(Store(directory, self.learner, accept_changes=accept_changes), facts)

@@ -25,7 +25,7 @@ from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.store.lock import WriterLock
 from robot_rl.hardware.config import ConfigError
 from robot_rl.learn.config import TrainingError
-from robot_rl.learn.online.folder import BASE, EPISODES
+from robot_rl.learn.online.folder import EPISODES, load_base
 from robot_rl.learn.online.replay import ReplayError
 from robot_rl.policies.checkpoint import CheckpointError
 from robot_rl.serving.protocol import TOKEN
@@ -168,15 +168,12 @@ def _learn(options: argparse.Namespace) -> None:
     from robot_rl.learn.online.remote.learning import Learning
     from robot_rl.learn.online.remote.server import ActorServer
     from robot_rl.learn.online.store import Store
-    from robot_rl.policies import checkpoint
 
     directory: Path = options.directory
     plan = recipe.load(directory / recipe.FILE)
     setup = hardware_config.load(plan.robot, plan.control_mode or None)
     pictures = {n: (c.height, c.width) for n, c in setup.select_cameras(plan.cameras).items()}
-    kind = plan.online.improver.base
-    base = checkpoint.load(directory / BASE, plan.online.device) if kind != "none" else None
-    learner = Learner(plan.online, setup.spec, base, pictures)
+    learner = Learner(plan.online, setup.spec, load_base(plan.online, directory), pictures)
     learning = Learning(
         learner,
         Store(directory, learner, accept_changes=options.accept_changes),

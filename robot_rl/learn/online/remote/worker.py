@@ -17,13 +17,12 @@ from robot_rl.datasets.record import Step
 from robot_rl.hardware import config as hardware_config
 from robot_rl.learn.online.acting import AgentExecutor, RowRecorder
 from robot_rl.learn.online.episodes import held_out
-from robot_rl.learn.online.folder import BASE, EPISODES
+from robot_rl.learn.online.folder import EPISODES, load_base
 from robot_rl.learn.online.learner import EPISODE_ID, make_improver, make_observer
 from robot_rl.learn.online.recipe import Recipe
 from robot_rl.learn.online.remote import rows
 from robot_rl.learn.online.tee import Tee
 from robot_rl.learn.online.workcell import recipe_workcell
-from robot_rl.policies import checkpoint
 from robot_rl.policies.checkpoint import torch_device
 from robot_rl.runtime.recorder import Recorder
 
@@ -42,7 +41,7 @@ class Worker:
         plan, folder = Recipe.from_dict(recipe), Path(directory)
         config, mode = plan.online, plan.control_mode or None
         setup = hardware_config.load(plan.robot, mode)
-        base = checkpoint.load(folder / BASE, config.device) if config.improver.base != "none" else None
+        base = load_base(config, folder)
         cameras = setup.select_cameras(plan.cameras)
         self._stack = ExitStack()
         self._cell = self._stack.enter_context(recipe_workcell(plan))
