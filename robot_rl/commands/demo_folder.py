@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from robot_rl.learn.files import replace_text
+
 if TYPE_CHECKING:
     from robot_rl.datasets.dataset import Dataset
     from robot_rl.datasets.episode import Episode
@@ -54,12 +56,7 @@ class StageTimes:
             yield
         finally:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + time.monotonic() - start
-            self._write()
-
-    def _write(self) -> None:
-        fresh = self._file.with_suffix(".tmp")
-        fresh.write_text(json.dumps(self.seconds, indent=1))
-        fresh.replace(self._file)
+            replace_text(self._file, json.dumps(self.seconds, indent=1))
 
     def __str__(self) -> str:
         spent = ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in self.seconds.items())

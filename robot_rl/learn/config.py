@@ -186,3 +186,10 @@ def read_recipe(recipe: str | Path, file: str, make: Callable[[dict[str, Any]], 
         return make({"name": path.parent.name, **data})
     except (TrainingError, TypeError) as error:
         raise TrainingError(f"{path}: {error}") from None
+
+
+def as_lists(value: Any) -> Any:
+    """Tuples as lists, all the way down: JSON gives them back so, and YAML's safe form knows no tuples."""
+    if isinstance(value, Mapping):
+        return {k: as_lists(v) for k, v in value.items()}
+    return [as_lists(v) for v in value] if isinstance(value, tuple | list) else value

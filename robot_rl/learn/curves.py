@@ -8,6 +8,8 @@ from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
 
+from robot_rl.learn.files import replace_text
+
 
 class Curves:
     """Named series of (step, value) under `directory`: `tensorboard/` and `curves.json`."""
@@ -35,9 +37,7 @@ class Curves:
 
     def save(self) -> None:
         """Write curves.json and flush the events."""
-        fresh = self.path.with_suffix(".json.new")
-        fresh.write_text(json.dumps(self.series) + "\n")
-        fresh.replace(self.path)
+        replace_text(self.path, json.dumps(self.series) + "\n")
         self._writer.flush()
 
     def close(self) -> None:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from robot_rl.datasets.sampling.windows import ACTION_MASK
-from robot_rl.learn.config import TrainConfig, TrainingError
+from robot_rl.learn.config import TrainConfig, TrainingError, as_lists
 from robot_rl.learn.data import TrainingData, parts_per_process, tensors
 from robot_rl.learn.parallel import World
 from robot_rl.policies import storage
@@ -181,7 +181,7 @@ class Trainer:
 
     def _comparable(self) -> dict[str, Any]:
         """The options that decide the course of a run."""
-        given = {k: v for k, v in _plain(self.config.to_dict()).items() if k not in FREE}
+        given = {k: v for k, v in as_lists(self.config.to_dict()).items() if k not in FREE}
         return given | {"parts": self.parts * self.world.size, "precision": self.precision}
 
 
@@ -190,10 +190,3 @@ def precision(config: TrainConfig, device: torch.device) -> str:
     if config.precision != "auto":
         return config.precision
     return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
-
-
-def _plain(value: Any) -> Any:
-    """Tuples to lists, as JSON gives them back."""
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    return [_plain(v) for v in value] if isinstance(value, list | tuple) else value

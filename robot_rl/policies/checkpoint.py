@@ -54,17 +54,12 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Card:
+class Card(Origin):
     """What policy.json says."""
 
-    spec: Spec
     inputs: Layout
     config: PolicyConfig
     statistics: Mapping[str, Statistics]
-    dataset: Mapping[str, Any]
-    """Identity of the data it was trained on."""
-    training: Mapping[str, Any]
-    """How: configuration, steps, losses, wall time."""
     provenance: Mapping[str, Any]
     """git revision, versions, time of writing."""
 
@@ -102,8 +97,7 @@ def read_origin(path: str | Path) -> Origin:
     """Where the policy or agent at `path` comes from. Raises CheckpointError."""
     directory = resolve(path)
     if not is_agent(directory):
-        card = _read(directory)[0]
-        return Origin(card.spec, card.dataset, card.training)
+        return _read(directory)[0]
     try:
         data = storage.read_document(directory, AGENT)
         return Origin(Spec.from_dict(data["spec"]), data["dataset"], data["training"])

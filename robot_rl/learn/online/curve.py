@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from robot_rl.learn.files import replace_text
 from robot_rl.learn.online.config import OnlineConfig
-from robot_rl.learn.online.store import write_json
 from robot_rl.learn.online.tally import Tally
 from robot_rl.learn.statistics import wilson
 
@@ -77,4 +78,5 @@ def make_point(
 
 def write_curve(directory: Path, curve: Iterable[Point]) -> None:
     """Write `curve.json`: the evaluations, for plots."""
-    write_json(directory / "curve.json", [{**asdict(p), "success": p.success} for p in curve])
+    points = [{**asdict(p), "success": p.success} for p in curve]
+    replace_text(directory / "curve.json", json.dumps(points, indent=1) + "\n")

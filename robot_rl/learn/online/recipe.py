@@ -10,7 +10,8 @@ from typing import Any, get_args
 
 import yaml
 
-from robot_rl.learn.config import TrainingError, new_run, read_recipe
+from robot_rl.learn.config import TrainingError, as_lists, new_run, read_recipe
+from robot_rl.learn.files import replace_text
 from robot_rl.learn.online.config import OnlineConfig
 from robot_rl.learn.online.directions import PracticeConfig, merged
 from robot_rl.learn.online.person import Keys
@@ -88,9 +89,9 @@ class Recipe:
         return {
             **plain,
             "dataset": list(self.dataset),
-            "online": _lists(self.online.to_dict()),
+            "online": as_lists(self.online.to_dict()),
             "remote": dataclasses.asdict(self.remote),
-            "practice": None if self.practice is None else _lists(self.practice.to_dict()),
+            "practice": None if self.practice is None else as_lists(self.practice.to_dict()),
         }
 
     @classmethod
@@ -122,13 +123,4 @@ def load(recipe: str | Path) -> Recipe:
 def save(recipe: Recipe, directory: Path) -> None:
     """Write the resolved recipe beside a session."""
     directory.mkdir(parents=True, exist_ok=True)
-    fresh = directory / f"{FILE}.new"
-    fresh.write_text(yaml.safe_dump(recipe.to_dict(), sort_keys=False))
-    fresh.replace(directory / FILE)
-
-
-def _lists(value: Any) -> Any:
-    """Tuples as lists, all the way down: YAML's safe form knows no tuples."""
-    if isinstance(value, Mapping):
-        return {k: _lists(v) for k, v in value.items()}
-    return [_lists(v) for v in value] if isinstance(value, tuple | list) else value
+    replace_text(directory / FILE, yaml.safe_dump(recipe.to_dict(), sort_keys=False))

@@ -110,13 +110,6 @@ def differences(theirs: Mapping[str, Any], mine: Mapping[str, Any], free: Sequen
     return out
 
 
-def write_json(path: Path, data: Sequence[Any] | Mapping[str, Any]) -> None:
-    """Replace a file at once."""
-    fresh = path.with_name(f"{path.name}.new")
-    fresh.write_text(json.dumps(data, indent=1) + "\n")
-    fresh.replace(path)
-
-
 def plain(value: Any) -> Any:
     """As JSON gives it back."""
     return json.loads(json.dumps(value))
