@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
 import logging
 import threading
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from robot_rl.policies.realtime_chunking import ContinuingPolicy
 from robot_rl.serving import protocol, wire
+from robot_rl.serving.admission import admit
 
 log = logging.getLogger(__name__)
 
@@ -94,11 +94,7 @@ class PolicyServer:
         """An answer that ends the handshake, or None to go on."""
         if request.path == "/healthz":
             return connection.respond(HTTPStatus.OK, "OK\n")
-        given = request.headers.get("Authorization", "")
-        if self._token and not hmac.compare_digest(given.encode(), f"Api-Key {self._token}".encode()):
-            log.warning("refused %s: wrong token or none", connection.remote_address)
-            return connection.respond(HTTPStatus.UNAUTHORIZED, "wrong token, or none\n")
-        return None
+        return admit(connection, request, self._token) if self._token else None
 
     def _serve(self, connection: Any) -> None:
         from websockets.exceptions import ConnectionClosed

@@ -60,8 +60,7 @@ def speed_ratio(
 
 def similar_radius(states: NDArray[np.float64], episodes: NDArray[np.int64]) -> float:
     """How near the nearest state of another episode usually is (twice the median distance)."""
-    apart = _distances(states, states)
-    apart[episodes[:, None] == episodes[None, :]] = np.inf
+    apart = _apart(states, episodes)
     nearest = apart.min(axis=1)
     nearest = nearest[np.isfinite(nearest)]
     return 2.0 * float(np.median(nearest)) if len(nearest) else 0.0
@@ -78,13 +77,19 @@ def speed_modes(
     Returns:
         None with fewer than 50 states that have neighbours in other episodes.
     """
-    apart = _distances(states, states)
-    apart[episodes[:, None] == episodes[None, :]] = np.inf
+    apart = _apart(states, episodes)
     if (np.isfinite(apart).sum(axis=1) >= NEIGHBOURS).sum() < 50:
         return None
     order = np.argpartition(apart, NEIGHBOURS - 1, axis=1)[:, :NEIGHBOURS]
     usual = log_speeds[order].mean(axis=1)
     return two_modes(log_speeds - usual)
+
+
+def _apart(states: NDArray[np.float64], episodes: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Distances (N, N) of states (N, d), infinite within an episode."""
+    apart = _distances(states, states)
+    apart[episodes[:, None] == episodes[None, :]] = np.inf
+    return apart
 
 
 def two_modes(x: NDArray[np.float64], iterations: int = 100) -> Modes:

@@ -13,6 +13,7 @@ from robot_rl.datasets.check.render import place
 from robot_rl.datasets.kinds import KIND_NAMES, KINDS
 from robot_rl.datasets.record import Source
 from robot_rl.datasets.report.gather import Card, Contents
+from robot_rl.datasets.report.sizes import readable_size
 from robot_rl.page import charts
 from robot_rl.page.layout import facts, table
 from robot_rl.page.plots import density, histogram
@@ -50,7 +51,11 @@ def tiles(c: Contents) -> str:
             if rate
             else "no episode is labelled",
         ),
-        (_size(s.bytes), "on disk", f"{_size(round(s.bytes / s.minutes)) if s.minutes else '–'} a minute"),
+        (
+            readable_size(s.bytes),
+            "on disk",
+            f"{readable_size(round(s.bytes / s.minutes)) if s.minutes else '–'} a minute",
+        ),
         (str(problems) if problems else "none", "problems", "found by check; details below"),
     ]
     cells = "".join(
@@ -197,7 +202,7 @@ def streams(c: Contents) -> str:
             escape(f.unit),
             f"{f.measured_rate:.1f} of {f.nominal_rate:g}",
             str(f.samples),
-            _size(f.bytes),
+            readable_size(f.bytes),
             escape(f.codec),
         ]
         for f in c.summary.streams
@@ -226,8 +231,3 @@ def _legend(colours: dict[str, str]) -> str:
         for name, colour in colours.items()
     )
     return f'<div class="legend">{keys}</div>'
-
-
-def _size(count: int) -> str:
-    exponent = min(4, int(np.log10(count) // 3)) if count else 0
-    return f"{count / 1000**exponent:.3g} {('B', 'kB', 'MB', 'GB', 'TB')[exponent]}"

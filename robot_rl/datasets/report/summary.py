@@ -14,6 +14,7 @@ from rich.text import Text
 
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.record import Phase, Source
+from robot_rl.datasets.report.sizes import readable_size
 from robot_rl.datasets.store.codecs import ImageCodec
 from robot_rl.datasets.store.root import HIDDEN
 
@@ -155,7 +156,7 @@ def render(summary: Summary) -> RenderableType:
         ("success", success),
         ("phases", _shares(s.phases)),
         ("who acted", _shares(s.sources)),
-        ("on disk", _size(s.bytes)),
+        ("on disk", readable_size(s.bytes)),
     ]
     if s.unfinished:
         rows.append(("unfinished", f"{s.unfinished} (being recorded, or left by a crash: robot-rl data salvage)"))
@@ -170,7 +171,7 @@ def _stream_table(streams: tuple[StreamSummary, ...]) -> Table:
         rate = f"{f.measured_rate:.1f} of {f.nominal_rate:g}"
         shape = "x".join(map(str, f.shape))
         share = f"{f.bytes / f.raw_bytes:.0%}" if f.raw_bytes else ""
-        table.add_row(f.name, shape, f.dtype, f.unit, str(f.samples), rate, _size(f.bytes), share, _codec(f))
+        table.add_row(f.name, shape, f.dtype, f.unit, str(f.samples), rate, readable_size(f.bytes), share, _codec(f))
     return table
 
 
@@ -196,8 +197,3 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 def _shares(shares: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
-
-
-def _size(count: int) -> str:
-    exponent = min(4, int(np.log10(count) // 3)) if count else 0
-    return f"{count / 1000**exponent:.3g} {('B', 'kB', 'MB', 'GB', 'TB')[exponent]}"

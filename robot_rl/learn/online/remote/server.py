@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hmac
 import logging
 import queue
 import threading
 from collections.abc import Callable, Mapping
-from http import HTTPStatus
 from typing import Any
 
 from robot_rl.learn.config import TrainingError
 from robot_rl.serving import protocol, wire
+from robot_rl.serving.admission import admit
 
 log = logging.getLogger(__name__)
 
@@ -85,11 +84,7 @@ class ActorServer:
         self._threads[0].join(timeout=2.0)
 
     def _admit(self, connection: Any, request: Any) -> Any:
-        given = request.headers.get("Authorization", "")
-        if not hmac.compare_digest(given.encode(), f"Api-Key {self._token}".encode()):
-            log.warning("refused %s: wrong token or none", connection.remote_address)
-            return connection.respond(HTTPStatus.UNAUTHORIZED, "wrong token, or none\n")
-        return None
+        return admit(connection, request, self._token)
 
     def _serve(self, connection: Any) -> None:
         from websockets.exceptions import ConnectionClosed
