@@ -17,7 +17,6 @@ Examples:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -193,7 +192,9 @@ def _require_same(before: Recipe, now: Recipe, directory: Path, *, accept: bool)
 
 
 def _changed(recipe: Recipe, options: Options) -> Recipe:
-    """The recipe with what the options say."""
+    """The recipe with what the options say. Raises TrainingError."""
+    from robot_rl.learn.online.directed import directed
+
     online: dict[str, Any] = {}
     if options.steps:
         online["steps"] = options.steps
@@ -213,27 +214,12 @@ def _changed(recipe: Recipe, options: Options) -> Recipe:
         given["reset_goal"] = options.reset_goal
     if options.classifier:
         given["classifier"] = str(Path(options.classifier).absolute())
-    named = [str(dataset_path(d).absolute()) if "=" not in d else d for d in options.dataset]
-    recipe = _directed(recipe, "dataset", named)
-    recipe = _directed(recipe, "checkpoint", [c for c in options.checkpoint.split(",") if c])
+    recipe = directed(recipe, "dataset", [_located(d) for d in options.dataset])
+    recipe = directed(recipe, "checkpoint", [c for c in options.checkpoint.split(",") if c])
     return replace(recipe, **given, online=replace(recipe.online, **online))
 
 
-def _directed(recipe: Recipe, key: str, values: Sequence[str]) -> Recipe:
-    """The recipe with what is named for all of it, or as `direction=name` for a direction of its practice."""
-    whole = [v for v in values if "=" not in v]
-    if whole:
-        recipe = replace(recipe, **{key: tuple(whole) if key == "dataset" else whole[-1]})  # type: ignore[arg-type]
-    directed: dict[str, list[str]] = {}
-    for direction, _, name in (v.partition("=") for v in values if "=" in v):
-        known = () if recipe.practice is None else tuple(recipe.practice.directions)
-        if direction not in known:
-            raise UsageError(f"--{key} {direction}={name}: this recipe practises {', '.join(known) or 'no directions'}")
-        directed.setdefault(direction, []).append(str(dataset_path(name).absolute()) if key == "dataset" else name)
-    if recipe.practice is None or not directed:
-        return recipe
-    changed = {
-        n: {**o, key: directed[n] if key == "dataset" else directed[n][-1]} if n in directed else dict(o)
-        for n, o in recipe.practice.directions.items()
-    }
-    return replace(recipe, practice=replace(recipe.practice, directions=changed))
+def _located(name: str) -> str:
+    """Where a data set lies; it may be named for a direction alone."""
+    direction, mark, own = name.rpartition("=")
+    return f"{direction}{mark}{dataset_path(own).absolute()}"

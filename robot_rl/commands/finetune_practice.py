@@ -11,9 +11,8 @@ from robot_rl.commands.finetune_parts import base_of, demonstrations_of, recorde
 from robot_rl.commands.finetune_view import told
 from robot_rl.commands.finetune_watch import Watch
 from robot_rl.commands.names import UsageError
-from robot_rl.learn.online import recipe as recipes
 from robot_rl.learn.online.curve import Point
-from robot_rl.learn.online.folder import begin_folder
+from robot_rl.learn.online.directed import begin_directions
 from robot_rl.learn.online.judging import WatchedCamera, classifier_judge
 from robot_rl.learn.online.practising import PracticeSession
 from robot_rl.learn.online.recipe import Recipe
@@ -23,26 +22,9 @@ from robot_rl.runtime.loop import EpisodeResult
 from robot_rl.runtime.resets import SelfResetting
 
 
-def directions(recipe: Recipe, directory: Path) -> dict[str, Recipe]:
-    """Each direction's recipe by name; a folder in `directory` that is new gets its recipe and its base.
-
-    Raises:
-        TrainingError, CheckpointError: a direction does not hold.
-    """
-    if recipe.practice is None:
-        raise UsageError("this recipe has no section `practice`")
-    out = {name: recipe.toward(name) for name in recipe.practice.directions}
-    for name, own in out.items():
-        if (directory / name / recipes.FILE).exists():
-            recipes.save(own, directory / name)
-        else:
-            begin_folder(own, directory / name)
-    return out
-
-
 def run_practice(recipe: Recipe, directory: Path, *, untouched: int = 0, accept_changes: bool = False) -> int:
     """Practise until `online.steps` robot steps of all directions together. Returns 0."""
-    plans = directions(recipe, directory)
+    plans = begin_directions(recipe, directory)
     practice = recipe.practice
     with ExitStack() as stack:
         cell = stack.enter_context(recipe_workcell(recipe))

@@ -176,7 +176,7 @@ class EpisodeNode(RobotNode):
             return
         self._next = event
         if self._told and event.get("ask"):
-            self.get_logger().warning(f"{event['ask']}: {SET_UP}")
+            self.get_logger().warning(f"{event['ask']}. {SET_UP}")
         elif self._told and event["purpose"] == "evaluation":
             hand = "" if self._auto else "; reset the scene and press start"
             self.say(f"evaluation, trial {event['trial']} of {event['trials']}, by the agent alone{hand}")
@@ -196,6 +196,8 @@ class EpisodeNode(RobotNode):
         self._episode = {"episode": uuid.uuid4().hex, "seed": self._seed + number, "purpose": self._purpose}
         if self._next.get("purpose") == "evaluation":
             self._episode |= {"seed": self._next["seed"], "purpose": "evaluation"}
+        if self._next.get("direction"):
+            self._episode["direction"] = self._next["direction"]
         self._start_stamp, self._prepared = None, not self._record
         self._scene, wanted = self._next.get("scene", "outside"), self._next.get("drive")
         self._drive = None if wanted is None else Driving(wanted)
@@ -331,7 +333,8 @@ class EpisodeNode(RobotNode):
         if note["purpose"] == self._purpose:
             self._count += 1
             total = f"/{self._total}" if self._total else ""
-            self.say(f"episode {self._count}{total}: {note['result']} in {note['steps']} steps")
+            direction = f"{note['direction']}, " if "direction" in note else ""
+            self.say(f"episode {self._count}{total}: {direction}{note['result']} in {note['steps']} steps")
         else:
             self.say(f"{note['purpose']}: {note['result']} in {note['steps']} steps")
         if self._results:

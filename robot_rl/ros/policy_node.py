@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from robot_rl.datasets.record import Phase, Source
 from robot_rl.hardware.robot import Reading
 from robot_rl.policies.execution import Executor
 from robot_rl.policies.modes import ExecutionConfig, check_speed, make_executor
+from robot_rl.policies.policy import Policy
 from robot_rl.ros import codecs, topics, wire
 from robot_rl.ros.node import RobotNode, run
 from robot_rl.ros.state import StateSubscriber
@@ -37,15 +38,7 @@ class PolicyNode(RobotNode):
         path = self.param("checkpoint", "")
         if not path:
             raise ValueError("parameter 'checkpoint' is empty: give the directory that `robot-rl train` wrote")
-        self._await_checkpoint(path)
-        self._policy = load_policy(
-            path,
-            self.spec,
-            self.config.cameras,
-            device=self.param("device", "cpu"),
-            fields=self.param("fields", ""),
-            prompt=self.param("prompt", "") or str(self.config.task.get("instruction", "")),
-        )
+        self._policy = self._load(path)
         self._executor = self._make_executor()
         self._seed = self.param("seed", 0)
         self._active, self._start = False, -1
@@ -53,7 +46,7 @@ class PolicyNode(RobotNode):
         self._decision_stamp = -1
         self._last: tuple[int, JointState] = (-1, JointState())
         self._images: dict[str, tuple[int, NDArray[Any]]] = {}
-        self._cameras = [n for n in self._policy.observation_names if n in self.config.cameras]
+        self._cameras = [n for n in self.config.cameras if n in self._needed]
         patience = float(self.config.limits["observation_timeout"])
         self._oldest = {n: round((patience + 2.0 / c.fps) * 1e9) for n, c in self.config.cameras.items()}
         self._publisher = self.create_publisher(JointState, topics.POLICY_ACTION, topics.stream())
@@ -66,8 +59,20 @@ class PolicyNode(RobotNode):
         self._reported = (0, 0)
         self.create_timer(1.0, self._report)
 
-    def _await_checkpoint(self, path: str) -> None:
-        """A checkpoint is there from the start."""
+    def _load(self, path: str) -> Policy:
+        return load_policy(
+            path,
+            self.spec,
+            self.config.cameras,
+            device=self.param("device", "cpu"),
+            fields=self.param("fields", ""),
+            prompt=self.param("prompt", "") or str(self.config.task.get("instruction", "")),
+        )
+
+    @property
+    def _needed(self) -> Set[str]:
+        """What is looked at."""
+        return set(self._policy.observation_names)
 
     def _make_executor(self) -> Executor:
         config = ExecutionConfig(

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -19,6 +20,7 @@ from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.episode import Episode
 from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.record import Source, Step
+from robot_rl.hardware.camera import Intrinsics
 from robot_rl.hardware.config import ConfigError
 from robot_rl.learn.online.marks import Marks
 from robot_rl.ros import codecs, topics, wire
@@ -42,7 +44,9 @@ and topics may overtake each other."""
 
 
 class RecorderNode(RobotNode):
-    """Parameters `dataset` (path) and `cameras` (comma-separated names, or `all`)."""
+    """Parameters `dataset` (path), `cameras` (comma-separated names, or `all`) and `agenda`: an agent says what each
+    episode is for, and of a practice its direction, which has a data set of its own: `<direction>/` before its name.
+    """
 
     def __init__(self) -> None:
         super().__init__("recorder")
@@ -50,9 +54,13 @@ class RecorderNode(RobotNode):
         if not path:
             raise ConfigError("parameter 'dataset' is empty: give the path to record to, e.g. datasets/my_task")
         cameras = self.cameras_param()
-        self._recorder = Recorder(Dataset.open_or_create(path, self.spec, cameras))
+        self._path, self._kept_cameras = path, cameras
         self._undo = Undo()
-        self._marks = Marks(self._undo, self._recorder.dataset, self._taken_back, self.say)
+        self._shelves: dict[str, tuple[Recorder, Marks]] = {}
+        """By direction; empty where there is none."""
+        self._intrinsics: dict[str, Intrinsics] = {}
+        if not self.param("agenda", False):
+            self._open("")
         # What runs free owes the first step the sample before it; in lockstep that one is of the last episode.
         periods = {f.name: f.rate or self.spec.rate for f in self.spec.observation.vectors}
         periods |= {n: c.fps for n, c in cameras.items()}
@@ -95,6 +103,17 @@ class RecorderNode(RobotNode):
         self.create_timer(0.1, self._finish_late)
         self.publish_event(topics.RECORDER_EVENT, event="ready", dataset=path)
 
+    def _open(self, direction: str) -> None:
+        """Record to the data set of this direction from now on. Raises DatasetError."""
+        if direction not in self._shelves:
+            whole = Path(self._path)
+            path = str(whole.parent / direction / whole.name) if direction else self._path
+            dataset = Dataset.open_or_create(path, self.spec, self._kept_cameras)
+            self._shelves[direction] = Recorder(dataset), Marks(self._undo, dataset, self._taken_back, self.say)
+            for name, intrinsics in self._intrinsics.items():
+                dataset.set_intrinsics(name, intrinsics)
+        self._recorder, self._marks = self._shelves[direction]
+
     def _on_sample(self, name: str, stamp: int, value: Any) -> None:
         """Keep one value of one stream, from the start state to the final one."""
         if self._episode is None:
@@ -118,7 +137,9 @@ class RecorderNode(RobotNode):
         """Note a camera's intrinsics once, from its first CameraInfo."""
 
         def on_info(message: CameraInfo) -> None:
-            self._recorder.dataset.set_intrinsics(name, codecs.decode_camera_info(message))
+            self._intrinsics[name] = codecs.decode_camera_info(message)
+            for recorder, _ in self._shelves.values():
+                recorder.dataset.set_intrinsics(name, self._intrinsics[name])
             self.destroy_subscription(subscription)
 
         subscription = self.create_subscription(CameraInfo, topics.camera_info(name), on_info, topics.stream())
@@ -165,6 +186,7 @@ class RecorderNode(RobotNode):
         if kind == "reset":
             if self._episode is not None:
                 self._abandon("a reset came before the end")
+            self._open(event.get("direction", ""))
         elif kind == "begin":
             self._begin(event)
         elif kind in ("drive", "driven"):
@@ -181,7 +203,7 @@ class RecorderNode(RobotNode):
             self._flush()
         elif kind == "undo":
             self._undo()
-            if self._episode is None:
+            if self._episode is None and self._shelves:
                 self._settle()
 
     def _settle(self, number: int | None = None, *, marked: bool = False) -> None:
@@ -217,7 +239,7 @@ class RecorderNode(RobotNode):
         self._missed.clear()
         self._last_seen.clear()
         self._assembler.clear()
-        attributes = {k: v for k, v in event.items() if k not in ("event", "stamp", "episode")}
+        attributes = {k: v for k, v in event.items() if k not in ("event", "stamp", "episode", "direction")}
         clock = "simulated" if self.lockstep else "system"
         self._human_steps = 0
         self._recorder.begin(clock=clock, episode_id=event["episode"], **attributes)
@@ -303,10 +325,10 @@ class RecorderNode(RobotNode):
         self._diagnostics.publish(message)
 
     def close(self) -> None:
-        if hasattr(self, "_recorder"):
-            if self._episode is not None:
-                self._abandon("the recorder was stopped")
-            self._recorder.dataset.close()
+        if getattr(self, "_episode", None) is not None:
+            self._abandon("the recorder was stopped")
+        for recorder, _ in getattr(self, "_shelves", {}).values():
+            recorder.dataset.close()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from robot_rl.runtime.episodes import Result
 from robot_rl.runtime.loop import EpisodeResult
 
 
@@ -53,19 +54,23 @@ class Practice:
         return self._goal
 
     def add(self, result: EpisodeResult) -> Turn:
+        """One more episode of the present goal is over; who is next. As `ended`."""
+        return self.ended(result.ending.result, terminated=result.ending.terminated)
+
+    def ended(self, result: Result, *, terminated: bool) -> Turn:
         """One more episode of the present goal is over; who is next.
 
         An episode that terminated without success (an object is lost) asks for a reset at once. One that was
         discarded did not happen, but the scene may have changed: the same goal is tried again.
         """
-        if result.ending.result == "discarded":
+        if result == "discarded":
             return Turn(self._goal, reset=False)
         self.turns[self._goal] += 1
-        if result.success:
+        if result == "success":
             self.successes[self._goal] += 1
             self._given_up = 0
             return self._next(reset=False)
-        if result.ending.terminated:
+        if terminated:
             return self._anew()
         self._failures += 1
         if self._failures < self._tries:
@@ -73,11 +78,15 @@ class Practice:
         self._given_up += 1
         return self._anew() if self._given_up >= len(self.goals) else self._next(reset=False)
 
+    def begin_anew(self) -> Turn:
+        """The scene has been used for something else: it must be set up anew, for the first goal."""
+        self._goal, self._failures, self._given_up = 0, 0, 0
+        return Turn(0, reset=True)
+
     def _anew(self) -> Turn:
         """A fresh scene is where the first goal begins."""
-        self._goal, self._failures, self._given_up = 0, 0, 0
         self.resets += 1
-        return Turn(0, reset=True)
+        return self.begin_anew()
 
     def _next(self, *, reset: bool) -> Turn:
         self._goal, self._failures = (self._goal + 1) % len(self.goals), 0

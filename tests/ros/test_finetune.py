@@ -27,6 +27,7 @@ from robot_rl.datasets import Dataset, Source  # noqa: E402
 from robot_rl.hardware import config as hardware_config  # noqa: E402
 from robot_rl.learn.online import recipe  # noqa: E402
 from robot_rl.learn.online.config import OnlineConfig  # noqa: E402
+from robot_rl.learn.online.directions import PracticeConfig  # noqa: E402
 from robot_rl.learn.online.folder import BASE, EPISODES  # noqa: E402
 from robot_rl.learn.online.improvers.dsrl import NOISE, DsrlConfig  # noqa: E402
 from robot_rl.learn.online.improvers.rlpd import RlpdConfig  # noqa: E402
@@ -74,7 +75,8 @@ def document(session: Path) -> dict[str, Any]:
 
 def replays(session: Path) -> tuple[Replay, Replay, list[Any]]:
     """What the session learnt from, what its recorded episodes alone give, and these."""
-    plan, spec = recipe.load(session / recipe.FILE), hardware_config.load("sim_pegslot").spec
+    plan = recipe.load(session / recipe.FILE)
+    spec = hardware_config.load(plan.robot).spec
     base = checkpoint.load(session / BASE) if (session / BASE).is_dir() else None
     mine, recorded = Learner(plan.online, spec, base), Learner(plan.online, spec, base)
     Store(session, mine).restore()
@@ -284,3 +286,51 @@ def test_a_success_that_is_taken_back_is_no_success_for_record_replay_and_count(
     require_same(mine, recorded, ())
     tally = document(session)["tally"]
     assert tally["episodes"] == len(episodes) and tally["successes"] == sum(bool(e.success) for e in episodes)
+
+
+@pytest.mark.slow
+def test_resets_that_the_robot_drives_are_counted_and_neither_recorded_nor_learnt_from(tmp_path: Path) -> None:
+    session = tmp_path / "session"
+    recipe.save(replace(RECIPE, robot="sim_pickinsert", reset="scripted"), session)
+    given = {"robot": "sim_pickinsert", "intervene": "false", "max_steps": "12"}
+    result = finetune(session, episodes="4", trials="2", evaluate_every="30", **given)
+    assert result.returncode == 0, result.stdout + result.stderr
+    mine, recorded, episodes = replays(session)
+    require_same(mine, recorded, ("state",))
+    assert [len(e) for e in episodes] == [12] * 4
+    for e in episodes:
+        assert abs(e.aligned(["peg"])["peg"][0][0] + 0.04) <= 0.015
+    tally = document(session)["tally"]
+    assert (tally["robot_steps"], tally["episodes"]) == (48, 4)
+    assert (tally["set_up"], tally["driven"]) == (1, 3) and tally["reset_steps"] > 0
+    assert len(json.loads((session / "curve.json").read_text())) == 1
+    other = finetune(session, episodes="1", reset="outside", **given)
+    assert other.returncode != 0
+    assert "reset was scripted, now outside" in other.stdout + other.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_directions_practise_in_turn_and_each_learns_from_its_own_steps(tmp_path: Path) -> None:
+    session, plan = tmp_path / "session", tmp_path / "plan"
+    directions = {"insert": {"goal": 0}, "return": {"goal": 1}}
+    recipe.save(replace(RECIPE, robot="sim_pickinsert", practice=PracticeConfig(directions, tries=2)), plan)
+    given = {"robot": "sim_pickinsert", "intervene": "false", "max_steps": "12"}
+    begun = finetune(session, recipe=str(plan / recipe.FILE), episodes="6", trials="0", **given)
+    assert begun.returncode == 0, begun.stdout + begun.stderr
+    resumed = finetune(session, episodes="3", trials="1", evaluate_every="70", **given)
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    found = {}
+    for name in directions:
+        mine, recorded, episodes = replays(session / name)
+        require_same(mine, recorded, ("state",))
+        tally = found[name] = document(session / name)["tally"]
+        assert tally["robot_steps"] == sum(len(e) for e in episodes) > 0
+        assert tally["episodes"] == len(episodes) == tally["set_up"] + tally["driven"]
+        assert [e.attributes["seed"] for e in episodes] == list(range(len(episodes)))
+        for e in episodes:
+            assert set(e.aligned(["goal"])["goal"].ravel()) == {float(directions[name]["goal"])}
+        assert (session / name / "agent.json").is_file()
+    assert found["insert"]["episodes"] + found["return"]["episodes"] == 9
+    assert found["return"]["set_up"] == 0 and found["insert"]["set_up"] >= 2, "each sitting begins with one set up"
+    assert [p["robot_steps"] for p in json.loads((session / "insert" / "curve.json").read_text())] == [48, 72]

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,15 +20,18 @@ from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
+from robot_rl.datasets import Dataset  # noqa: E402
 from robot_rl.datasets.record import Source  # noqa: E402
 from robot_rl.hardware import config as hardware_config  # noqa: E402
 from robot_rl.hardware.robot import Reading  # noqa: E402
 from robot_rl.learn.online.recipe import Recipe  # noqa: E402
+from robot_rl.learn.online.remote.scene import Turns  # noqa: E402
 from robot_rl.learn.online.tally import Tally  # noqa: E402
 from robot_rl.ros import codecs, topics, wire  # noqa: E402
 from robot_rl.ros.arbiter_node import ArbiterNode  # noqa: E402
 from robot_rl.ros.episode_node import EpisodeNode  # noqa: E402
 from robot_rl.ros.node import RobotNode  # noqa: E402
+from robot_rl.ros.recorder_node import RecorderNode  # noqa: E402
 from robot_rl.ros.robot_node import RobotServer  # noqa: E402
 from robot_rl.ros.self_resets import SelfResets  # noqa: E402
 from robot_rl.ros.state import StateSubscriber  # noqa: E402
@@ -43,8 +47,9 @@ SETUP = hardware_config.load("sim_pickinsert")
 class Agent(RobotNode):
     """Holds still in episodes, and resets the robot between them as the agent of a session does."""
 
-    def __init__(self, plan: Recipe) -> None:
+    def __init__(self, plan: Recipe, turns: Turns | None = None) -> None:
         super().__init__("policy")
+        self.turns = turns
         self.tally, self.starts, self.active, self.start = Tally(), [], False, 0
         self.events: list[dict[str, Any]] = []
         self.decisions: list[Any] = []
@@ -70,9 +75,9 @@ class Agent(RobotNode):
             self._publisher.publish(codecs.labelled(stamp, labels, () if action is None else action))
 
     def _next(self, after: str) -> None:
-        begins = self.resets.next().to_dict()
-        number = self.tally.episodes
-        self.publish_event(topics.AGENT_EVENT, event="next", after=after, purpose="deployment", number=number, **begins)
+        begins = (self.resets.next() if self.turns is None else self.turns.next()).to_dict()
+        begins |= {"number": self.tally.episodes, "direction": "" if self.turns is None else self.turns.name}
+        self.publish_event(topics.AGENT_EVENT, event="next", after=after, purpose="deployment", **begins)
 
     def _over(self, name: str, success: bool, why: str) -> None:
         self.publish_event(topics.AGENT_EVENT, event="driven", episode=name, success=success, why=why)
@@ -86,6 +91,8 @@ class Agent(RobotNode):
             self._on_reading(None)
         elif event["event"] == "end":
             self.tally.episode(False)
+            if self.turns is not None:
+                self.turns.ended(event["result"], terminated=event["terminated"])
             self._next(event["episode"])
 
     def _on_reading(self, _: Reading | None) -> None:
@@ -116,9 +123,11 @@ class Agent(RobotNode):
 class Graph:
     """The nodes, and a person who can press a key."""
 
-    def __init__(self, plan: Recipe) -> None:
-        self.robot, self.arbiter, self.manager, self.agent = RobotServer(), ArbiterNode(), EpisodeNode(), Agent(plan)
-        self.nodes = (self.robot, self.arbiter, self.manager, self.agent)
+    def __init__(self, plan: Recipe, turns: Turns | None = None) -> None:
+        self.robot, self.agent = RobotServer(), Agent(plan, turns)
+        self.nodes = [self.robot, ArbiterNode(), EpisodeNode(), self.agent]
+        if turns is not None:
+            self.nodes.append(RecorderNode())
         self.executor = SingleThreadedExecutor()
         for node in self.nodes:
             self.executor.add_node(node)
@@ -151,7 +160,7 @@ class Graph:
 
 
 @contextmanager
-def graph(plan: Recipe, *, lockstep: bool = True, **parameters: str) -> Iterator[Graph]:
+def graph(plan: Recipe, turns: Turns | None = None, *, lockstep: bool = True, **parameters: str) -> Iterator[Graph]:
     given = {
         "robot": plan.robot,
         "lockstep": str(lockstep).lower(),
@@ -164,7 +173,7 @@ def graph(plan: Recipe, *, lockstep: bool = True, **parameters: str) -> Iterator
         **parameters,
     }
     rclpy.init(args=["--ros-args", *(part for k, v in given.items() for part in ("-p", f"{k}:={v}"))])
-    made = Graph(plan)
+    made = Graph(plan, turns)
     try:
         yield made
     finally:
@@ -238,9 +247,10 @@ def test_a_person_or_the_emergency_stop_ends_a_reset_at_once(service: str, why: 
         assert nodes.call(service).success
         assert nodes.spin(lambda: bool(agent.named("driven")))
         assert (agent.named("driven")[0]["success"], agent.named("driven")[0]["why"]) == (False, why)
-        last = agent.decisions[-1].stamp
+        clock = nodes.robot.robot.clock
+        last = clock.now()
         nodes.spin(lambda: False, timeout=0.3)
-        assert agent.decisions[-1].stamp <= last + agent.spec.period_ns
+        assert clock.now() <= last + agent.spec.period_ns, "but for the step that was on its way"
         assert len(agent.named("begin")) == 1
 
 
@@ -285,6 +295,32 @@ def test_a_policy_resets_until_its_goal_is_reached_and_the_task_is_its_own_again
     finally:
         server.close()
         thread.join(timeout=10)
+
+
+def test_directions_take_turns_in_one_scene_each_with_its_goal_and_its_data_set(tmp_path: Path) -> None:
+    turns = Turns({"insert": 0, "return": 1}, tries=2, simulated=True)
+    folder = tmp_path / "session" / "episodes"
+    with graph(SCRIPTED, turns, record="true", dataset=str(folder), cameras="none") as nodes:
+        agent = nodes.agent
+        assert nodes.spin(lambda: len(agent.named("end")) == 4), agent.events
+        nodes.robot.robot._toppled = True  # type: ignore[attr-defined]
+        assert nodes.spin(lambda: len(agent.named("end")) == 5), agent.events
+        assert turns.next().ask == "'insert' lost it"
+        assert not nodes.spin(lambda: len(agent.named("begin")) > 5, timeout=0.5), "a person is waited for"
+        assert nodes.scenes == 1
+        assert nodes.call("episode/start").success
+        assert nodes.spin(lambda: len(agent.named("begin")) == 6) and nodes.scenes == 2
+    names = [e["direction"] for e in agent.named("begin")]
+    assert names == ["insert", "insert", "return", "insert", "insert", "insert"]
+    assert [e["result"] for e in agent.named("end")][:4] == ["failure", "failure", "success", "failure"]
+    assert not folder.exists(), "each direction has a data set of its own"
+    goals = {"insert": 0.0, "return": 1.0}
+    for name, count in (("insert", 4), ("return", 1)):
+        episodes = list(Dataset.open(tmp_path / "session" / name / "episodes"))
+        assert len(episodes) == count
+        for episode in episodes:
+            assert set(episode.aligned(["goal"])["goal"].ravel()) == {goals[name]}
+            assert "direction" not in episode.attributes
 
 
 class Hanging:

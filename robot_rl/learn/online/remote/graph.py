@@ -40,12 +40,8 @@ def require_same(before: Recipe, now: Recipe, folder: Path) -> None:
 
 def require_possible(recipe: Recipe) -> None:
     """Raise TrainingError for what a session behind a node graph cannot do, with what to do instead."""
-    if recipe.practice is not None:
-        raise TrainingError(
-            "`practice` is for `robot-rl finetune` in simulation; behind a node graph practise one direction and let "
-            "the policy of the other one reset: reset:=<its checkpoint> reset_goal:=<its goal>"
-        )
-    if recipe.classifier:
+    judged = recipe.practice is not None and any(d.get("classifier") for d in recipe.practice.directions.values())
+    if recipe.classifier or judged:
         raise TrainingError(
             "a `classifier` judges in `robot-rl finetune`, in simulation; behind a node graph leave it out, let a "
             "person's keys judge, and say later what it says: robot-rl reward relabel"

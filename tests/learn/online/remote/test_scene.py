@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from robot_rl.learn.config import TrainingError
+from robot_rl.learn.online.directed import directed
 from robot_rl.learn.online.directions import PracticeConfig
 from robot_rl.learn.online.recipe import Recipe
 from robot_rl.learn.online.remote import graph
-from robot_rl.learn.online.remote.scene import Beginning, Drive, Scene
+from robot_rl.learn.online.remote.scene import Beginning, Drive, Scene, Turns
 from robot_rl.runtime.resets import ResetCounts
 
 DRIVE = Drive(300, goal=1)
@@ -40,6 +41,47 @@ def test_a_routine_with_starts_of_its_own_kind_follows_a_set_up_too() -> None:
     assert scene.next("trial 1 of 2") == Beginning("outside", drive=always)
 
 
+def test_directions_take_turns_and_whoever_cannot_go_on_asks_for_a_person() -> None:
+    turns = Turns({"insert": 0, "return": 1}, tries=2, simulated=False)
+    assert (turns.name, turns.next()) == ("insert", Beginning("outside", 0))
+    turns.ended("success", terminated=True)
+    assert (turns.name, turns.next()) == ("return", Beginning("kept", 1))
+    turns.ended("discarded", terminated=False)
+    assert (turns.name, turns.next()) == ("return", Beginning("kept", 1))
+    turns.ended("failure", terminated=True)
+    assert (turns.name, turns.next()) == ("insert", Beginning("outside", 0, ask="'return' lost it"))
+    turns.ended("failure", terminated=False)
+    assert turns.next() == Beginning("kept", 0)
+    turns.ended("failure", terminated=False)
+    assert (turns.name, turns.next()) == ("return", Beginning("kept", 1))
+    turns.ended("failure", terminated=False)
+    turns.ended("failure", terminated=False)
+    assert (turns.name, turns.next().ask) == ("insert", "'return' and the others have failed again and again")
+
+
+@pytest.mark.parametrize(("simulated", "ask"), [(True, ""), (False, "the evaluation has used the scene")])
+def test_after_an_evaluation_practice_begins_anew_from_a_scene_that_is_set_up(simulated: bool, ask: str) -> None:
+    turns = Turns({"insert": 0, "return": 1}, tries=2, simulated=simulated)
+    turns.ended("success", terminated=True)
+    assert turns.trial("insert", "trial 1") == Beginning("outside", 0, ask="" if simulated else "trial 1")
+    assert turns.trial("insert", "trial 2").scene == "outside"
+    turns.turn()
+    assert (turns.name, turns.next()) == ("insert", Beginning("outside", 0, ask=ask))
+    turns.ended("failure", terminated=False)
+    turns.turn()
+    assert turns.next() == Beginning("kept", 0)
+
+
+def test_what_is_said_of_a_direction_is_that_directions_alone() -> None:
+    practice = Recipe(practice=PracticeConfig({"a": {"goal": 0}, "b": {"goal": 1, "dataset": ["old"]}}))
+    now = directed(practice, "dataset", ["all", "b=one", "b=two"])
+    assert now.dataset == ("all",) and now.toward("a").dataset == ("all",)
+    assert now.toward("b").dataset == ("one", "two")
+    assert directed(now, "checkpoint", ["a=flow"]).toward("a").checkpoint == "flow"
+    with pytest.raises(TrainingError, match="practises a, b"):
+        directed(practice, "dataset", ["c=one"])
+
+
 def test_what_is_given_replaces_the_recipe_and_what_is_left_empty_does_not() -> None:
     before = Recipe(reset="scripted", reset_steps=100)
     assert graph.changed(before, {"reset": "", "reset_goal": "", "reset_steps": ""}) == before
@@ -54,8 +96,11 @@ def test_what_is_given_replaces_the_recipe_and_what_is_left_empty_does_not() -> 
 @pytest.mark.parametrize(
     ("recipe", "instead"),
     [
-        (replace(Recipe(), practice=PracticeConfig({"a": {"goal": 0}, "b": {"goal": 1}})), "reset:=<its checkpoint>"),
         (replace(Recipe(), classifier="runs/judge"), "robot-rl reward relabel"),
+        (
+            replace(Recipe(), practice=PracticeConfig({"a": {"goal": 0, "classifier": "judge"}, "b": {"goal": 1}})),
+            "robot-rl reward relabel",
+        ),
         (replace(Recipe(), keys="hold"), "take `mark`"),
     ],
 )
