@@ -130,9 +130,7 @@ def test_teleop_brings_up_every_node_and_topic_in_real_time_and_ends_clean(
     assert processes_mentioning(mark) == []
 
 
-def test_in_real_time_a_demonstration_is_the_human_s_throughout(
-    tmp_path: Path, listener: Node
-) -> None:
+def test_in_real_time_a_demonstration_is_the_human_s_throughout(tmp_path: Path, listener: Node) -> None:
     data, notes = tmp_path / "data.zarr", tmp_path / "notes.jsonl"
     arguments = {"dataset": str(data), "results": str(notes), "episodes": "2"}
     with launched("record", tmp_path / "log", robot="sim_lift", device="scripted", **arguments) as process:
