@@ -56,9 +56,10 @@ class AgentNode(PolicyNode):
         if (practice := self._plan.practice) is not None:
             goals = {name: practice.goal(name) for name in self._parts}
             self._turns = Turns(goals, practice.tries, simulated=self.config.simulated)
-        self._begins = Beginning()
+        self._begins, self._keys = Beginning(), "mark"
         self.create_subscription(JointState, topics.EXECUTED, self._on_executed, topics.kept())
         self.create_subscription(JointState, topics.OUTCOME, self._on_outcome, topics.kept())
+        self.create_subscription(JointState, topics.VERDICT, self._on_verdict, topics.kept())
         self.on_event(topics.RECORDER_EVENT, self._on_recorder)
         self.create_timer(0.5, self._watch)
         self.create_timer(0.1, lambda: self._settle())
@@ -85,7 +86,7 @@ class AgentNode(PolicyNode):
                 policy,
                 trials=trials,
                 evaluate_every=every,
-                expect_outcome=self.config.simulated,
+                expect_outcome=self.config.simulated or self._plan.keys != "mark",
                 hold=max(hold, assembly.HOLD) if self.lockstep else hold,  # a busy machine is many steps late
             )
         self._part = next(iter(self._parts.values()))
@@ -170,9 +171,15 @@ class AgentNode(PolicyNode):
 
     def _on_outcome(self, message: JointState) -> None:
         stamp, outcome = codecs.stamp_of(message), wire.read_outcome(message)
-        self._actor.gathering.outcome(stamp, outcome)
+        if self._keys == "mark":
+            self._actor.gathering.outcome(stamp, outcome)
         if self._resets is not None:
             self._resets.judged(stamp, outcome)
+
+    def _on_verdict(self, message: JointState) -> None:
+        """What a person's keys say, where nothing else judges."""
+        if self._keys != "mark":
+            self._actor.gathering.outcome(codecs.stamp_of(message), wire.read_outcome(message))
 
     def _on_recorder(self, event: dict[str, Any]) -> None:
         """What the recorder keeps is what counts."""
@@ -215,7 +222,8 @@ class AgentNode(PolicyNode):
             told = f"evaluation, trial {trial.number} of {trial.of}, by the agent alone"
         self._use(part)
         self._begins = self._beginning(told)
-        event = {**purpose, **self._begins.to_dict(), "direction": part.name}
+        self._keys = "mark" if trial is not None and self.config.simulated else part.plan.keys
+        event = {**purpose, **self._begins.to_dict(), "direction": part.name, "keys": self._keys}
         self.publish_event(topics.AGENT_EVENT, event="next", after=after, **event)
 
     def _due(self) -> tuple[Part, Trial | None]:

@@ -20,14 +20,16 @@ from std_srvs.srv import Trigger
 
 from robot_rl.datasets.record import Source
 from robot_rl.hardware.clock import SystemClock
-from robot_rl.hardware.robot import Outcome
+from robot_rl.hardware.robot import Outcome, Reading
 from robot_rl.ros import topics, wire
 from robot_rl.ros.codecs import stamp_of
 from robot_rl.ros.node import RobotNode, run
+from robot_rl.ros.state import StateSubscriber
 from robot_rl.runtime.arbiter import Decision
 from robot_rl.runtime.assembly import pair_with_outcomes
 from robot_rl.runtime.driving import Driving
 from robot_rl.runtime.episodes import Ending, EpisodeMachine, EpisodeRules
+from robot_rl.runtime.key_verdicts import KeyVerdicts
 
 ASK_AGAIN = 2.0
 """A reset request that was not answered is sent again after this long [s]."""
@@ -77,7 +79,10 @@ class EpisodeNode(RobotNode):
             latency=self.param("latency", 0.0),
         )
         self._end_on_success = self.param("end_on_success", True)
-        self._machine = EpisodeMachine(rules if self._end_on_success else replace(rules, success_hold=2**31))
+        self._rules = rules if self._end_on_success else replace(rules, success_hold=2**31)
+        self._machine = EpisodeMachine(self._rules)
+        self._keys = "mark"
+        """What the success key means in this episode; see `person.Keys`."""
         self._count = 0
         self._asked = 0.0
         self._episode: dict[str, Any] = {}
@@ -85,7 +90,7 @@ class EpisodeNode(RobotNode):
         self._decisions: dict[int, Decision] = {}
         self._outcomes: dict[int, Outcome] = {}
         self._held: frozenset[str] = frozenset()
-        self._heard = 0.0
+        self._heard = self._begun = 0.0
         self._human_steps = 0
         self._judged = -1
         self._start_stamp: int | None = None
@@ -99,6 +104,9 @@ class EpisodeNode(RobotNode):
         self.on_event(topics.RECORDER_EVENT, self._on_recorder)
         if self._agenda:
             self.on_event(topics.AGENT_EVENT, self._on_agent)
+            self._verdicts = KeyVerdicts(rules.latency)
+            self._verdict = self.create_publisher(JointState, topics.VERDICT, topics.kept())
+            StateSubscriber(self, self.spec, self._on_reading, lockstep=self.lockstep)
         for name in ("start", "undo", *BUTTONS):
             self.create_service(Trigger, f"episode/{name}", partial(self._serve, name))
         self.create_timer(0.05, self._tick)
@@ -131,16 +139,25 @@ class EpisodeNode(RobotNode):
         return ""
 
     def _on_human(self, message: JointState) -> None:
-        held = wire.read_human(self.spec.action, message).pressed
+        human = wire.read_human(self.spec.action, message)
+        held = human.pressed
         for name in sorted(held - self._held):
-            if name in ("start", "undo") or (name in BUTTONS and (name != "success" or self._end_on_success)):
+            ends = self._end_on_success and self._keys != "hold"
+            if name in ("start", "undo") or (name in BUTTONS and (name != "success" or ends)):
                 self._press(name)
         self._held, self._heard = held, time.monotonic()
+        if self._keys == "hold":
+            self._verdicts.key(human.stamp, "success" in held)
+            self._judge()
 
     # -- the life of an episode -----------------------------------------------------------------------
 
     def _tick(self) -> None:
         now = time.monotonic()
+        if self._machine.state == "running" and self._keys == "hold" and self._unheard:
+            self.get_logger().warning("the device is silent: nothing counts as a success", throttle_duration_sec=5.0)
+            self._verdicts.silent()
+            self._judge()
         if self._machine.state == "idle":
             if self._done():
                 self._finish()
@@ -151,6 +168,12 @@ class EpisodeNode(RobotNode):
         elif self._machine.state == "saving" and now - self._asked > SAVE_WITHIN:
             self.get_logger().fatal(f"the recorder did not save the episode within {SAVE_WITHIN:.0f} s: stopping")
             self.exit_code = 1
+
+    @property
+    def _unheard(self) -> bool:
+        """The device has been silent in this episode; in lockstep one that takes part is waited for."""
+        silence = time.monotonic() - max(self._heard, self._begun)
+        return silence > KEY_WITHIN and (self._heard == 0.0 or not self.lockstep)
 
     def _missing(self) -> str:
         """Why an episode has to wait, or nothing: without the policy its first seconds would be spent in vain."""
@@ -199,6 +222,7 @@ class EpisodeNode(RobotNode):
         if self._next.get("direction"):
             self._episode["direction"] = self._next["direction"]
         self._start_stamp, self._prepared = None, not self._record
+        self._keys = self._next.get("keys", "mark")
         self._scene, wanted = self._next.get("scene", "outside"), self._next.get("drive")
         self._drive = None if wanted is None else Driving(wanted)
         self._machine.reset()
@@ -255,7 +279,12 @@ class EpisodeNode(RobotNode):
         self._decisions.clear()
         self._outcomes.clear()
         self._human_steps, self._judged = 0, stamp - 1
+        held = self._keys == "hold"  # its verdicts are moved back already
+        self._machine.rules = replace(self._rules, latency=0.0, late_verdict=True) if held else self._rules
         self._machine.begin(self._episode["episode"], self._episode["seed"], self._purpose, stamp)
+        self._begun = time.monotonic()
+        if self._keys != "mark":
+            self._verdicts.begin(stamp)
         self.publish_event(
             topics.EPISODE_EVENT,
             event="begin",
@@ -263,6 +292,7 @@ class EpisodeNode(RobotNode):
             instruction=self._instruction,
             operator=self._operator,
             policy=self._policy,
+            judge="robot" if self._keys == "mark" else "keys",
             **self._episode,
         )
 
@@ -277,13 +307,33 @@ class EpisodeNode(RobotNode):
             self._advance()
 
     def _on_outcome(self, message: JointState) -> None:
-        if self._machine.state == "running":
+        if self._machine.state == "running" and self._keys == "mark":
             self._outcomes[stamp_of(message)] = wire.read_outcome(message)
+            self._advance()
+
+    def _on_reading(self, reading: Reading) -> None:
+        """A state that the keys may judge. With `decide` they mark episodes, and say nothing of states."""
+        if self._keys == "hold":
+            self._verdicts.state(reading.stamp)
+            self._judge()
+        elif self._keys == "decide" and self._machine.state == "running":
+            self._say(reading.stamp, Outcome())
+
+    def _judge(self) -> None:
+        """Say what the held key says of each state, as soon as that is known."""
+        if self._machine.state == "running":
+            for stamp, success in self._verdicts.ready():
+                self._say(stamp, Outcome(reward=float(success), success=success))
+
+    def _say(self, stamp: int, outcome: Outcome) -> None:
+        self._verdict.publish(wire.outcome_message(stamp, outcome))
+        if self._machine.state == "running":
+            self._outcomes[stamp] = outcome
             self._advance()
 
     def _advance(self) -> None:
         """Judge every decision whose outcome is known."""
-        outcomes = self._outcomes if self.config.simulated else None
+        outcomes = self._outcomes if self.config.simulated or self._keys != "mark" else None
         for decision, outcome in pair_with_outcomes(self._decisions, outcomes):
             self._judged = decision.stamp
             self._human_steps += decision.source is Source.HUMAN

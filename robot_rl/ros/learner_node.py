@@ -30,7 +30,8 @@ from robot_rl.ros.node import RobotNode, run
 class LearnerNode(RobotNode):
     """Parameters: `session`, the folder of a session that is continued, or begun with `recipe`, `checkpoint` (the base
     policy) and `demonstrations` (data sets), separated by commas, for a practice as `direction=name`; `reset`,
-    `reset_goal` and `reset_steps`, who sets the scene up, where that is not as the recipe has it.
+    `reset_goal` and `reset_steps`, who sets the scene up, and `keys`, what the success key means, where that is not as
+    the recipe has it.
 
     The directions of a practice learn side by side, each in a thread of its own.
     """
@@ -40,7 +41,7 @@ class LearnerNode(RobotNode):
         self._folder = Path(self.param("session", ""))
         self._recipe_name, self._base = self.param("recipe", ""), self.list_param("checkpoint")
         self._demonstrations = self.list_param("demonstrations")
-        self._given = {name: self.param(name, "") for name in ("reset", "reset_goal", "reset_steps")}
+        self._given = {name: self.param(name, "") for name in ("reset", "reset_goal", "reset_steps", "keys")}
         if not self.get_parameter("session").value:
             raise ConfigError("parameter 'session' is empty: give the folder of a session, new or to be continued")
         address.forget(self._folder)

@@ -22,6 +22,7 @@ from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.record import Source, Step
 from robot_rl.hardware.camera import Intrinsics
 from robot_rl.hardware.config import ConfigError
+from robot_rl.hardware.robot import Outcome
 from robot_rl.learn.online.marks import Marks
 from robot_rl.ros import codecs, topics, wire
 from robot_rl.ros.node import RobotNode, run
@@ -95,7 +96,8 @@ class RecorderNode(RobotNode):
             )
         self.create_subscription(JointState, topics.DECISION, self._on_decision, topics.kept())
         self.create_subscription(JointState, topics.EXECUTED, self._on_executed, topics.kept())
-        self.create_subscription(JointState, topics.OUTCOME, self._on_outcome, topics.kept())
+        for judge, topic in (("robot", topics.OUTCOME), ("keys", topics.VERDICT)):
+            self.create_subscription(JointState, topic, partial(self._on_outcome, judge), topics.kept())
         self.on_event(topics.EPISODE_EVENT, self._on_episode)
         self.on_event(topics.ROBOT_EVENT, self._on_robot)
         self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, topics.stream())
@@ -152,9 +154,14 @@ class RecorderNode(RobotNode):
         stamp, action = codecs.stamp_of(message), codecs.unlabelled(message, self.spec.action.labels)
         self._take(stamp, lambda: self._assembler.executed(stamp, action))
 
-    def _on_outcome(self, message: JointState) -> None:
+    def _on_outcome(self, judge: str, message: JointState) -> None:
         stamp, outcome = codecs.stamp_of(message), wire.read_outcome(message)
-        self._take(stamp, lambda: self._assembler.outcome(stamp, outcome))
+        self._take(stamp, lambda: self._judged(judge, stamp, outcome))
+
+    def _judged(self, judge: str, stamp: int, outcome: Outcome) -> None:
+        """What is said of the state at `stamp` [ns], if this judge's word counts in the episode."""
+        if self._episode is not None and self._episode.get("judge", "robot") == judge:
+            self._assembler.outcome(stamp, outcome)
 
     def _take(self, stamp: int, part: Callable[[], None]) -> None:
         """One part of a step; what comes before the begin event is kept, since topics may overtake each other."""
@@ -238,8 +245,9 @@ class RecorderNode(RobotNode):
         self._episode, self._end = event, None
         self._missed.clear()
         self._last_seen.clear()
-        self._assembler.clear()
-        attributes = {k: v for k, v in event.items() if k not in ("event", "stamp", "episode", "direction")}
+        judged = self.config.simulated or event.get("judge") == "keys"
+        self._assembler = StepAssembler(expect_outcome=judged)
+        attributes = {k: v for k, v in event.items() if k not in ("event", "stamp", "episode", "direction", "judge")}
         clock = "simulated" if self.lockstep else "system"
         self._human_steps = 0
         self._recorder.begin(clock=clock, episode_id=event["episode"], **attributes)

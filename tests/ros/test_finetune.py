@@ -334,3 +334,26 @@ def test_directions_practise_in_turn_and_each_learns_from_its_own_steps(tmp_path
     assert found["insert"]["episodes"] + found["return"]["episodes"] == 9
     assert found["return"]["set_up"] == 0 and found["insert"]["set_up"] >= 2, "each sitting begins with one set up"
     assert [p["robot_steps"] for p in json.loads((session / "insert" / "curve.json").read_text())] == [48, 72]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_key_that_is_held_is_the_reward_of_record_and_replay_and_evaluations_are_the_task_s_own(
+    tmp_path: Path,
+) -> None:
+    """In real time: the scripted person holds the success key while they see success, 0.4 s late."""
+    session, plan = tmp_path / "session", tmp_path / "plan"
+    recipe.save(RECIPE, plan)
+    given = {"recipe": str(plan / recipe.FILE), "keys": "hold", "episodes": "3", "trials": "1", "evaluate_every": "50"}
+    result = subprocess.run(command(session, **given), capture_output=True, text=True, timeout=200, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    mine, recorded, episodes = replays(session)
+    require_same(mine, recorded, ("state",))
+    tally = document(session)["tally"]
+    assert tally["episodes"] == len(episodes) == 3
+    assert tally["successes"] == sum(bool(e.success) for e in episodes) > 0, result.stdout
+    needed = int(hardware_config.load("sim_pegslot").task.get("success_hold", 1))
+    for e in episodes:
+        assert e.steps["reward"].sum() == (needed if e.success else 0)
+        assert bool(e.steps["success"][-1]) is bool(e.success) and "judge" not in e.attributes
+    assert recipe.load(session / recipe.FILE).keys == "hold"

@@ -23,6 +23,7 @@ from std_srvs.srv import Trigger  # noqa: E402
 from robot_rl.datasets import Dataset  # noqa: E402
 from robot_rl.datasets.record import Source  # noqa: E402
 from robot_rl.hardware import config as hardware_config  # noqa: E402
+from robot_rl.hardware.human import HumanInput  # noqa: E402
 from robot_rl.hardware.robot import Reading  # noqa: E402
 from robot_rl.learn.online.recipe import Recipe  # noqa: E402
 from robot_rl.learn.online.remote.scene import Turns  # noqa: E402
@@ -60,7 +61,9 @@ class Agent(RobotNode):
         self.create_subscription(JointState, topics.DECISION, self._on_decision, topics.kept())
         self.create_subscription(JointState, topics.EXECUTED, self._on_executed, topics.kept())
         self.create_subscription(JointState, topics.OUTCOME, self._on_outcome, topics.kept())
-        self._next("")
+        self.keys, self.pressed = "mark", (0, 0)
+        """What the success key means, and from when to when [ns] it is held after the beginning of an episode."""
+        self._human = self.create_publisher(JointState, topics.HUMAN_ACTION, topics.stream())
 
     @property
     def reading(self) -> Reading | None:
@@ -74,9 +77,17 @@ class Agent(RobotNode):
             labels = () if action is None else self.spec.action.labels
             self._publisher.publish(codecs.labelled(stamp, labels, () if action is None else action))
 
-    def _next(self, after: str) -> None:
+    def hold_key(self, stamp: int) -> None:
+        """A person with their hands off, but for the key."""
+        since = stamp - self.start
+        held = frozenset({"success"}) if self.pressed[0] <= since < self.pressed[1] else frozenset()
+        human = HumanInput(stamp, HELD, engaged=False, rewind=False, pressed=held)
+        self._human.publish(wire.human_message(self.spec.action, human))
+
+    def next(self, after: str) -> None:
         begins = (self.resets.next() if self.turns is None else self.turns.next()).to_dict()
         begins |= {"number": self.tally.episodes, "direction": "" if self.turns is None else self.turns.name}
+        begins["keys"] = self.keys
         self.publish_event(topics.AGENT_EVENT, event="next", after=after, purpose="deployment", **begins)
 
     def _over(self, name: str, success: bool, why: str) -> None:
@@ -93,13 +104,15 @@ class Agent(RobotNode):
             self.tally.episode(False)
             if self.turns is not None:
                 self.turns.ended(event["result"], terminated=event["terminated"])
-            self._next(event["episode"])
+            self.next(event["episode"])
 
     def _on_reading(self, _: Reading | None) -> None:
         if self.active and self.reading is not None and self.reading.stamp >= self.start:
             if len(self.starts) == self.tally.episodes:
                 self.starts.append(self.reading.values["peg"])
             self.propose(self.reading.stamp, HELD)
+            if self.keys != "mark":
+                self.hold_key(self.reading.stamp)
         self.resets.look()
 
     def _on_decision(self, message: JointState) -> None:
@@ -160,7 +173,15 @@ class Graph:
 
 
 @contextmanager
-def graph(plan: Recipe, turns: Turns | None = None, *, lockstep: bool = True, **parameters: str) -> Iterator[Graph]:
+def graph(
+    plan: Recipe,
+    turns: Turns | None = None,
+    *,
+    lockstep: bool = True,
+    keys: str = "mark",
+    pressed: tuple[int, int] = (0, 0),
+    **parameters: str,
+) -> Iterator[Graph]:
     given = {
         "robot": plan.robot,
         "lockstep": str(lockstep).lower(),
@@ -174,6 +195,8 @@ def graph(plan: Recipe, turns: Turns | None = None, *, lockstep: bool = True, **
     }
     rclpy.init(args=["--ros-args", *(part for k, v in given.items() for part in ("-p", f"{k}:={v}"))])
     made = Graph(plan, turns)
+    made.agent.keys, made.agent.pressed = keys, pressed
+    made.agent.next("")
     try:
         yield made
     finally:
@@ -321,6 +344,47 @@ def test_directions_take_turns_in_one_scene_each_with_its_goal_and_its_data_set(
         for episode in episodes:
             assert set(episode.aligned(["goal"])["goal"].ravel()) == {goals[name]}
             assert "direction" not in episode.attributes
+
+
+def recorded(folder: Path, nodes: Graph) -> Any:
+    """The first episode."""
+    data = folder / "insert" / "episodes"
+    assert nodes.spin(lambda: (data / "zarr.json").is_file() and len(Dataset.open(data)) >= 1), nodes.agent.events
+    return Dataset.open(data).episode(0)
+
+
+def test_a_held_key_is_the_reward_of_the_states_that_were_seen_and_ends_the_episode(tmp_path: Path) -> None:
+    """The task says success of every state (the peg lies at the goal of `return`), and is not asked."""
+    turns = Turns({"insert": 1, "return": 0}, tries=9, simulated=True)
+    given = {"record": "true", "dataset": str(tmp_path / "episodes"), "cameras": "none"}
+    given |= {"max_steps": "40", "latency": "0.4"}
+    held = (1_200_000_000, 3_000_000_000)
+    with graph(SCRIPTED, turns, keys="hold", pressed=held, **given) as nodes:
+        episode = recorded(tmp_path, nodes)
+        assert nodes.spin(lambda: bool(nodes.agent.named("end")))
+        begin, end = nodes.agent.named("begin")[0], nodes.agent.named("end")[0]
+    assert (end["result"], end["terminated"], end["marked"]) == ("success", True, True)
+    needed = int(SETUP.task.get("success_hold", 1))
+    steps = episode.steps
+    assert steps["reward"].tolist() == [0.0] * (len(episode) - needed) + [1.0] * needed
+    assert steps["success"][-needed:].all() and steps["terminated"][-1]
+    led = (steps["stamp"][-needed] - begin["stamp"]) * 1e-9 + 0.1  # to the first state seen to be a success
+    assert abs(led - 0.8) < 1e-6, "0.4 s before the key went down"
+
+
+@pytest.mark.parametrize("keys", ["decide", "hold"])
+def test_where_keys_judge_the_task_does_not_and_a_device_that_is_not_heard_of_gives_no_success(
+    tmp_path: Path, keys: str
+) -> None:
+    turns = Turns({"insert": 1, "return": 0}, tries=9, simulated=True)
+    given = {"record": "true", "dataset": str(tmp_path / "episodes"), "cameras": "none"}
+    given |= {"max_steps": "6", "latency": "0.4"}
+    with graph(SCRIPTED, turns, keys=keys, **given) as nodes:
+        nodes.agent.hold_key = lambda stamp: None  # type: ignore[method-assign]
+        episode = recorded(tmp_path, nodes)
+    assert len(episode) == 6 and episode.success is False
+    assert not episode.steps["reward"].any() and not episode.steps["success"].any()
+    assert episode.steps["truncated"][-1]
 
 
 class Hanging:

@@ -46,8 +46,3 @@ def require_possible(recipe: Recipe) -> None:
             "a `classifier` judges in `robot-rl finetune`, in simulation; behind a node graph leave it out, let a "
             "person's keys judge, and say later what it says: robot-rl reward relabel"
         )
-    if recipe.keys != "mark":
-        raise TrainingError(
-            f"keys: {recipe.keys} is for `robot-rl finetune`; behind a node graph take `mark`, with which the keys end "
-            "an episode, and at a real robot nothing else does"
-        )

@@ -101,7 +101,6 @@ def test_what_is_given_replaces_the_recipe_and_what_is_left_empty_does_not() -> 
             replace(Recipe(), practice=PracticeConfig({"a": {"goal": 0, "classifier": "judge"}, "b": {"goal": 1}})),
             "robot-rl reward relabel",
         ),
-        (replace(Recipe(), keys="hold"), "take `mark`"),
     ],
 )
 def test_what_a_graph_cannot_do_is_refused_with_what_to_do_instead(recipe: Recipe, instead: str) -> None:
