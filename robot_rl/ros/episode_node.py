@@ -146,7 +146,7 @@ class EpisodeNode(RobotNode):
             if name in ("start", "undo") or (name in BUTTONS and (name != "success" or ends)):
                 self._press(name)
         self._held, self._heard = held, time.monotonic()
-        if self._keys == "hold":
+        if self._keys == "hold" and self._machine.state == "running":
             self._verdicts.key(human.stamp, "success" in held)
             self._judge()
 
@@ -313,10 +313,12 @@ class EpisodeNode(RobotNode):
 
     def _on_reading(self, reading: Reading) -> None:
         """A state that the keys may judge. With `decide` they mark episodes, and say nothing of states."""
+        if self._machine.state != "running":
+            return
         if self._keys == "hold":
             self._verdicts.state(reading.stamp)
             self._judge()
-        elif self._keys == "decide" and self._machine.state == "running":
+        elif self._keys == "decide":
             self._say(reading.stamp, Outcome())
 
     def _judge(self) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
+from robot_rl import workspace
 from robot_rl.datasets.errors import DatasetError
 from robot_rl.hardware.config import ConfigError
 from robot_rl.learn.config import TrainingError
@@ -29,7 +30,7 @@ from robot_rl.ros.node import RobotNode, run
 
 class LearnerNode(RobotNode):
     """Parameters: `session`, the folder of a session that is continued, or begun with `recipe`, `checkpoint` (the base
-    policy) and `demonstrations` (data sets), separated by commas, for a practice as `direction=name`; `reset`,
+    policy) and `dataset` (demonstrations), separated by commas, for a practice as `direction=name`; `reset`,
     `reset_goal` and `reset_steps`, who sets the scene up, and `keys`, what the success key means, where that is not as
     the recipe has it.
 
@@ -40,7 +41,7 @@ class LearnerNode(RobotNode):
         super().__init__("learner")
         self._folder = Path(self.param("session", ""))
         self._recipe_name, self._base = self.param("recipe", ""), self.list_param("checkpoint")
-        self._demonstrations = self.list_param("demonstrations")
+        self._demonstrations = self.list_param("dataset")
         self._given = {name: self.param(name, "") for name in ("reset", "reset_goal", "reset_steps", "keys")}
         if not self.get_parameter("session").value:
             raise ConfigError("parameter 'session' is empty: give the folder of a session, new or to be continued")
@@ -132,9 +133,10 @@ class LearnerNode(RobotNode):
 
 
 def _located(name: str) -> str:
-    """Where a data set lies; it may be named for a direction alone."""
+    """Where a data set lies, a path or a name under datasets/; it may be named for a direction alone."""
     direction, mark, own = name.rpartition("=")
-    return f"{direction}{mark}{os.path.abspath(own)}"
+    found = workspace.find("datasets", own, "zarr.json")
+    return f"{direction}{mark}{os.path.abspath(own) if found is None else found.parent.absolute()}"
 
 
 def _figures(learning: Learning) -> dict[str, str]:

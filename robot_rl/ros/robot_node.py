@@ -76,11 +76,12 @@ class RobotServer(RobotNode):
             self._pace.end(event["episode"])
 
     def _aim(self, goal: int | None) -> bool:
-        """Make the goal the robot's, None its own; whether it can."""
+        """Make the goal the robot's, None its own; whether it can. A real robot's driver needs no goals: a person says
+        when one is reached."""
         try:
             if isinstance(self.robot, HasGoals):
                 self.robot.set_goal(self._goal if goal is None else goal)
-            elif goal is not None:
+            elif goal is not None and self._simulated:
                 raise hardware.ConfigError(f"robot '{self.config.name}' has no goals to choose from")
         except hardware.ConfigError as error:
             self.fault(str(error))

@@ -66,7 +66,7 @@ class SelfResets:
     def on_episode(self, event: dict[str, Any], tally: Tally) -> None:
         """Do what the episode manager says. What it took is counted, but for evaluations."""
         counted = event.get("purpose") != "evaluation"
-        if event["event"] == "reset" and event["scene"] == "outside" and event["episode"] != self._set_up:
+        if event["event"] == "reset" and event.get("scene") == "outside" and event["episode"] != self._set_up:
             self._set_up = event["episode"]
             counts = self._scene.set_up()
             if counted:

@@ -387,6 +387,20 @@ def test_where_keys_judge_the_task_does_not_and_a_device_that_is_not_heard_of_gi
     assert episode.steps["truncated"][-1]
 
 
+def test_a_simulated_robot_without_goals_is_refused_one_and_a_real_one_needs_none() -> None:
+    rclpy.init(args=["--ros-args", "-p", "robot:=sim_pegslot", "-p", "lockstep:=true"])
+    node = RobotServer()
+    try:
+        assert node._aim(None) and node.exit_code is None
+        assert not node._aim(1) and node.exit_code == 1
+        node.exit_code, node._simulated = None, None  # as a real robot is seen
+        assert node._aim(1) and node.exit_code is None
+    finally:
+        node.close()
+        node.destroy_node()
+        rclpy.try_shutdown()
+
+
 class Hanging:
     """A routine that moves once, and is then heard of no more."""
 
