@@ -135,8 +135,9 @@ class EpisodeNode(RobotNode):
             return ""
         if self._machine.state != "running":
             return f"no episode is running (state: {self._machine.state})"
-        self._conclude(self._machine.press(name))
-        return ""
+        ending = self._machine.press(name)
+        self._conclude(ending)
+        return "" if ending is not None else "the episode has no step yet that could be marked"
 
     def _on_human(self, message: JointState) -> None:
         human = wire.read_human(self.spec.action, message)
