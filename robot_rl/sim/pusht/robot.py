@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 
 _ABILITIES = Abilities(
     modes={"planar_velocity": {"velocity": 2}, "planar_position": {"position": 2}},
-    sensed={"finger": 2, "block_pose": 3, "block_corners": 16},
+    sensed={"finger": 2, "block_pose": 3, "block_corners": 16, "corners_from_finger": 16},
     step_ns=STEP_NS,
 )
 
@@ -30,8 +30,9 @@ class PushT(SteppedRobot):
     Control mode `planar_velocity`: `velocity` (2,) [m/s] of the finger. Control mode `planar_position`: `position`
     (2,) [m] that a spring draws it to, gym-pusht's own action. `stop` holds the finger where it is.
 
-    Senses `finger` (2,) [m], `block_pose` (3,) [m, m, rad] and `block_corners` (16,) [m], x and y of the T's eight
-    corners in turn. World frame: x to the right and y down the picture, z into the table.
+    Senses `finger` (2,) [m], `block_pose` (3,) [m, m, rad], `block_corners` (16,) [m], x and y of the T's eight corners
+    in turn, and `corners_from_finger` (16,) [m], the same less the finger's: pushes are to be placed to the millimetre.
+    World frame: x to the right and y down the picture, z into the table.
 
     Args:
         spec: what it senses and accepts; any subset of the fields above, a whole multiple of 10 ms as period.
@@ -58,8 +59,14 @@ class PushT(SteppedRobot):
         return np.zeros(2) if self.spec.control_mode == "planar_velocity" else self._table.finger
 
     def _sense(self) -> Mapping[str, ArrayLike]:
-        block = self._table.block
-        return {"finger": self._table.finger, "block_pose": block, "block_corners": corners(block).reshape(16)}
+        block, finger = self._table.block, self._table.finger
+        there = corners(block)
+        return {
+            "finger": finger,
+            "block_pose": block,
+            "block_corners": there.reshape(16),
+            "corners_from_finger": (there - finger).reshape(16),
+        }
 
     def stop(self) -> None:
         """Hold the finger where it is."""

@@ -59,7 +59,13 @@ def run(robot: PushT, operator: PushTOperator, seed: int, policy: np.ndarray | N
 def test_it_offers_both_interfaces(robot: PushT) -> None:
     assert isinstance(robot, Robot)
     assert isinstance(robot, Simulated)
-    assert robot.spec.observation.pack(robot.read().values).shape == (2 + 3 + 16,)
+    assert robot.spec.observation.pack(robot.read().values).shape == (2 + 3 + 16 + 16,)
+
+
+def test_corners_are_also_seen_from_the_finger(robot: PushT) -> None:
+    seen = robot.read().values
+    there = seen["block_corners"].reshape(8, 2) - seen["finger"]
+    np.testing.assert_allclose(seen["corners_from_finger"].reshape(8, 2), there, atol=1e-12)
 
 
 def test_a_velocity_moves_the_finger_and_stop_holds_it(robot: PushT) -> None:
