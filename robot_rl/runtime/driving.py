@@ -16,14 +16,20 @@ class Driving:
     """A reset that the robot drives itself."""
 
     wanted: Mapping[str, Any]
-    """What the agent says of it, as `Drive` has it."""
+    """What the agent says of it, as `Coming.drive` has it."""
     episode: str = field(default_factory=lambda: uuid.uuid4().hex)
     """Its name, which is not that of the episode after it."""
-    begun: bool = False
+    start: int | None = None
+    """When it began [ns]; None before."""
     steps: int = 0
     """Decisions since it began."""
     newest: int = -1
     """Stamp [ns] of the last of them."""
+
+    @property
+    def begun(self) -> bool:
+        """The robot is under way."""
+        return self.start is not None
 
     @property
     def overdue(self) -> bool:
@@ -31,6 +37,6 @@ class Driving:
         return self.steps > BACKSTOP * int(self.wanted["most"])
 
     def decided(self, stamp: int) -> None:
-        """A decision at `stamp` [ns]; one may come several times."""
-        if self.begun and stamp > self.newest:
+        """A decision at `stamp` [ns]; one may come several times, and late ones of the episode before too."""
+        if self.start is not None and stamp >= self.start and stamp > self.newest:
             self.steps, self.newest = self.steps + 1, stamp

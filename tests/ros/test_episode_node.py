@@ -15,7 +15,7 @@ import rclpy  # noqa: E402
 from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
-from std_msgs.msg import String  # noqa: E402
+from std_msgs.msg import Bool, String  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
 from robot_rl.ros import topics  # noqa: E402
@@ -23,7 +23,7 @@ from robot_rl.ros.episode_node import EpisodeNode  # noqa: E402
 
 
 @pytest.fixture
-def look() -> Iterator[tuple[Node, Callable[[Callable[[], bool]], bool]]]:
+def look() -> Iterator[tuple[Node, Callable[..., bool]]]:
     """An episode manager of a deployment without recorder, and a node beside it."""
     parameters = ("robot:=sim_crazyflie", "policy:=some_policy", "purpose:=deployment", "record:=false", "auto:=true")
     rclpy.init(args=["--ros-args", *(part for p in parameters for part in ("-p", p))])
@@ -45,7 +45,7 @@ def look() -> Iterator[tuple[Node, Callable[[Callable[[], bool]], bool]]]:
 
 
 def test_a_deployment_waits_for_the_policy_before_the_robot_is_reset(
-    look: tuple[Node, Callable[[Callable[[], bool]], bool]],
+    look: tuple[Node, Callable[..., bool]],
 ) -> None:
     node, spin = look
     events: list[dict[str, Any]] = []
@@ -61,3 +61,25 @@ def test_a_deployment_waits_for_the_policy_before_the_robot_is_reset(
     node.create_publisher(JointState, topics.POLICY_ACTION, topics.stream())
     assert spin(lambda: bool(events))
     assert events[0]["event"] == "reset"
+
+
+def test_no_reset_is_asked_for_while_the_emergency_stop_is_latched(
+    look: tuple[Node, Callable[..., bool]],
+) -> None:
+    node, spin = look
+    events: list[dict[str, Any]] = []
+    node.create_subscription(
+        String, topics.EPISODE_EVENT, lambda m: events.append(json.loads(m.data)), topics.latched()
+    )
+    stopped = node.create_publisher(Bool, topics.STOPPED, topics.latched(1))
+    stopped.publish(Bool(data=True))
+    start = node.create_client(Trigger, "episode/start")
+    assert spin(start.service_is_ready) and spin(lambda: stopped.get_subscription_count() == 1)
+    spin(lambda: False, timeout=0.3)
+    node.create_publisher(JointState, topics.POLICY_ACTION, topics.stream())
+    spin(lambda: bool(events), timeout=0.7)
+    answer = start.call_async(Trigger.Request())
+    assert spin(answer.done)
+    assert "the emergency stop is latched" in answer.result().message and events == []
+    stopped.publish(Bool(data=False))
+    assert spin(lambda: bool(events)) and events[0]["event"] == "reset"

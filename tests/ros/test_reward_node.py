@@ -126,9 +126,9 @@ def test_the_next_episode_waits_until_the_success_key_is_let_go() -> None:
     with graph(EpisodeNode, "record:=false", "auto:=false") as (node, hand, spin):
         assert isinstance(node, EpisodeNode)
         hand.press("success")
-        assert spin(lambda: "success" in node._held)
+        assert spin(lambda: node._keys.holds("success"))
         assert node._press("start") == "the success key is held: let it go first"
         hand.press()
-        assert spin(lambda: not node._held)
+        assert spin(lambda: not node._keys.holds("success"))
         assert node._press("start") == ""
         assert spin(lambda: bool(hand.events)) and '"reset"' in hand.events[0]

@@ -1,0 +1,119 @@
+"""The running episode: each decision is paired with the verdict on the state it led to, and judged by the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from robot_rl.datasets.record import Source
+from robot_rl.hardware.robot import Outcome
+from robot_rl.runtime.arbiter import Decision
+from robot_rl.runtime.assembly import pair_with_outcomes
+from robot_rl.runtime.coming import Keys
+from robot_rl.runtime.episodes import Ending, EpisodeMachine, EpisodeRules
+from robot_rl.runtime.key_verdicts import KeyVerdicts
+
+
+class JudgedEpisode:
+    """One episode after another. Whatever ends one gives its Ending, once; messages may come in any order.
+
+    Args:
+        judged: a task judges every state.
+        say: told what a person's keys say of the state at a stamp [ns].
+    """
+
+    def __init__(self, rules: EpisodeRules, say: Callable[[int, Outcome], None], *, judged: bool) -> None:
+        self.machine = EpisodeMachine(rules)
+        self.keys: Keys = "mark"
+        self.human_steps = 0
+        self._rules, self._say, self._task_judges = rules, say, judged
+        self._verdicts = KeyVerdicts(rules.latency)
+        self._decisions: dict[int, Decision] = {}
+        self._outcomes: dict[int, Outcome] = {}
+        self._newest = -1
+        """Stamp [ns] of the last decision that was judged."""
+
+    @property
+    def running(self) -> bool:
+        """Steps are taken."""
+        return self.machine.state == "running"
+
+    @property
+    def judge(self) -> str:
+        """Whose word counts of every state: the `robot`'s task or a person's `keys`."""
+        return "robot" if self.keys == "mark" else "keys"
+
+    def begin(self, name: str, seed: int | None, purpose: str, start: int) -> None:
+        """Steps at `start` [ns] or later belong to the episode."""
+        self._decisions.clear()
+        self._outcomes.clear()
+        self.human_steps, self._newest = 0, start - 1
+        held = self.keys == "hold"  # its verdicts are moved back already
+        self.machine.rules = replace(self._rules, latency=0.0, late_verdict=True) if held else self._rules
+        self.machine.begin(name, seed, purpose, start)
+        self._verdicts.begin(start)
+
+    def press(self, button: str) -> Ending | None:
+        """A person marks the episode; as `EpisodeMachine.press`."""
+        return self.machine.press(button)
+
+    def decided(self, decision: Decision) -> Ending | None:
+        """A command was decided; a repetition changes nothing."""
+        if not self.running or decision.stamp <= self._newest:
+            return None
+        self._decisions.setdefault(decision.stamp, decision)
+        return self._advance()
+
+    def outcome(self, stamp: int, outcome: Outcome) -> Ending | None:
+        """What the task says of the state at `stamp` [ns]; where keys judge it is not asked."""
+        return self._judged(stamp, outcome) if self.judge == "robot" else None
+
+    def state(self, stamp: int) -> Ending | None:
+        """A state at `stamp` [ns] that keys may judge. With `decide` they mark episodes, and say nothing of states."""
+        if not self.running or self.keys == "mark":
+            return None
+        if self.keys == "decide":
+            self._say(stamp, Outcome())
+            return self._judged(stamp, Outcome())
+        self._verdicts.state(stamp)
+        return self._by_key()
+
+    def key(self, stamp: int, held: bool) -> Ending | None:
+        """The success key at `stamp` [ns]."""
+        if not self.running or self.keys != "hold":
+            return None
+        self._verdicts.key(stamp, held)
+        return self._by_key()
+
+    def silent(self) -> Ending | None:
+        """The device is not heard of: nothing counts as a success."""
+        if not self.running or self.keys != "hold":
+            return None
+        self._verdicts.silent()
+        return self._by_key()
+
+    def _by_key(self) -> Ending | None:
+        """Say what the held key says of each state, as soon as that is known."""
+        ending: Ending | None = None
+        for stamp, success in self._verdicts.ready():
+            outcome = Outcome(reward=float(success), success=success)
+            self._say(stamp, outcome)
+            ending = self._judged(stamp, outcome) or ending
+        return ending
+
+    def _judged(self, stamp: int, outcome: Outcome) -> Ending | None:
+        if not self.running:
+            return None
+        self._outcomes[stamp] = outcome
+        return self._advance()
+
+    def _advance(self) -> Ending | None:
+        """Judge every decision whose outcome is known."""
+        judged = self._task_judges or self.judge == "keys"
+        for decision, outcome in pair_with_outcomes(self._decisions, self._outcomes if judged else None):
+            self._newest = decision.stamp
+            self.human_steps += decision.source is Source.HUMAN
+            ending = self.machine.step(decision.stamp, outcome, decision)
+            if ending is not None:
+                return ending
+        return None

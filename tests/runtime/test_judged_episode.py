@@ -1,0 +1,76 @@
+"""Decisions and verdicts arrive apart, in any order, and each state is judged by whose word counts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from robot_rl.control.safety import Safety
+from robot_rl.datasets.record import Phase, Source
+from robot_rl.hardware.robot import Outcome
+from robot_rl.runtime.arbiter import Decision
+from robot_rl.runtime.episodes import EpisodeRules
+from robot_rl.runtime.judged_episode import JudgedEpisode
+
+SUCCESS = Outcome(reward=1.0, success=True)
+SECOND = 1_000_000_000
+
+
+def decision(stamp: int, source: Source = Source.POLICY) -> Decision:
+    nothing = np.zeros(1)
+    return Decision(stamp, nothing, source, Phase.AUTONOMOUS, Safety(0), nothing, nothing)
+
+
+def running(keys: str = "mark", *, judged: bool = True, **rules: float) -> tuple[JudgedEpisode, list[tuple[int, bool]]]:
+    said: list[tuple[int, bool]] = []
+    episode = JudgedEpisode(
+        EpisodeRules(**rules),  # type: ignore[arg-type]
+        lambda stamp, outcome: said.append((stamp, outcome.success)),
+        judged=judged,
+    )
+    episode.keys = keys  # type: ignore[assignment]
+    episode.machine.reset()
+    episode.begin("e", 0, "deployment", 10)
+    return episode, said
+
+
+def test_a_step_waits_for_the_verdict_on_the_state_it_led_to() -> None:
+    episode, said = running()
+    assert episode.decided(decision(9)) is None, "of the episode before"
+    assert episode.outcome(10, SUCCESS) is None, "the start state is nobody's doing"
+    assert episode.decided(decision(10, Source.HUMAN)) is None
+    ending = episode.outcome(11, SUCCESS)
+    assert ending is not None and (ending.result, ending.steps, ending.end_stamp) == ("success", 1, 10)
+    assert episode.human_steps == 1 and said == []
+    assert episode.outcome(12, SUCCESS) is None and episode.decided(decision(11)) is None, "it is over"
+
+
+def test_where_nobody_judges_every_decision_is_a_step() -> None:
+    episode, _ = running(judged=False, max_steps=2)
+    assert episode.decided(decision(10)) is None and episode.decided(decision(10)) is None
+    ending = episode.decided(decision(11))
+    assert ending is not None and (ending.result, ending.truncated, ending.steps) == ("failure", True, 2)
+
+
+def test_a_held_key_is_said_of_each_state_and_the_task_is_not_asked() -> None:
+    episode, said = running("hold", latency=1.0)
+    assert episode.judge == "keys"
+    episode.decided(decision(10))
+    assert episode.outcome(11, SUCCESS) is None
+    episode.state(11)
+    assert episode.key(SECOND, True) is None, "the person has not yet seen it"
+    ending = episode.key(SECOND + 11, True)
+    assert said == [(11, True)]
+    assert ending is not None and (ending.result, ending.marked, ending.steps) == ("success", True, 1)
+
+
+def test_a_silent_device_gives_no_success_and_deciding_keys_none_by_themselves() -> None:
+    held, said = running("hold", latency=1.0)
+    held.decided(decision(10))
+    held.state(11)
+    assert held.silent() is None and said == [(11, False)] and held.machine.steps == 1
+    decide, told = running("decide")
+    decide.decided(decision(10))
+    assert decide.state(11) is None and told == [(11, False)] and decide.machine.steps == 1
+    assert decide.key(12, True) is None and decide.silent() is None and len(told) == 1
+    ending = decide.press("success")
+    assert ending is not None and ending.result == "success"
