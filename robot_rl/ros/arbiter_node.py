@@ -73,6 +73,8 @@ class ArbiterNode(RobotNode):
             elif event["event"] in ("reset", "end", "driven") and self._episode:
                 self._episode = ""
                 self._arbiter.reset("free")
+                if not self.lockstep:
+                    self._proposal = None  # what was asked for before is void; in lockstep its stamp says so
         self._try()
 
     def _on_human(self, message: JointState) -> None:
@@ -98,7 +100,10 @@ class ArbiterNode(RobotNode):
 
     def _try(self) -> None:
         """In lockstep: decide for the newest reading once all that are waited for have answered it."""
-        if not self.lockstep or not self._episode:
+        if not self.lockstep:
+            return
+        self._tell_stopped()
+        if not self._episode:
             return
         reading = self._state.latest
         if reading is None or reading.stamp < self._start:
@@ -142,12 +147,14 @@ class ArbiterNode(RobotNode):
     def _estop(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         with self._lock:
             self._arbiter.envelope.estop()
+        self._try()
         response.success, response.message = True, "stopped; call arbiter/release_estop to go on"
         return response
 
     def _release_estop(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         with self._lock:
             self._arbiter.envelope.release_estop()
+        self._try()
         response.success, response.message = True, "released"
         return response
 

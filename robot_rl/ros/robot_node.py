@@ -66,9 +66,12 @@ class RobotServer(RobotNode):
 
     def _on_episode_event(self, event: dict[str, Any]) -> None:
         """A reset moves the robot, so one that was asked for long ago, and is only handed over to a node that has
-        just started, is not obeyed; whoever still wants it asks again."""
+        just started, is not obeyed, nor any while the emergency stop is latched; whoever still wants it asks again."""
         if event["event"] == "reset":
             if time.time_ns() - event.get("sent", 0) > FRESH:
+                return
+            if self._stopped:
+                self.get_logger().warning("no reset while the emergency stop is latched", throttle_duration_sec=5.0)
                 return
             if self._aim(event.get("goal")):
                 self._pace.reset(event["episode"], event.get("seed"), kept=event.get("scene") == "kept")

@@ -21,9 +21,11 @@ from sensor_msgs.msg import JointState  # noqa: E402
 from std_msgs.msg import Bool, String  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
-from robot_rl.ros import codecs, topics  # noqa: E402
+from robot_rl.datasets.record import Source  # noqa: E402
+from robot_rl.ros import codecs, topics, wire  # noqa: E402
 from robot_rl.ros.arbiter_node import ArbiterNode  # noqa: E402
 from robot_rl.ros.robot_node import RobotServer  # noqa: E402
+from robot_rl.runtime.arbiter import Decision  # noqa: E402
 
 FORWARD = (0.8, 0.0, 0.0, 0.0)
 """A command of sim_crazyflie: velocity x y z [m/s], yaw rate."""
@@ -146,3 +148,64 @@ def test_a_robot_that_starts_late_does_not_obey_a_reset_asked_for_long_ago(graph
     ask("new", time.time_ns())
     assert graph.spin(lambda: bool(answers))
     assert [json.loads(a.data)["episode"] for a in answers] == ["new"]
+
+
+def test_a_robot_is_not_reset_while_the_emergency_stop_is_latched(graph: Graph) -> None:
+    requests = graph.look.create_publisher(String, topics.EPISODE_EVENT, topics.latched())
+    stopped = graph.look.create_publisher(Bool, topics.STOPPED, topics.latched(1))
+    answers = graph.hear(String, topics.ROBOT_EVENT, topics.latched())
+    robot = graph.add(RobotServer())
+
+    def ask() -> None:
+        requests.publish(String(data=json.dumps({"event": "reset", "episode": "e", "seed": 1, "sent": time.time_ns()})))
+
+    stopped.publish(Bool(data=True))
+    assert graph.spin(lambda: robot._stopped)
+    ask()
+    graph.spin(lambda: bool(answers), timeout=1.0)
+    assert answers == []
+    stopped.publish(Bool(data=False))
+    assert graph.spin(lambda: not robot._stopped)
+    ask()
+    assert graph.spin(lambda: bool(answers))
+
+
+def test_in_lockstep_a_stop_and_its_release_between_episodes_are_told() -> None:
+    rclpy.init(args=["--ros-args", "-p", "robot:=sim_crazyflie", "-p", "lockstep:=true"])
+    graph = Graph()
+    try:
+        arbiter = graph.add(ArbiterNode())
+        told = graph.hear(Bool, topics.STOPPED, topics.latched(10))
+        for service, stopped in ((arbiter._estop, True), (arbiter._release_estop, False)):
+            service(Trigger.Request(), Trigger.Response())
+            assert graph.spin(lambda s=stopped: bool(told) and told[-1].data is s)
+    finally:
+        for node in list(graph.nodes):
+            graph.drop(node)
+        graph.look.destroy_node()
+        rclpy.try_shutdown()
+
+
+def test_what_a_policy_asked_for_in_an_episode_moves_the_robot_no_more_once_it_is_over(graph: Graph) -> None:
+    graph.add(RobotServer())
+    arbiter = graph.add(ArbiterNode())
+    graph.spin(lambda: arbiter._state.latest is not None)
+    decisions: list[Decision] = []
+    graph.look.create_subscription(
+        JointState,
+        topics.DECISION,
+        lambda m: decisions.append(wire.read_decision(arbiter.spec.action, m)),
+        topics.kept(),
+    )
+    arbiter._on_episode({"event": "begin", "episode": "e", "stamp": 0, "purpose": "deployment"})
+
+    def acts() -> bool:
+        arbiter._on_proposal(codecs.labelled(time.time_ns(), arbiter.spec.action.labels, np.array(FORWARD)))
+        return bool(decisions) and decisions[-1].source is Source.POLICY
+
+    assert graph.spin(acts)
+    arbiter._on_episode({"event": "end", "episode": "e"})
+    over = time.time_ns()
+    graph.spin(lambda: bool(decisions) and decisions[-1].stamp > over + 400_000_000)
+    later = [d for d in decisions if d.stamp > over]
+    assert later and all(d.source is Source.NONE for d in later)
