@@ -22,6 +22,9 @@ from robot_rl.runtime.resets import ResetRoutine, ResetTimeoutError
 PATIENCE = 30.0
 """A reset waits so long [s, wall] for a reading that can be answered: one with its pictures and its verdict."""
 
+LEAVE = 2.0
+"""A routine whose reset is over is waited for so long [s, wall]; one that hangs is left alone."""
+
 
 class HeardGoals:
     """The robot's goals as its node tells of them; implements HasGoals. Whoever asks for a reset gives it the goal."""
@@ -67,7 +70,8 @@ class Resetter:
 
     Args:
         propose: publishes an action (A,) in answer to the reading of that stamp [ns]; None asks to hold still.
-        over: told the reset's name, whether the robot stands at a start state, and if not why.
+        over: told the reset's name, whether the robot stands at a start state, and if not why; not called for a reset
+            that `end` has ended.
         in_thread: does work in a thread whose failure ends the node.
         goals: where the robot's verdict ends the reset, each reading waits for it.
     """
@@ -84,12 +88,17 @@ class Resetter:
         self._size, self._routine = config.spec.action.size, routine
         self._propose, self._over, self._in_thread, self._goals = propose, over, in_thread, goals
         self._drive: RelayedDrive | None = None
+        self._changing = threading.Lock()
         self._thread: threading.Thread | None = None
         self._start = 0
 
     def begin(self, name: str, seed: int | None, start: int, most: int) -> None:
-        """Reset, from the first reading at `start` [ns] or later, in `most` steps."""
+        """Reset, from the first reading at `start` [ns] or later, in `most` steps. A routine that hangs in the reset
+        before is not run a second time beside itself."""
         self.end("another reset begins")
+        if self._thread is not None:
+            self._over(name, False, "the routine has not come back from the reset before")
+            return
         drive = RelayedDrive(self._size, most, self._propose, PATIENCE)
         self._drive, self._start = drive, start
         self._thread = self._in_thread(lambda: self._run(drive, name, seed), "reset")
@@ -119,13 +128,19 @@ class Resetter:
             self._drive.interrupt()
 
     def end(self, why: str = "it was ended") -> None:
-        """The reset is over, whether or not the routine is done; no further action is asked for."""
-        drive, self._drive = self._drive, None
+        """The reset is over, whether or not the routine is done: the last that is asked for is to hold still."""
+        with self._changing:
+            drive, self._drive = self._drive, None
         if drive is not None:
             drive.end(why)
+            self._hold(drive)
         if self._thread is not None:
-            self._thread.join(timeout=2.0)
-            self._thread = None
+            self._thread.join(timeout=LEAVE if drive is not None else 0.0)
+            if not self._thread.is_alive():
+                self._thread = None
+
+    def _hold(self, drive: RelayedDrive) -> None:
+        self._propose(drive.reading.stamp if drive.steps else self._start, None)
 
     def _run(self, drive: RelayedDrive, name: str, seed: int | None) -> None:
         why = ""
@@ -135,5 +150,8 @@ class Resetter:
                 why = f"the routine gave up after {drive.steps} steps"
         except (ResetTimeoutError, DriveEndedError) as error:
             why = str(error)
-        self._propose(drive.reading.stamp if drive.steps else self._start, None)
+        with self._changing:
+            if drive is not self._drive:
+                return  # what comes late could meet the next reset, or an episode
+            self._hold(drive)
         self._over(name, not why, why)

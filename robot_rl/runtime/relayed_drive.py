@@ -29,7 +29,7 @@ class RelayedDrive:
     Args:
         size: of an action.
         most: how many steps there are; another one raises ResetTimeoutError.
-        propose: asks for an action (A,) in answer to the reading of that stamp [ns].
+        propose: asks for an action (A,) in answer to the reading of that stamp [ns]; not called after `end`.
         patience: longest wait for a reading [s, wall].
     """
 
@@ -52,18 +52,18 @@ class RelayedDrive:
             ResetTimeoutError: there are no steps left, or no reading comes.
             DriveEndedError: the reset is over.
         """
-        if self._ended:
-            raise DriveEndedError(self._ended)
-        if self._left <= 0:
-            raise ResetTimeoutError(f"the reset did not finish in {self.steps} steps")
-        self._left -= 1
-        self.steps += 1
-        before = self.reading.stamp
         with self._changed:
+            if self._ended:
+                raise DriveEndedError(self._ended)
+            if self._left <= 0:
+                raise ResetTimeoutError(f"the reset did not finish in {self.steps} steps")
+            self._left -= 1
+            self.steps += 1
             self.interrupted = False
+            before = self.reading.stamp
             self._asked = (before, np.array(action, float))
-        self._propose(*self._asked)
-        return self._wait(before)
+            self._propose(*self._asked)
+            return self._wait(before)
 
     def look(self) -> Reading:
         """The newest reading; waits for the first. Raises as `step`."""
@@ -76,8 +76,8 @@ class RelayedDrive:
             if self._newest is None or reading.stamp > self._newest.stamp:
                 self._newest = reading
                 self._changed.notify_all()
-        if again is not None and again[0] == reading.stamp and not self._ended:
-            self._propose(*again)
+            if again is not None and again[0] == reading.stamp and not self._ended:
+                self._propose(*again)
 
     def executed(self, action: Array) -> None:
         """What the robot was really sent (A,)."""

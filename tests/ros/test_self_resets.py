@@ -33,6 +33,7 @@ from robot_rl.ros.arbiter_node import ArbiterNode  # noqa: E402
 from robot_rl.ros.episode_node import EpisodeNode  # noqa: E402
 from robot_rl.ros.node import RobotNode  # noqa: E402
 from robot_rl.ros.recorder_node import RecorderNode  # noqa: E402
+from robot_rl.ros.resetter import Resetter  # noqa: E402
 from robot_rl.ros.robot_node import RobotServer  # noqa: E402
 from robot_rl.ros.self_resets import SelfResets  # noqa: E402
 from robot_rl.ros.state import StateSubscriber  # noqa: E402
@@ -426,3 +427,53 @@ def test_in_real_time_a_routine_that_hangs_leaves_the_robot_still_and_is_given_u
         assert moved and (moved[-1].stamp - moved[0].stamp) * 1e-9 <= timeout + 0.2
         assert not agent.decisions[-1].action[:2].any(), "it holds still"
         assert len(agent.named("begin")) == 1 and agent.tally.driven == 0
+
+
+class Late:
+    """A routine that hangs until it is let go, and then has an action to ask for and a success to tell."""
+
+    def __init__(self) -> None:
+        self.go, self.there, self.runs = threading.Event(), threading.Event(), 0
+
+    def run(self, drive: Drive, seed: int | None) -> bool:
+        self.runs += 1
+        self.there.set()
+        self.go.wait(10.0)
+        if self.runs == 2:
+            drive.step(np.ones(3))
+        return True
+
+
+def test_what_a_hung_routine_says_after_its_reset_is_over_is_not_heard_and_it_is_not_run_beside_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("robot_rl.ros.resetter.LEAVE", 0.05)
+    asked: list[Any] = []
+    over: list[tuple[str, bool, str]] = []
+    threads: list[threading.Thread] = []
+
+    def in_thread(work: Callable[[], None], name: str) -> threading.Thread:
+        threads.append(threading.Thread(target=work, name=name))
+        threads[-1].start()
+        return threads[-1]
+
+    routine = Late()
+    resetter = Resetter(SETUP, routine, lambda _, a: asked.append(a), lambda *w: over.append(w), in_thread)
+    resetter.begin("first", 0, 5, 10)
+    resetter.seen(Reading({}, {"hand": 5}))
+    assert routine.there.wait(5.0)
+    resetter.end()
+    assert asked == [None], "the robot is to hold still"
+    resetter.begin("second", 0, 6, 10)
+    assert over == [("second", False, "the routine has not come back from the reset before")] and len(threads) == 1
+    routine.go.set()
+    threads[0].join(5.0)
+    assert len(over) == 1 and asked == [None], "its success is that of a reset long over"
+    resetter.begin("third", 0, 7, 10)
+    resetter.seen(Reading({}, {"hand": 7}))
+    deadline = time.monotonic() + 5.0
+    while len(asked) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    resetter.seen(Reading({}, {"hand": 8}))
+    threads[1].join(5.0)
+    assert over[1:] == [("third", True, "")] and asked[1].tolist() == [1.0, 1.0, 1.0] and asked[2:] == [None]

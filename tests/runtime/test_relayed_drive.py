@@ -109,3 +109,26 @@ def test_a_take_over_is_noted_for_the_step_in_which_it_happened() -> None:
     assert graph.drive.interrupted
     graph.drive.step(np.zeros(1))
     assert not graph.drive.interrupted
+
+
+def test_nothing_is_asked_for_once_the_end_has_been_told_even_by_a_step_that_is_just_being_taken() -> None:
+    publishing, go = threading.Event(), threading.Event()
+    asked: list[int] = []
+
+    def propose(stamp: int, _: np.ndarray) -> None:
+        publishing.set()
+        go.wait(5.0)
+        asked.append(stamp)
+
+    drive = RelayedDrive(1, 10, propose)
+    drive.seen(reading(3))
+    drive.look()
+    thread, caught = in_thread(lambda: drive.step(np.zeros(1)))
+    assert publishing.wait(5.0)
+    threading.Timer(0.1, go.set).start()
+    drive.end("it was ended")
+    assert asked == [3], "what was on its way is out before the end has been told"
+    thread.join(timeout=5)
+    assert isinstance(caught[0], DriveEndedError)
+    drive.seen(reading(3))
+    assert asked == [3]
