@@ -194,9 +194,10 @@ class AgentNode(PolicyNode):
         self._settle()
 
     def _settle(self, *, at_once: bool = False) -> None:
-        """Conclude the episode that has been saved, once its rows are complete or will not be."""
+        """Conclude the episode that has been saved, once its rows are complete or will not be. Who ended it and who
+        saved it are two nodes: the second may be heard first."""
         event = self._saved
-        if event is None:
+        if event is None or "result" not in self._event:
             return
         waited = at_once or time.monotonic() - self._saved_at > PATIENCE
         if event["event"] == "saved" and not self._actor.settled and not waited:
