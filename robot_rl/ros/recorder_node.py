@@ -7,8 +7,7 @@ state it led to have all arrived. An episode is committed when its last step and
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,32 +15,21 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from sensor_msgs.msg import CameraInfo, Image, JointState
 
-from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.episode import Episode
 from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.record import Source, Step
-from robot_rl.hardware.camera import Intrinsics
-from robot_rl.hardware.config import ConfigError
+from robot_rl.hardware.config import CameraConfig, ConfigError
 from robot_rl.hardware.robot import Outcome
-from robot_rl.learn.online.marks import Marks
+from robot_rl.learn.online.shelves import Shelves
 from robot_rl.ros import codecs, topics, wire
 from robot_rl.ros.node import RobotNode, run
 from robot_rl.ros.state import StateSubscriber
 from robot_rl.runtime.assembly import StepAssembler
-from robot_rl.runtime.keys import Undo
-from robot_rl.runtime.recorder import Recorder
+from robot_rl.runtime.backlog import Backlog
+from robot_rl.runtime.stream_watch import StreamWatch
 
 FINISH_WITHIN = 5.0
 """After the end of an episode, late messages are waited for this long [s, wall]; then it is saved as it is."""
-
-SILENCE = 1.0
-"""A stream of which nothing has come for so long [s] in an episode, and for three of a camera's periods, is missed."""
-
-BACKLOG_SPAN = 1_000_000_000
-"""In real time messages older than this [ns] are forgotten: pictures are large, and idling may last for hours."""
-BACKLOG = 1000
-"""Messages kept from before the begin event: the start state is published before the episode is declared begun,
-and topics may overtake each other."""
 
 
 class RecorderNode(RobotNode):
@@ -55,42 +43,35 @@ class RecorderNode(RobotNode):
         if not path:
             raise ConfigError("parameter 'dataset' is empty: give the path to record to, e.g. datasets/my_task")
         cameras = self.cameras_param()
-        self._path, self._kept_cameras = path, cameras
-        self._undo = Undo()
-        self._shelves: dict[str, tuple[Recorder, Marks]] = {}
-        """By direction; empty where there is none."""
-        self._intrinsics: dict[str, Intrinsics] = {}
+        self._shelves = Shelves(Path(path), self.spec, cameras, self._taken_back, self.say)
         if not self.param("agenda", False):
-            self._open("")
-        # What runs free owes the first step the sample before it; in lockstep that one is of the last episode.
-        periods = {f.name: f.rate or self.spec.rate for f in self.spec.observation.vectors}
-        periods |= {n: c.fps for n, c in cameras.items()}
-        self._before = {} if self.lockstep else {n: round(1.5e9 / rate) for n, rate in periods.items()}
-        # A camera slower than the control loop need not have seen the last step.
-        self._slack = {n: max(0, round(1e9 / c.fps) - self.spec.period_ns) for n, c in cameras.items()}
-        patience = {n: max(SILENCE, 3.0 / c.fps) for n, c in cameras.items()}
-        self._patience = {f.name: SILENCE for f in self.spec.observation.vectors} | patience
-        self._missed: set[str] = set()
-        self._streams = {f.name for f in self.spec.observation.vectors} | set(cameras)
-        self._depth = {n for n, c in cameras.items() if c.depth}
+            self._recorder = self._shelves.take("")
+        self._streams = StreamWatch(self.spec, cameras, lockstep=self.lockstep)
         self._assembler = StepAssembler(expect_outcome=self.config.simulated)
+        self._backlog = Backlog()
         self._episode: dict[str, Any] | None = None
+        """The begin event of the episode that is being recorded."""
         self._end: dict[str, Any] | None = None
         self._deadline = 0.0
         self._human_steps = 0
         self._driven = False
         """Between episodes the robot is being reset, step by step."""
         self._preparing: tuple[str, int] | None = None
-        self._newest: dict[str, int] = {}
-        self._last_seen: dict[str, int] = {}
-        self._backlog: deque[tuple[int, Callable[[], None]]] = deque(maxlen=BACKLOG)
+        """The robot stands at its start: the episode's name, and since when [ns]."""
+        self._listen(cameras)
+        self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, topics.stream())
+        self.create_timer(1.0, self._report)
+        self.create_timer(0.1, self._finish_late)
+        self.publish_event(topics.RECORDER_EVENT, event="ready", dataset=path)
+
+    def _listen(self, cameras: Mapping[str, CameraConfig]) -> None:
         StateSubscriber(self, self.spec, lockstep=self.lockstep, on_sample=self._on_sample)
         for name in cameras:
             self.create_subscription(
                 Image, topics.image(name), lambda m, n=name: self._on_image(n, m), topics.stream(300)
             )
             self._listen_for_intrinsics(name)
-        for name in self._depth:
+        for name in (n for n, c in cameras.items() if c.depth):
             self.create_subscription(
                 Image, topics.depth(name), lambda m, n=name: self._on_image(f"{n}_depth", m), topics.stream(300)
             )
@@ -100,37 +81,18 @@ class RecorderNode(RobotNode):
             self.create_subscription(JointState, topic, partial(self._on_outcome, judge), topics.kept())
         self.on_event(topics.EPISODE_EVENT, self._on_episode)
         self.on_event(topics.ROBOT_EVENT, self._on_robot)
-        self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, topics.stream())
-        self.create_timer(1.0, self._report)
-        self.create_timer(0.1, self._finish_late)
-        self.publish_event(topics.RECORDER_EVENT, event="ready", dataset=path)
 
-    def _open(self, direction: str) -> None:
-        """Record to the data set of this direction from now on. Raises DatasetError."""
-        if direction not in self._shelves:
-            whole = Path(self._path)
-            path = str(whole.parent / direction / whole.name) if direction else self._path
-            dataset = Dataset.open_or_create(path, self.spec, self._kept_cameras)
-            self._shelves[direction] = Recorder(dataset), Marks(self._undo, dataset, self._taken_back, self.say)
-            for name, intrinsics in self._intrinsics.items():
-                dataset.set_intrinsics(name, intrinsics)
-        self._recorder, self._marks = self._shelves[direction]
+    # -- samples and steps ----------------------------------------------------------------------------
 
     def _on_sample(self, name: str, stamp: int, value: Any) -> None:
         """Keep one value of one stream, from the start state to the final one."""
         if self._episode is None:
             self._keep(stamp, partial(self._on_sample, name, stamp, value))
-            self._newest[name] = stamp
+            self._streams.idle(name, stamp)
             self._say_prepared()
-            return
-        last = self._last_seen.get(name, -1)
-        if stamp < self._episode["stamp"] - self._before.get(name, 0) or stamp <= last:
-            return
-        if self._end is not None and last > self._end["stamp"]:
-            return
-        self._last_seen[name] = stamp
-        self._recorder.sample(name, stamp, value)
-        self._finish()
+        elif self._streams.take(name, stamp):
+            self._recorder.sample(name, stamp, value)
+            self._finish()
 
     def _on_image(self, name: str, message: Image) -> None:
         self._on_sample(name, codecs.stamp_of(message), codecs.decode_image(message))
@@ -139,9 +101,7 @@ class RecorderNode(RobotNode):
         """Note a camera's intrinsics once, from its first CameraInfo."""
 
         def on_info(message: CameraInfo) -> None:
-            self._intrinsics[name] = codecs.decode_camera_info(message)
-            for recorder, _ in self._shelves.values():
-                recorder.dataset.set_intrinsics(name, self._intrinsics[name])
+            self._shelves.set_intrinsics(name, codecs.decode_camera_info(message))
             self.destroy_subscription(subscription)
 
         subscription = self.create_subscription(CameraInfo, topics.camera_info(name), on_info, topics.stream())
@@ -173,9 +133,7 @@ class RecorderNode(RobotNode):
 
     def _keep(self, stamp: int, replay: Callable[[], None]) -> None:
         """Between episodes: remember a message in case the next one has begun already."""
-        self._backlog.append((stamp, replay))
-        while (self._driven or not self.lockstep) and self._backlog[0][0] < stamp - BACKLOG_SPAN:
-            self._backlog.popleft()
+        self._backlog.keep(stamp, replay, forget=self._driven or not self.lockstep)
 
     def _flush(self) -> None:
         if self._episode is None:
@@ -193,13 +151,14 @@ class RecorderNode(RobotNode):
         if kind == "reset":
             if self._episode is not None:
                 self._abandon("a reset came before the end")
-            self._open(event.get("direction", ""))
+            self._recorder = self._shelves.take(event.get("direction", ""))
         elif kind == "begin":
             self._begin(event)
         elif kind in ("drive", "driven"):
             self._driven = kind == "drive"
         elif kind == "end" and self._episode is not None and event["episode"] == self._episode["episode"]:
             self._end, self._deadline = event, time.monotonic() + FINISH_WITHIN
+            self._streams.end(event["stamp"])
             self._assembler.end(
                 event["stamp"],
                 success=event["result"] == "success",
@@ -209,14 +168,14 @@ class RecorderNode(RobotNode):
             )
             self._flush()
         elif kind == "undo":
-            self._undo()
-            if self._episode is None and self._shelves:
+            self._shelves.undo()
+            if self._episode is None:
                 self._settle()
 
     def _settle(self, number: int | None = None, *, marked: bool = False) -> None:
         """Take marks back that somebody wants back, and note an episode's own."""
         try:
-            self._marks.add(number, marked=marked)
+            self._shelves.settle(number, marked=marked)
         except DatasetError as error:
             self.get_logger().error(f"undo: {error}")
 
@@ -230,48 +189,32 @@ class RecorderNode(RobotNode):
             self._preparing = (event["episode"], event["stamp"])
             self._say_prepared()
 
-    def _unheard(self) -> list[str]:
-        """The streams of which nothing has come since the robot stands at its start."""
-        start = self._preparing[1] if self._preparing else 0
-        return sorted(n for n in self._streams if self._newest.get(n, -1) < start - self._before.get(n, 0))
-
     def _say_prepared(self) -> None:
         """Tell the episode manager, once after each reset, that every stream has been heard since."""
-        if self._preparing and not self._unheard():
+        if self._preparing and not self._streams.waiting_for(self._preparing[1]):
             self.publish_event(topics.RECORDER_EVENT, event="prepared", episode=self._preparing[0])
             self._preparing = None
 
     def _begin(self, event: dict[str, Any]) -> None:
         self._episode, self._end = event, None
-        self._missed.clear()
-        self._last_seen.clear()
+        self._streams.begin(event["stamp"])
         judged = self.config.simulated or event.get("judge") == "keys"
         self._assembler = StepAssembler(expect_outcome=judged)
         attributes = {k: v for k, v in event.items() if k not in ("event", "stamp", "episode", "direction", "judge")}
         clock = "simulated" if self.lockstep else "system"
         self._human_steps = 0
         self._recorder.begin(clock=clock, episode_id=event["episode"], **attributes)
-        backlog = list(self._backlog)
-        self._backlog.clear()
-        for stamp, replay in backlog:
-            if stamp >= event["stamp"] - max(self._before.values(), default=0):
-                replay()
-
-    def _complete(self) -> bool:
-        """The last step is written, and every stream holds a sample after it began."""
-        if self._end is None or not self._assembler.done:
-            return False
-        need = self._end["stamp"]
-        return all(self._last_seen.get(n, -1) > need - self._slack.get(n, 0) for n in self._streams)
+        self._backlog.replay(self._streams.earliest)
 
     def _finish(self) -> None:
-        if self._complete():
+        """Save the episode once its last step is written, and every stream holds a sample after that began."""
+        if self._end is not None and self._assembler.done and self._streams.complete:
             self._save()
 
     def _finish_late(self) -> None:
         if self._end is not None and time.monotonic() > self._deadline:
-            late = sorted(n for n in self._streams if self._last_seen.get(n, -1) <= self._end["stamp"])
-            self.get_logger().warning(f"episode saved without its last samples of: {', '.join(late) or 'steps'}")
+            late = ", ".join(self._streams.late) or "steps"
+            self.get_logger().warning(f"episode saved without its last samples of: {late}")
             for step in self._assembler.flush():
                 self._write(step)
             self._save()
@@ -289,7 +232,7 @@ class RecorderNode(RobotNode):
         if self._recorder.steps != end["steps"]:
             self.get_logger().warning(f"{self._recorder.steps} steps recorded, the episode had {end['steps']}")
         over = end["stamp"] + self.spec.period_ns
-        missed = {"silent": sorted(self._missed)} if self._missed else {}
+        missed = {"silent": sorted(self._streams.missed)} if self._streams.missed else {}
         steps = self._recorder.steps
         number = self._recorder.end({"success": True, "failure": False}.get(end["result"]), end=over, **missed)
         self._settle(number, marked=end["marked"])
@@ -307,26 +250,18 @@ class RecorderNode(RobotNode):
         self._recorder.discard()
         self._episode = self._end = None
 
-    def _silent(self) -> list[str]:
-        """The streams that have fallen silent in the episode being recorded. In lockstep the robot waits for all."""
-        if self.lockstep or self._episode is None or self._end is not None:
-            return []
-        now, begin = time.time_ns(), self._episode["stamp"]
-        ages = {n: (now - max(begin, self._last_seen.get(n, 0))) * 1e-9 for n in self._streams}
-        return sorted(n for n, age in ages.items() if age > self._patience[n])
-
     def _report(self) -> None:
-        if self._preparing and (waiting := self._unheard()):
+        if self._preparing and (waiting := self._streams.waiting_for(self._preparing[1])):
             self.get_logger().info(f"waiting for the first of: {', '.join(waiting)}", throttle_duration_sec=5.0)
-        silent = self._silent()
+        recording = self._episode is not None and self._end is None
+        silent = self._streams.silent(time.time_ns()) if recording else []
         if silent:
-            self._missed.update(silent)
             self.get_logger().warning(f"recording, but nothing comes from: {', '.join(silent)}")
         status = DiagnosticStatus(
             level=DiagnosticStatus.WARN if silent else DiagnosticStatus.OK,
             name="recorder",
             message=f"nothing comes from {', '.join(silent)}" if silent else "recording" if self._episode else "idle",
-            values=[KeyValue(key="streams", value=str(len(self._last_seen)))],
+            values=[KeyValue(key="streams", value=str(self._streams.heard))],
         )
         message = DiagnosticArray(status=[status])
         message.header.stamp = self.get_clock().now().to_msg()
@@ -335,8 +270,8 @@ class RecorderNode(RobotNode):
     def close(self) -> None:
         if getattr(self, "_episode", None) is not None:
             self._abandon("the recorder was stopped")
-        for recorder, _ in getattr(self, "_shelves", {}).values():
-            recorder.dataset.close()
+        if hasattr(self, "_shelves"):
+            self._shelves.close()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
