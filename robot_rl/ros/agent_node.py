@@ -17,8 +17,8 @@ from robot_rl.learn.online import recipe
 from robot_rl.learn.online.deployed import AgentPolicy
 from robot_rl.learn.online.remote import address, gathering
 from robot_rl.learn.online.remote.actor import Actor
-from robot_rl.learn.online.remote.agenda import Trial
 from robot_rl.learn.online.remote.part import Part, await_learner
+from robot_rl.learn.online.remote.programme import Programme
 from robot_rl.learn.online.remote.scene import Beginning, Turns
 from robot_rl.policies.execution import Executor
 from robot_rl.policies.policy import Policy
@@ -28,7 +28,6 @@ from robot_rl.ros.policy_node import PolicyNode
 from robot_rl.ros.self_resets import SelfResets
 from robot_rl.runtime import assembly
 from robot_rl.runtime.arbiter import Decision
-from robot_rl.runtime.resets import ResetCounts
 from robot_rl.serving.loading import load_policy
 
 PATIENCE = 1.0
@@ -52,11 +51,7 @@ class AgentNode(PolicyNode):
         self._saved: dict[str, Any] | None = None
         self._saved_at = 0.0
         self._resets = None if self._plan.reset == "outside" else SelfResets(self, self._plan, self._reset_over)
-        self._turns = None
-        if (practice := self._plan.practice) is not None:
-            goals = {name: practice.goal(name) for name in self._parts}
-            self._turns = Turns(goals, practice.tries, simulated=self.config.simulated)
-        self._begins, self._keys = Beginning(), "mark"
+        self._programme = self._make_programme()
         self.create_subscription(JointState, topics.EXECUTED, self._on_executed, topics.kept())
         self.create_subscription(JointState, topics.OUTCOME, self._on_outcome, topics.kept())
         self.create_subscription(JointState, topics.VERDICT, self._on_verdict, topics.kept())
@@ -92,6 +87,14 @@ class AgentNode(PolicyNode):
         self._part = next(iter(self._parts.values()))
         return self._part.policy
 
+    def _make_programme(self) -> Programme:
+        turns, practice, simulated = None, self._plan.practice, self.config.simulated
+        if practice is not None:
+            goals = {name: practice.goal(name) for name in self._parts}
+            turns = Turns(goals, practice.tries, simulated=simulated)
+        scene = self._resets.next if self._resets is not None else lambda _trial: Beginning()
+        return Programme(self._parts, turns, scene, simulated=simulated)
+
     @property
     def _needed(self) -> Set[str]:
         return {n for part in self._parts.values() for n in part.policy.observation_names}
@@ -115,9 +118,8 @@ class AgentNode(PolicyNode):
         if event["event"] == "begin":
             self._settle(at_once=True)
             self._event = event
-            if self._turns is not None and event["purpose"] != "evaluation":
-                kept = self._begins.scene == "kept"
-                self._actor.tally.resets(ResetCounts(set_up=not kept, driven=kept))
+            if event["purpose"] != "evaluation":
+                self._programme.begun()
             self._actor.begin(event["episode"], event["stamp"], event["purpose"])
         super()._on_episode(event)
         if event["event"] == "end" and event["episode"] == self._event.get("episode"):
@@ -171,14 +173,14 @@ class AgentNode(PolicyNode):
 
     def _on_outcome(self, message: JointState) -> None:
         stamp, outcome = codecs.stamp_of(message), wire.read_outcome(message)
-        if self._keys == "mark":
+        if self._programme.keys == "mark":
             self._actor.gathering.outcome(stamp, outcome)
         if self._resets is not None:
             self._resets.judged(stamp, outcome)
 
     def _on_verdict(self, message: JointState) -> None:
         """What a person's keys say, where nothing else judges."""
-        if self._keys != "mark":
+        if self._programme.keys != "mark":
             self._actor.gathering.outcome(codecs.stamp_of(message), wire.read_outcome(message))
 
     def _on_recorder(self, event: dict[str, Any]) -> None:
@@ -207,42 +209,17 @@ class AgentNode(PolicyNode):
             self._actor.discard()
         else:
             self._actor.conclude(event["steps"], event["human_steps"], self._event["result"] == "success")
-        if self._turns is not None and self._event["purpose"] != "evaluation":
-            self._turns.ended(self._event["result"], terminated=self._event["terminated"])
+        if self._event["purpose"] != "evaluation":
+            self._programme.ended(self._event["result"], terminated=self._event["terminated"])
         self._announce(self._event["episode"])
 
     def _announce(self, after: str) -> None:
         """Tell the episode manager what comes after this episode."""
         if (news := self._part.news()) and after:
             self.say(f"{self._part.name} {news}".strip())
-        part, trial = self._due()
-        purpose: dict[str, Any] = {"purpose": "deployment", "number": part.actor.tally.episodes}
-        told = ""
-        if trial is not None:
-            purpose = {"purpose": "evaluation", "seed": trial.seed, "trial": trial.number, "trials": trial.of}
-            told = f"evaluation, trial {trial.number} of {trial.of}, by the agent alone"
-        self._use(part)
-        self._begins = self._beginning(told)
-        self._keys = "mark" if trial is not None and self.config.simulated else part.plan.keys
-        event = {**purpose, **self._begins.to_dict(), "direction": part.name, "keys": self._keys}
+        event = self._programme.next()
+        self._use(self._programme.part)
         self.publish_event(topics.AGENT_EVENT, event="next", after=after, **event)
-
-    def _due(self) -> tuple[Part, Trial | None]:
-        """Whose trial of an evaluation is due; else whose turn it is."""
-        for part in (self._part, *(p for p in self._parts.values() if p is not self._part)):
-            trial = part.actor.next_trial()
-            if trial is not None:
-                return part, trial
-        if self._turns is None:
-            return self._part, None
-        self._turns.turn()
-        return self._parts[self._turns.name], None
-
-    def _beginning(self, told: str) -> Beginning:
-        """How the episode begins; `told` says which trial of an evaluation it is."""
-        if self._turns is not None:
-            return self._turns.trial(self._part.name, told) if told else self._turns.next()
-        return Beginning() if self._resets is None else self._resets.next(told)
 
     # -- the learner --------------------------------------------------------------------------------
 

@@ -1,0 +1,70 @@
+"""What comes next in a session behind a node graph: whose trial of an evaluation is due, else whose turn it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from robot_rl.learn.online.remote.agenda import Trial
+from robot_rl.learn.online.remote.part import Part
+from robot_rl.learn.online.remote.scene import Beginning, Turns
+from robot_rl.runtime.episodes import Result
+from robot_rl.runtime.resets import ResetCounts
+
+
+class Programme:
+    """Of a session of one task, or of a practice in turns.
+
+    Args:
+        parts: by direction; at least one.
+        turns: of a practice; None for one task.
+        scene: how an episode of one task begins, by what a person is told of an evaluation's trial, empty for none.
+        simulated: the task judges an evaluation by itself.
+    """
+
+    def __init__(
+        self, parts: Mapping[str, Part], turns: Turns | None, scene: Callable[[str], Beginning], *, simulated: bool
+    ) -> None:
+        self._parts, self._turns, self._scene, self._simulated = dict(parts), turns, scene, simulated
+        self.part = next(iter(self._parts.values()))
+        """The agent whose turn it is."""
+        self.keys = "mark"
+        """What the success key means in the episode."""
+        self._begins = Beginning()
+
+    def next(self) -> dict[str, Any]:
+        """On to the next episode; what the episode manager is told of it, JSON-ready."""
+        self.part, trial = self._due()
+        told = "" if trial is None else f"evaluation, trial {trial.number} of {trial.of}, by the agent alone"
+        self._begins = self._beginning(told)
+        self.keys = "mark" if trial is not None and self._simulated else self.part.plan.keys
+        purpose: dict[str, Any] = {"purpose": "deployment", "number": self.part.actor.tally.episodes}
+        if trial is not None:
+            purpose = {"purpose": "evaluation", "seed": trial.seed, "trial": trial.number, "trials": trial.of}
+        return {**purpose, **self._begins.to_dict(), "direction": self.part.name, "keys": self.keys}
+
+    def begun(self) -> None:
+        """The episode has begun, to be learnt from: count what a practice took to come there."""
+        if self._turns is not None:
+            kept = self._begins.scene == "kept"
+            self.part.actor.tally.resets(ResetCounts(set_up=not kept, driven=kept))
+
+    def ended(self, result: Result, *, terminated: bool) -> None:
+        """The episode to learn from is over."""
+        if self._turns is not None:
+            self._turns.ended(result, terminated=terminated)
+
+    def _due(self) -> tuple[Part, Trial | None]:
+        for part in (self.part, *(p for p in self._parts.values() if p is not self.part)):
+            trial = part.actor.next_trial()
+            if trial is not None:
+                return part, trial
+        if self._turns is None:
+            return self.part, None
+        self._turns.turn()
+        return self._parts[self._turns.name], None
+
+    def _beginning(self, told: str) -> Beginning:
+        if self._turns is None:
+            return self._scene(told)
+        return self._turns.trial(self.part.name, told) if told else self._turns.next()
