@@ -344,13 +344,13 @@ def test_a_key_that_is_held_is_the_reward_of_record_and_replay_and_evaluations_a
     """In real time: the scripted person holds the success key while they see success, 0.4 s late."""
     session, plan = tmp_path / "session", tmp_path / "plan"
     recipe.save(RECIPE, plan)
-    given = {"recipe": str(plan / recipe.FILE), "keys": "hold", "episodes": "3", "trials": "1", "evaluate_every": "50"}
+    given = {"recipe": str(plan / recipe.FILE), "keys": "hold", "episodes": "6", "trials": "1", "evaluate_every": "50"}
     result = subprocess.run(command(session, **given), capture_output=True, text=True, timeout=200, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     mine, recorded, episodes = replays(session)
     require_same(mine, recorded, ("state",))
     tally = document(session)["tally"]
-    assert tally["episodes"] == len(episodes) == 3
+    assert tally["episodes"] == len(episodes) == 6
     assert tally["successes"] == sum(bool(e.success) for e in episodes) > 0, result.stdout
     needed = int(hardware_config.load("sim_pegslot").task.get("success_hold", 1))
     for e in episodes:

@@ -97,6 +97,7 @@ def draw(curve: Sequence[Point], path: Path) -> None:
         axis.plot(where, rate, marker="o")
         axis.set_xlabel(label)
         axis.set_ylim(-2, 102)
+        axis.locator_params(axis="x", nbins=5)  # numbers of six digits do not run into each other
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("success [%]")
     figure.savefig(path, dpi=110)
