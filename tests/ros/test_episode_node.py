@@ -44,14 +44,20 @@ def look() -> Iterator[tuple[Node, Callable[..., bool]]]:
     rclpy.try_shutdown()
 
 
-def test_a_deployment_waits_for_the_policy_before_the_robot_is_reset(
-    look: tuple[Node, Callable[..., bool]],
-) -> None:
-    node, spin = look
+def heard(node: Node) -> list[dict[str, Any]]:
+    """What the episode manager says, as it comes."""
     events: list[dict[str, Any]] = []
     node.create_subscription(
         String, topics.EPISODE_EVENT, lambda m: events.append(json.loads(m.data)), topics.latched()
     )
+    return events
+
+
+def test_a_deployment_waits_for_the_policy_before_the_robot_is_reset(
+    look: tuple[Node, Callable[..., bool]],
+) -> None:
+    node, spin = look
+    events = heard(node)
     start = node.create_client(Trigger, "episode/start")
     assert spin(start.service_is_ready)
     answer = start.call_async(Trigger.Request())
@@ -67,10 +73,7 @@ def test_no_reset_is_asked_for_while_the_emergency_stop_is_latched(
     look: tuple[Node, Callable[..., bool]],
 ) -> None:
     node, spin = look
-    events: list[dict[str, Any]] = []
-    node.create_subscription(
-        String, topics.EPISODE_EVENT, lambda m: events.append(json.loads(m.data)), topics.latched()
-    )
+    events = heard(node)
     stopped = node.create_publisher(Bool, topics.STOPPED, topics.latched(1))
     stopped.publish(Bool(data=True))
     start = node.create_client(Trigger, "episode/start")

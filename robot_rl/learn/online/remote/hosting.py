@@ -9,8 +9,7 @@ from pathlib import Path
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.hardware.config import RobotConfig
 from robot_rl.learn.online import deployed
-from robot_rl.learn.online.curve import Point
-from robot_rl.learn.online.folder import BASE, EPISODES
+from robot_rl.learn.online.folder import EPISODES, load_base
 from robot_rl.learn.online.learner import Learner
 from robot_rl.learn.online.logbook import Logbook, draw
 from robot_rl.learn.online.recipe import Recipe
@@ -74,9 +73,8 @@ class Hosted:
     def _prepare(self, plan: Recipe, setup: RobotConfig) -> Learning:
         cameras = setup.select_cameras(plan.cameras)
         pictures = {n: (c.height, c.width) for n, c in cameras.items()}
-        base = None
-        if plan.online.improver.base != "none":
-            base = checkpoint.load(self.folder / BASE, plan.online.device)
+        base = load_base(plan.online, self.folder)
+        if base is not None:
             checkpoint.require_fits(base, setup.spec, setup.cameras)
         learner = Learner(plan.online, setup.spec, base, pictures)
         episodes = self.folder / EPISODES
@@ -98,7 +96,7 @@ class Hosted:
             counts = {"lag_steps": float(learning.owed), "fetched_episodes": float(learning.recovered)}
             figures = {**learning.figures, **learning.actor, **counts}
             self._logbook.episode(learning.tally, learning.learner.improver.updates, figures)
-        curve = [Point(**p) for p in learning.curve]
+        curve = list(learning.curve)
         if len(curve) != self._logged[1]:
             self._logbook.point(curve[-1])
             self._in_background(lambda: draw(curve, self.folder / "curve.png"))

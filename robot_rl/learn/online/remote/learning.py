@@ -59,7 +59,7 @@ class Learning:
     ) -> None:
         self.learner, self.remote = learner, remote
         self.tally = Tally()
-        self.curve: list[dict[str, Any]] = []
+        self.curve: list[Point] = []
         self.figures: dict[str, float] = {}
         self.actor: dict[str, float] = {}
         """Figures of the actor's end of the connection, at the end of its newest episode."""
@@ -172,7 +172,7 @@ class Learning:
         return {
             "kind": HELLO,
             "tally": self.tally.to_dict(),
-            "curve": self.curve,
+            "curve": [asdict(p) for p in self.curve],
             "figures": self.figures,
             "recovered": self.recovered,
             "updates": self.learner.improver.updates,
@@ -213,7 +213,7 @@ class Learning:
 
     def _note(self, message: dict[str, Any]) -> None:
         """What the actor says of itself at the end of an episode; the session is saved."""
-        self.tally, self.curve = Tally.from_dict(message["tally"]), list(message["curve"])
+        self.tally, self.curve = Tally.from_dict(message["tally"]), [Point(**p) for p in message["curve"]]
         self._exploration = torch.from_numpy(np.array(message["exploration"]))
         self.actor = dict(message.get("actor", {}))
         self._steps, self._whole = 0, False
@@ -271,11 +271,10 @@ class Learning:
         server.send(self.status)
 
     def _save(self) -> None:
-        curve = [Point(**p) for p in self.curve]
-        self._keeper.save(Standing(self.tally, curve, self.figures, self.owed, self._labels, self._exploration))
+        self._keeper.save(Standing(self.tally, self.curve, self.figures, self.owed, self._labels, self._exploration))
         self._on_saved(self)
 
     def _restore(self) -> None:
         found = self._keeper.restore()
-        self.tally, self.curve, self.figures = found.tally, [asdict(p) for p in found.curve], found.figures
+        self.tally, self.curve, self.figures = found.tally, found.curve, found.figures
         self.owed, self._labels, self._exploration = found.owed, found.labels, found.exploration
