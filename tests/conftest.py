@@ -1,6 +1,6 @@
 """Set before anything is imported: headless rendering, checked ROS messages, a DDS domain of this run's own.
 
-And a person whom tests of several folders share.
+And a person and a reward classifier that tests of several folders share.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,31 @@ class Presser:
 @pytest.fixture
 def presser() -> type[Presser]:
     return Presser
+
+
+def untrained_classifier(
+    folder: Path, threshold: float, debounce: tuple[int, int] = (1, 1), width: int = 64, seed: int = 0
+) -> Path:
+    """An untrained network on PegSlot's camera; with threshold 0 it takes every picture for a success."""
+    import torch
+
+    from robot_rl.learn.rewards.storage import save_classifier
+    from robot_rl.rewards.classifier import ClassifierConfig, RewardClassifier
+    from robot_rl.rewards.debounce import Rule
+    from robot_rl.rewards.drift import Reference, Usual
+    from robot_rl.rewards.judge import Trained
+    from robot_rl.rewards.view import View
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = RewardClassifier(ClassifierConfig(channels=(8,), features=8, hidden=8), 16)
+    usual = Usual(np.zeros(1), np.ones(1), 1e9)
+    view, reference = View("front", width, 64, None, 16), Reference(usual, usual, 2.0)
+    save_classifier(folder, Trained(network, view, threshold, Rule(*debounce), reference), {}, {})
+    return folder
+
+
+@pytest.fixture
+def classifier() -> Callable[..., Path]:
+    """Writes a reward classifier; as `untrained_classifier`."""
+    return untrained_classifier

@@ -193,7 +193,7 @@ def _require_same(before: Recipe, now: Recipe, directory: Path, *, accept: bool)
 
 def _changed(recipe: Recipe, options: Options) -> Recipe:
     """The recipe with what the options say. Raises TrainingError."""
-    from robot_rl.learn.online.directed import directed
+    from robot_rl.learn.online.directed import absolute, directed
 
     online: dict[str, Any] = {}
     if options.steps:
@@ -212,10 +212,9 @@ def _changed(recipe: Recipe, options: Options) -> Recipe:
         given["latency"] = options.latency
     if options.reset_goal is not None:
         given["reset_goal"] = options.reset_goal
-    if options.classifier:
-        given["classifier"] = str(Path(options.classifier).absolute())
     recipe = directed(recipe, "dataset", [_located(d) for d in options.dataset])
     recipe = directed(recipe, "checkpoint", [c for c in options.checkpoint.split(",") if c])
+    recipe = directed(recipe, "classifier", absolute(options.classifier))
     return replace(recipe, **given, online=replace(recipe.online, **online))
 
 

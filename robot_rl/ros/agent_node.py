@@ -81,7 +81,7 @@ class AgentNode(PolicyNode):
                 policy,
                 trials=trials,
                 evaluate_every=every,
-                expect_outcome=self.config.simulated or self._plan.keys != "mark",
+                simulated=self.config.simulated,
                 hold=max(hold, assembly.HOLD) if self.lockstep else hold,  # a busy machine is many steps late
             )
         self._part = next(iter(self._parts.values()))
@@ -173,14 +173,14 @@ class AgentNode(PolicyNode):
 
     def _on_outcome(self, message: JointState) -> None:
         stamp, outcome = codecs.stamp_of(message), wire.read_outcome(message)
-        if self._programme.keys == "mark":
+        if self._programme.by_task:
             self._actor.gathering.outcome(stamp, outcome)
         if self._resets is not None:
             self._resets.judged(stamp, outcome)
 
     def _on_verdict(self, message: JointState) -> None:
-        """What a person's keys say, where nothing else judges."""
-        if self._programme.keys != "mark":
+        """What a person's keys say, or a classifier, where the task does not judge."""
+        if not self._programme.by_task:
             self._actor.gathering.outcome(codecs.stamp_of(message), wire.read_outcome(message))
 
     def _on_recorder(self, event: dict[str, Any]) -> None:

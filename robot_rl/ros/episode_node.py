@@ -32,6 +32,8 @@ from robot_rl.runtime.results import Results, note
 
 ASK_AGAIN = 2.0
 """A reset request that was not answered is sent again after this long [s]."""
+JUDGE_WITHIN = 2.0
+"""A reward classifier that is silent for so long [s] has seen no success in what it did not judge."""
 SAVE_WITHIN = 60.0
 """[s] the recorder has to say that an episode is saved; after that the session stops, since data would be lost."""
 AHEAD = 150_000_000
@@ -73,7 +75,7 @@ class EpisodeNode(RobotNode):
         self._keys = PersonKeys(
             self, self._press, self._judges, lambda stamp, held: self._conclude(self._episode.key(stamp, held))
         )
-        self._asked = self._begun = 0.0
+        self._asked = self._begun = self._heard = 0.0
         self._note: dict[str, Any] = {}
         self._recorder_ready, self._stopped = not self._record, False
         self._system_clock = SystemClock()
@@ -98,6 +100,7 @@ class EpisodeNode(RobotNode):
         if self._agenda:
             self.on_event(topics.AGENT_EVENT, self._on_agent)
             self._verdict = self.create_publisher(JointState, topics.VERDICT, topics.kept())
+            self.create_subscription(JointState, topics.CLASSIFIED, self._on_classified, topics.kept())
             StateSubscriber(
                 self, self.spec, lambda r: self._conclude(self._episode.state(r.stamp)), lockstep=self.lockstep
             )
@@ -136,6 +139,11 @@ class EpisodeNode(RobotNode):
         if self._machine.state == "running" and self._episode.keys == "hold" and self._keys.silent(self._begun):
             self.get_logger().warning("the device is silent: nothing counts as a success", throttle_duration_sec=5.0)
             self._conclude(self._episode.silent())
+        elif self._machine.state == "running" and self._classifier_silent:
+            self.get_logger().warning(
+                "the reward classifier is silent: nothing counts as a success", throttle_duration_sec=5.0
+            )
+            self._conclude(self._episode.silent())
         elif self._machine.state == "idle":
             if self._done:
                 self._finish()
@@ -155,6 +163,8 @@ class EpisodeNode(RobotNode):
             return "the policy is not ready yet"
         if not self._told:
             return "the agent has not said yet what comes next"
+        if self._next.classified and not self.count_publishers(topics.CLASSIFIED):
+            return "the judge is not ready yet"
         if self._stopped:
             return "the emergency stop is latched: call arbiter/release_estop first"
         if self._keys.holds("success"):
@@ -195,7 +205,7 @@ class EpisodeNode(RobotNode):
         coming = self._next
         episode = describe(coming, self._results.count, seed=self._seed, purpose=self._purpose)
         self._preparation = Preparation(episode, coming, recorded=self._record)
-        self._episode.keys = coming.keys
+        self._episode.keys, self._episode.classified = coming.keys, coming.classified
         self._machine.reset()
         self._ask()
 
@@ -257,6 +267,18 @@ class EpisodeNode(RobotNode):
 
     def _on_outcome(self, message: JointState) -> None:
         self._conclude(self._episode.outcome(stamp_of(message), wire.read_outcome(message)))
+
+    def _on_classified(self, message: JointState) -> None:
+        self._heard = time.monotonic()
+        self._conclude(self._episode.classify(stamp_of(message), wire.read_outcome(message)))
+
+    @property
+    def _classifier_silent(self) -> bool:
+        """It judges, and has not been heard of lately; in lockstep it is waited for as long as it is there."""
+        if self._episode.judge != "classifier":
+            return False
+        late = time.monotonic() - max(self._heard, self._begun) > JUDGE_WITHIN
+        return late and not (self.lockstep and self.count_publishers(topics.CLASSIFIED))
 
     def _say_verdict(self, stamp: int, outcome: Outcome) -> None:
         self._verdict.publish(wire.outcome_message(stamp, outcome))

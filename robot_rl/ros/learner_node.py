@@ -17,7 +17,7 @@ from robot_rl.datasets.errors import DatasetError
 from robot_rl.hardware.config import ConfigError
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online import recipe
-from robot_rl.learn.online.directed import begin_directions, directed
+from robot_rl.learn.online.directed import absolute, begin_directions, directed
 from robot_rl.learn.online.folder import begin_folder
 from robot_rl.learn.online.remote import address, graph
 from robot_rl.learn.online.remote.hosting import Hosted
@@ -30,9 +30,9 @@ from robot_rl.ros.node import RobotNode, run
 
 class LearnerNode(RobotNode):
     """Parameters: `session`, the folder of a session that is continued, or begun with `recipe`, `checkpoint` (the base
-    policy) and `dataset` (demonstrations), separated by commas, for a practice as `direction=name`; `reset`,
-    `reset_goal` and `reset_steps`, who sets the scene up, and `keys`, what the success key means, where that is not as
-    the recipe has it.
+    policy), `dataset` (demonstrations) and `classifier`, separated by commas, for a practice as `direction=name`;
+    `reset`, `reset_goal` and `reset_steps`, who sets the scene up, and `keys`, what the success key means, where that
+    is not as the recipe has it.
 
     The directions of a practice learn side by side, each in a thread of its own.
     """
@@ -42,6 +42,7 @@ class LearnerNode(RobotNode):
         self._folder = Path(self.param("session", ""))
         self._recipe_name, self._base = self.param("recipe", ""), self.list_param("checkpoint")
         self._demonstrations = self.list_param("dataset")
+        self._classifiers = absolute(self.param("classifier", ""))
         self._given = {name: self.param(name, "") for name in ("reset", "reset_goal", "reset_steps", "keys")}
         if not self.get_parameter("session").value:
             raise ConfigError("parameter 'session' is empty: give the folder of a session, new or to be continued")
@@ -96,16 +97,18 @@ class LearnerNode(RobotNode):
         """The session's own recipe; a new session takes that of parameter `recipe`."""
         if (self._folder / recipe.FILE).is_file():
             plan = recipe.load(self._folder / recipe.FILE)
-            graph.require_same(plan, graph.changed(plan, self._given), self._folder)
-            graph.require_possible(plan)
+            now = directed(graph.changed(plan, self._given), "classifier", self._classifiers)
+            graph.require_same(plan, now, self._folder)
+            graph.require_judge(plan, self._classifiers)
             return plan
         if not self._recipe_name:
             raise TrainingError(f"{self._folder} holds no session, and parameter 'recipe' names none to begin with")
         plan = recipe.load(self._recipe_name)
         plan = directed(plan, "checkpoint", self._base)
         plan = directed(plan, "dataset", [_located(d) for d in self._demonstrations])
+        plan = directed(plan, "classifier", self._classifiers)
         plan = replace(graph.changed(plan, self._given), robot=self.config.name, control_mode=self.spec.control_mode)
-        graph.require_possible(plan)
+        graph.require_judge(plan, self._classifiers)
         if plan.practice is None:
             begin_folder(plan, self._folder)
         else:

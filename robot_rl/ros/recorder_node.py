@@ -77,8 +77,8 @@ class RecorderNode(RobotNode):
             )
         self.create_subscription(JointState, topics.DECISION, self._on_decision, topics.kept())
         self.create_subscription(JointState, topics.EXECUTED, self._on_executed, topics.kept())
-        for judge, topic in (("robot", topics.OUTCOME), ("keys", topics.VERDICT)):
-            self.create_subscription(JointState, topic, partial(self._on_outcome, judge), topics.kept())
+        for by_task, topic in ((True, topics.OUTCOME), (False, topics.VERDICT)):
+            self.create_subscription(JointState, topic, partial(self._on_outcome, by_task), topics.kept())
         self.on_event(topics.EPISODE_EVENT, self._on_episode)
         self.on_event(topics.ROBOT_EVENT, self._on_robot)
 
@@ -114,13 +114,13 @@ class RecorderNode(RobotNode):
         stamp, action = codecs.stamp_of(message), codecs.unlabelled(message, self.spec.action.labels)
         self._take(stamp, lambda: self._assembler.executed(stamp, action))
 
-    def _on_outcome(self, judge: str, message: JointState) -> None:
+    def _on_outcome(self, by_task: bool, message: JointState) -> None:
         stamp, outcome = codecs.stamp_of(message), wire.read_outcome(message)
-        self._take(stamp, lambda: self._judged(judge, stamp, outcome))
+        self._take(stamp, lambda: self._judged(by_task, stamp, outcome))
 
-    def _judged(self, judge: str, stamp: int, outcome: Outcome) -> None:
+    def _judged(self, by_task: bool, stamp: int, outcome: Outcome) -> None:
         """What is said of the state at `stamp` [ns], if this judge's word counts in the episode."""
-        if self._episode is not None and self._episode.get("judge", "robot") == judge:
+        if self._episode is not None and (self._episode.get("judge", "robot") == "robot") == by_task:
             self._assembler.outcome(stamp, outcome)
 
     def _take(self, stamp: int, part: Callable[[], None]) -> None:
@@ -198,7 +198,7 @@ class RecorderNode(RobotNode):
     def _begin(self, event: dict[str, Any]) -> None:
         self._episode, self._end = event, None
         self._streams.begin(event["stamp"])
-        judged = self.config.simulated or event.get("judge") == "keys"
+        judged = self.config.simulated or event.get("judge", "robot") != "robot"
         self._assembler = StepAssembler(expect_outcome=judged)
         attributes = {k: v for k, v in event.items() if k not in ("event", "stamp", "episode", "direction", "judge")}
         clock = "simulated" if self.lockstep else "system"

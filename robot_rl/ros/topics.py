@@ -6,8 +6,9 @@ Names are relative, so a namespace puts several robots side by side.
 |---|---|---|
 | joint_states, state/<field> | JointState, PoseStamped, TwistStamped, WrenchStamped | robot -> all |
 | executed | JointState (labelled) | robot -> recorder, teleop, agent |
-| task/outcome | JointState (labelled) | robot or judge -> episode manager, recorder |
-| task/verdict | JointState (labelled) | episode manager -> recorder, agent: what a person's keys say of each state |
+| task/outcome | JointState (labelled) | simulated robot -> episode manager, recorder, agent |
+| task/classified | JointState (labelled) | judge -> episode manager: what a reward classifier says of each state |
+| task/verdict | JointState (labelled) | episode manager -> recorder, agent: what keys or classifier say of each state |
 | robot/event | String (JSON) | robot -> episode manager |
 | sim/model, sim/state | String (MJCF), JointState | simulated robot -> simulated cameras |
 | camera/<name>/image_raw, depth, camera_info | Image, Image, CameraInfo | cameras -> recorder, policy |
@@ -34,6 +35,7 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 JOINT_STATES = "joint_states"
 EXECUTED = "executed"
 OUTCOME = "task/outcome"
+CLASSIFIED = "task/classified"
 VERDICT = "task/verdict"
 ROBOT_EVENT = "robot/event"
 SIM_MODEL = "sim/model"

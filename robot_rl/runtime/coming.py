@@ -27,6 +27,8 @@ class Coming:
     direction: str = ""
     """Of a practice."""
     keys: Keys = "mark"
+    classified: bool = False
+    """A reward classifier judges each state."""
     scene: str = "outside"
     """`kept`: the episode begins in the scene as it stands."""
     goal: int | None = None

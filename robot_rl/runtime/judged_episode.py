@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -19,15 +20,21 @@ class JudgedEpisode:
 
     Args:
         judged: a task judges every state.
-        say: told what a person's keys say of the state at a stamp [ns].
+        say: told what a person's keys, or a reward classifier, say of the state at a stamp [ns].
     """
 
     def __init__(self, rules: EpisodeRules, say: Callable[[int, Outcome], None], *, judged: bool) -> None:
         self.machine = EpisodeMachine(rules)
         self.keys: Keys = "mark"
+        self.classified = False
+        """A reward classifier judges, unless keys do."""
         self.human_steps = 0
         self._rules, self._say, self._task_judges = rules, say, judged
         self._verdicts = KeyVerdicts(rules.latency)
+        self._unclassified: deque[int] = deque()
+        """States [ns] that the classifier has not yet judged."""
+        self._classified = -1
+        """Stamp [ns] of the last state that it has."""
         self._decisions: dict[int, Decision] = {}
         self._outcomes: dict[int, Outcome] = {}
         self._newest = -1
@@ -40,13 +47,17 @@ class JudgedEpisode:
 
     @property
     def judge(self) -> str:
-        """Whose word counts of every state: the `robot`'s task or a person's `keys`."""
-        return "robot" if self.keys == "mark" else "keys"
+        """Whose word counts of every state: the `robot`'s task, a person's `keys` or a reward `classifier`."""
+        if self.keys != "mark":
+            return "keys"
+        return "classifier" if self.classified else "robot"
 
     def begin(self, name: str, seed: int | None, purpose: str, start: int) -> None:
         """Steps at `start` [ns] or later belong to the episode."""
         self._decisions.clear()
         self._outcomes.clear()
+        self._unclassified.clear()
+        self._classified = start - 1
         self.human_steps, self._newest = 0, start - 1
         held = self.keys == "hold"  # its verdicts are moved back already
         self.machine.rules = replace(self._rules, latency=0.0, late_verdict=True) if held else self._rules
@@ -65,12 +76,17 @@ class JudgedEpisode:
         return self._advance()
 
     def outcome(self, stamp: int, outcome: Outcome) -> Ending | None:
-        """What the task says of the state at `stamp` [ns]; where keys judge it is not asked."""
+        """What the task says of the state at `stamp` [ns]; where others judge it is not asked."""
         return self._judged(stamp, outcome) if self.judge == "robot" else None
 
     def state(self, stamp: int) -> Ending | None:
-        """A state at `stamp` [ns] that keys may judge. With `decide` they mark episodes, and say nothing of states."""
-        if not self.running or self.keys == "mark":
+        """A state at `stamp` [ns] that others than the task may judge. Keys that `decide` mark episodes, and say
+        nothing of states."""
+        if not self.running or self.judge == "robot":
+            return None
+        if self.judge == "classifier":
+            if stamp > self._classified and (not self._unclassified or stamp > self._unclassified[-1]):
+                self._unclassified.append(stamp)
             return None
         if self.keys == "decide":
             self._say(stamp, Outcome())
@@ -85,12 +101,37 @@ class JudgedEpisode:
         self._verdicts.key(stamp, held)
         return self._by_key()
 
+    def classify(self, stamp: int, outcome: Outcome) -> Ending | None:
+        """What the classifier says of the state at `stamp` [ns]; earlier ones that it passed over are no successes."""
+        if not self.running or self.judge != "classifier":
+            return None
+        ending = self._unseen(before=stamp)
+        if stamp > self._classified:
+            ending = self._classify(stamp, outcome) or ending
+        return ending
+
     def silent(self) -> Ending | None:
-        """The device is not heard of: nothing counts as a success."""
+        """Device or classifier, whichever judges, is not heard of: nothing counts as a success."""
+        if self.running and self.judge == "classifier":
+            return self._unseen()
         if not self.running or self.keys != "hold":
             return None
         self._verdicts.silent()
         return self._by_key()
+
+    def _unseen(self, before: int | None = None) -> Ending | None:
+        """States that no classifier has seen are no successes."""
+        ending: Ending | None = None
+        while self._unclassified and (before is None or self._unclassified[0] < before):
+            ending = self._classify(self._unclassified[0], Outcome()) or ending
+        return ending
+
+    def _classify(self, stamp: int, outcome: Outcome) -> Ending | None:
+        self._classified = stamp
+        while self._unclassified and self._unclassified[0] <= stamp:
+            self._unclassified.popleft()
+        self._say(stamp, outcome)
+        return self._judged(stamp, outcome)
 
     def _by_key(self) -> Ending | None:
         """Say what the held key says of each state, as soon as that is known."""
@@ -109,7 +150,7 @@ class JudgedEpisode:
 
     def _advance(self) -> Ending | None:
         """Judge every decision whose outcome is known."""
-        judged = self._task_judges or self.judge == "keys"
+        judged = self._task_judges or self.judge != "robot"
         for decision, outcome in pair_with_outcomes(self._decisions, self._outcomes if judged else None):
             self._newest = decision.stamp
             self.human_steps += decision.source is Source.HUMAN

@@ -86,3 +86,33 @@ def test_no_reset_is_asked_for_while_the_emergency_stop_is_latched(
     assert "the emergency stop is latched" in answer.result().message and events == []
     stopped.publish(Bool(data=False))
     assert spin(lambda: bool(events)) and events[0]["event"] == "reset"
+
+
+def test_an_episode_that_a_classifier_judges_waits_for_the_judge() -> None:
+    given = ("robot:=sim_crazyflie", "purpose:=deployment", "record:=false", "auto:=true", "agenda:=true")
+    rclpy.init(args=["--ros-args", *(part for p in given for part in ("-p", p))])
+    node, manager, executor = Node("look"), EpisodeNode(), SingleThreadedExecutor()
+    executor.add_node(node)
+    executor.add_node(manager)
+
+    def spin(until: Callable[[], bool], timeout: float = 20.0) -> bool:
+        deadline = time.monotonic() + timeout
+        while not until() and time.monotonic() < deadline:
+            executor.spin_once(timeout_sec=0.02)
+        return until()
+
+    try:
+        events = heard(node)
+        agent = node.create_publisher(String, topics.AGENT_EVENT, topics.latched())
+        agent.publish(String(data=json.dumps({"event": "next", "after": "", "classified": True})))
+        assert spin(lambda: manager._next.classified)
+        spin(lambda: bool(events), timeout=0.5)
+        assert events == [] and manager._press("start") == "the judge is not ready yet"
+        judge = node.create_publisher(JointState, topics.CLASSIFIED, topics.kept())
+        assert spin(lambda: bool(events)) and events[0]["event"] == "reset"
+        assert manager._episode.judge == "classifier" and judge.get_subscription_count() == 1
+    finally:
+        manager.close()
+        manager.destroy_node()
+        node.destroy_node()
+        rclpy.try_shutdown()

@@ -37,11 +37,14 @@ from robot_rl.learn.online.remote.config import RemoteConfig  # noqa: E402
 from robot_rl.learn.online.replay import CHUNK_STEP, FINAL, Replay  # noqa: E402
 from robot_rl.learn.online.sac import SacConfig  # noqa: E402
 from robot_rl.learn.online.store import Store  # noqa: E402
+from robot_rl.learn.rewards.storage import load_classifier  # noqa: E402
 from robot_rl.policies import checkpoint  # noqa: E402
 from robot_rl.policies.chunk_policy import ChunkPolicy  # noqa: E402
 from robot_rl.policies.config import PolicyConfig  # noqa: E402
 from robot_rl.policies.flow import FlowConfig  # noqa: E402
 from robot_rl.policies.normalization import Statistics  # noqa: E402
+from robot_rl.rewards.classifier import judge_pictures  # noqa: E402
+from robot_rl.rewards.judge import ClassifierJudge, Trained  # noqa: E402
 from robot_rl.runtime.launch.domain import claim_domain  # noqa: E402
 from robot_rl.spec import Layout  # noqa: E402
 
@@ -357,3 +360,47 @@ def test_a_key_that_is_held_is_the_reward_of_record_and_replay_and_evaluations_a
         assert e.steps["reward"].sum() == (needed if e.success else 0)
         assert bool(e.steps["success"][-1]) is bool(e.success) and "judge" not in e.attributes
     assert recipe.load(session / recipe.FILE).keys == "hold"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_classifier_is_the_reward_of_record_and_replay_and_evaluations_are_the_task_s_own(
+    tmp_path: Path, classifier: Callable[..., Path]
+) -> None:
+    """An untrained one, whose threshold some pictures pass: what it says of each recorded picture is the reward."""
+    session, plan, folder = tmp_path / "session", tmp_path / "plan", tmp_path / "judge"
+    classifier(folder, 0.0)
+    recipe.save(RECIPE, plan)
+    given = {"recipe": str(plan / recipe.FILE), "cameras": "front", "trials": "2", "evaluate_every": "40"}
+    first = finetune(session, classifier=str(folder), episodes="1", **given)
+    assert first.returncode == 0, first.stdout + first.stderr
+    (sure,) = (e for e in Dataset.open(session / EPISODES) if e.attributes["purpose"] == "deployment")
+    assert sure.success and len(sure) == 1, "it takes everything for a success"
+    refused = finetune(session, episodes="1", **given)
+    assert refused.returncode != 0 and f"classifier:={folder}" in refused.stdout + refused.stderr
+    trained = load_classifier(folder)
+    probabilities = _probabilities(trained, Dataset.open(session / EPISODES))
+    classifier(folder, float(np.quantile(probabilities, 0.9)), (2, 3))
+    result = finetune(session, classifier=str(folder), episodes="5", **given)
+    assert result.returncode == 0, result.stdout + result.stderr
+    mine, recorded, episodes = replays(session)
+    require_same(mine, recorded, ("state",))
+    judged = load_classifier(folder)
+    for e in episodes[1:]:
+        pictures = e.aligned(["front"], final=True)["front"]
+        current: dict[str, Any] = {}
+        judge = ClassifierJudge(judged, lambda: current, lambda: None)  # noqa: B023
+        said = []
+        for picture in pictures:
+            current["front"] = picture
+            said.append(judge().success)
+        np.testing.assert_array_equal(e.steps["success"], said[1:])
+        assert bool(e.success) is bool(e.steps["success"][-1])
+    for e in Dataset.open(session / EPISODES):
+        if e.attributes["purpose"] == "evaluation" and len(e) < 30:
+            assert e.success and e.steps["reward"][-1] == 1.0
+
+
+def _probabilities(trained: Trained, episodes: Dataset) -> np.ndarray:
+    pictures = np.concatenate([e.aligned(["front"])["front"] for e in episodes])
+    return np.asarray(judge_pictures(trained.classifier, trained.view.apply(pictures)).probabilities)

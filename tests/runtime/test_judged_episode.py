@@ -74,3 +74,58 @@ def test_a_silent_device_gives_no_success_and_deciding_keys_none_by_themselves()
     assert decide.key(12, True) is None and decide.silent() is None and len(told) == 1
     ending = decide.press("success")
     assert ending is not None and ending.result == "success"
+
+
+def classified(**rules: float) -> tuple[JudgedEpisode, list[tuple[int, bool]]]:
+    episode, said = running(**rules)
+    episode.classified = True
+    return episode, said
+
+
+def test_a_classifier_s_word_counts_and_the_task_s_does_not() -> None:
+    episode, said = classified(max_steps=9)
+    assert episode.judge == "classifier"
+    episode.decided(decision(10))
+    episode.state(10)
+    episode.state(11)
+    assert episode.outcome(11, SUCCESS) is None and said == []
+    assert episode.classify(10, Outcome()) is None
+    ending = episode.classify(11, SUCCESS)
+    assert ending is not None and (ending.result, ending.steps, ending.marked) == ("success", 1, False)
+    assert said == [(10, False), (11, True)]
+
+
+def test_a_verdict_may_be_heard_before_its_state() -> None:
+    episode, said = classified()
+    episode.decided(decision(10))
+    assert episode.classify(10, Outcome()) is None and episode.classify(11, Outcome()) is None
+    episode.state(10)
+    episode.state(11)
+    assert said == [(10, False), (11, False)] and episode.machine.steps == 1
+    assert episode.silent() is None and said == [(10, False), (11, False)], "nothing is left to be judged"
+
+
+def test_states_that_the_classifier_passes_over_or_falls_silent_on_are_no_successes() -> None:
+    episode, said = classified(max_steps=3)
+    for stamp in (10, 11, 12):
+        episode.decided(decision(stamp))
+    for stamp in (10, 11, 12):
+        episode.state(stamp)
+    assert episode.classify(12, Outcome()) is None
+    assert said == [(10, False), (11, False), (12, False)] and episode.machine.steps == 2
+    episode.state(13)
+    ending = episode.silent()
+    assert ending is not None and (ending.result, ending.truncated, ending.steps) == ("failure", True, 3)
+    assert said[-1] == (13, False)
+
+
+def test_held_keys_judge_before_a_classifier_and_the_next_episode_may_be_the_task_s_again() -> None:
+    episode, _ = classified()
+    episode.keys = "hold"
+    assert episode.judge == "keys"
+    episode.keys, episode.classified = "mark", False
+    assert episode.judge == "robot"
+    episode.decided(decision(10))
+    assert episode.classify(11, SUCCESS) is None
+    ending = episode.outcome(11, SUCCESS)
+    assert ending is not None and ending.result == "success"

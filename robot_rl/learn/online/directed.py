@@ -13,7 +13,7 @@ from robot_rl.learn.online.folder import begin_folder
 from robot_rl.learn.online.recipe import Recipe
 
 
-def directed(recipe: Recipe, key: Literal["dataset", "checkpoint"], values: Sequence[str]) -> Recipe:
+def directed(recipe: Recipe, key: Literal["dataset", "checkpoint", "classifier"], values: Sequence[str]) -> Recipe:
     """The recipe with what is named for all of it, or as `direction=name` for a direction of its practice.
 
     Raises:
@@ -37,6 +37,12 @@ def directed(recipe: Recipe, key: Literal["dataset", "checkpoint"], values: Sequ
         for n, o in recipe.practice.directions.items()
     }
     return replace(recipe, practice=replace(recipe.practice, directions=changed))
+
+
+def absolute(paths: str) -> list[str]:
+    """Folders separated by commas, each perhaps named for a direction alone, with no need to know where one stands."""
+    parts = (part.strip().rpartition("=") for part in paths.split(",") if part.strip())
+    return [f"{direction}{mark}{Path(path).absolute()}" for direction, mark, path in parts]
 
 
 def begin_directions(recipe: Recipe, directory: Path) -> dict[str, Recipe]:

@@ -72,6 +72,11 @@ class Recipe:
         if self.practice is not None and self.reset != "outside":
             raise TrainingError("`practice` takes the place of resets: leave `reset` out")
 
+    @property
+    def judged(self) -> bool:
+        """Keys or a classifier judge each state, not the task itself."""
+        return self.keys != "mark" or bool(self.classifier)
+
     def toward(self, direction: str) -> Recipe:
         """A direction of the practice as a recipe of its own."""
         if self.practice is None:

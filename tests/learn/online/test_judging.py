@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,13 +17,7 @@ from robot_rl.learn.online.recipe import Recipe
 from robot_rl.learn.online.sac import SacConfig
 from robot_rl.learn.online.session import Session
 from robot_rl.learn.online.workcell import recipe_workcell, workcell
-from robot_rl.learn.rewards.storage import save_classifier
-from robot_rl.rewards.classifier import ClassifierConfig, RewardClassifier
-from robot_rl.rewards.debounce import Rule
-from robot_rl.rewards.drift import Reference, Usual
 from robot_rl.rewards.errors import RewardError
-from robot_rl.rewards.judge import Trained
-from robot_rl.rewards.view import View
 from robot_rl.runtime.resets import SelfResetting
 
 CONFIG = OnlineConfig(
@@ -35,17 +30,10 @@ CONFIG = OnlineConfig(
 )
 
 
-def classifier(folder: Path, threshold: float, rule: Rule, width: int = 64) -> Path:
-    """An untrained network on PegSlot's camera; with threshold 0 it takes every picture for a success."""
-    usual = Usual(np.zeros(1), np.ones(1), 1e9)
-    network = RewardClassifier(ClassifierConfig(channels=(8,), features=8, hidden=8), 16)
-    trained = Trained(network, View("front", width, 64, None, 16), threshold, rule, Reference(usual, usual, 2.0))
-    save_classifier(folder, trained, {}, {})
-    return folder
-
-
-def test_what_the_classifier_believes_ends_the_episode_and_what_is_true_is_measured(tmp_path: Path) -> None:
-    folder = classifier(tmp_path, 0.0, Rule(3, 4))
+def test_what_the_classifier_believes_ends_the_episode_and_what_is_true_is_measured(
+    tmp_path: Path, classifier: Callable[..., Path]
+) -> None:
+    folder = classifier(tmp_path, 0.0, (3, 4))
     with workcell("sim_pegslot", cameras=("front",), classifier=folder) as cell:
         session = Session(CONFIG, cell)
         (point,) = session.run()
@@ -55,8 +43,10 @@ def test_what_the_classifier_believes_ends_the_episode_and_what_is_true_is_measu
     np.testing.assert_array_equal(rewards, [0, 0, 1, 0])
 
 
-def test_a_classifier_whose_camera_is_closed_or_of_another_size_is_refused(tmp_path: Path) -> None:
-    good, wide = classifier(tmp_path / "a", 0.5, Rule(1, 1)), classifier(tmp_path / "b", 0.5, Rule(1, 1), width=96)
+def test_a_classifier_whose_camera_is_closed_or_of_another_size_is_refused(
+    tmp_path: Path, classifier: Callable[..., Path]
+) -> None:
+    good, wide = classifier(tmp_path / "a", 0.5), classifier(tmp_path / "b", 0.5, width=96)
     with (
         pytest.raises(CameraError, match="camera 'front', which is not open"),
         workcell("sim_pegslot", classifier=good),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,11 +38,14 @@ def require_same(before: Recipe, now: Recipe, folder: Path) -> None:
         )
 
 
-def require_possible(recipe: Recipe) -> None:
-    """Raise TrainingError for what a session behind a node graph cannot do, with what to do instead."""
-    judged = recipe.practice is not None and any(d.get("classifier") for d in recipe.practice.directions.values())
-    if recipe.classifier or judged:
-        raise TrainingError(
-            "a `classifier` judges in `robot-rl finetune`, in simulation; behind a node graph leave it out, let a "
-            "person's keys judge, and say later what it says: robot-rl reward relabel"
-        )
+def require_judge(recipe: Recipe, running: Sequence[str]) -> None:
+    """Raise TrainingError where a classifier is to judge and no node runs that asks it.
+
+    Args:
+        running: the classifiers that the launch was given, as it was given them.
+    """
+    directions = {} if recipe.practice is None else recipe.practice.directions
+    own = [f"{name}={d['classifier']}" for name, d in directions.items() if d.get("classifier")]
+    wanted = [*([recipe.classifier] if recipe.classifier else []), *own]
+    if wanted and not running:
+        raise TrainingError(f"a reward classifier judges this session: launch it with classifier:={','.join(wanted)}")

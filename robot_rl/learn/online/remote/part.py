@@ -30,7 +30,7 @@ class Part:
         name: of the direction; empty for a session of one task.
         trials: of an evaluation.
         evaluate_every: robot steps; 0 as the recipe has it.
-        expect_outcome: a task judges every state.
+        simulated: the robot's task judges every state.
         hold: how late [ns] an episode's end may be heard.
 
     Raises:
@@ -45,7 +45,7 @@ class Part:
         *,
         trials: int,
         evaluate_every: int,
-        expect_outcome: bool,
+        simulated: bool,
         hold: int,
     ) -> None:
         self.name, self.folder, self.policy = name, folder, policy
@@ -69,7 +69,7 @@ class Part:
                 at_once=config.improver.base != "none" or self.link.updates > 0,
             ),
             policy.spec,
-            expect_outcome=expect_outcome,
+            expect_outcome=simulated or self.plan.judged,
             hold=hold,
         )
         self._lost, self._told = False, 0

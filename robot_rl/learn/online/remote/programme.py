@@ -30,6 +30,8 @@ class Programme:
         """The agent whose turn it is."""
         self.keys = "mark"
         """What the success key means in the episode."""
+        self.classified = False
+        """A reward classifier judges the episode."""
         self._begins = Beginning()
 
     def next(self) -> dict[str, Any]:
@@ -37,11 +39,19 @@ class Programme:
         self.part, trial = self._due()
         told = "" if trial is None else f"evaluation, trial {trial.number} of {trial.of}, by the agent alone"
         self._begins = self._beginning(told)
-        self.keys = "mark" if trial is not None and self._simulated else self.part.plan.keys
+        by_task = trial is not None and self._simulated
+        self.keys = "mark" if by_task else self.part.plan.keys
+        self.classified = bool(self.part.plan.classifier) and not by_task
         purpose: dict[str, Any] = {"purpose": "deployment", "number": self.part.actor.tally.episodes}
         if trial is not None:
             purpose = {"purpose": "evaluation", "seed": trial.seed, "trial": trial.number, "trials": trial.of}
-        return {**purpose, **self._begins.to_dict(), "direction": self.part.name, "keys": self.keys}
+        judged = {"keys": self.keys, "classified": self.classified}
+        return {**purpose, **self._begins.to_dict(), "direction": self.part.name, **judged}
+
+    @property
+    def by_task(self) -> bool:
+        """The task itself judges the episode, where one does; else it is the episode manager that says who."""
+        return self.keys == "mark" and not self.classified
 
     def begun(self) -> None:
         """The episode has begun, to be learnt from: count what a practice took to come there."""

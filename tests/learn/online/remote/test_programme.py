@@ -14,8 +14,8 @@ from robot_rl.learn.online.tally import Tally
 class Direction:
     """An agent with the trials that are due."""
 
-    def __init__(self, name: str, keys: str = "mark") -> None:
-        self.name, self.plan, self.trials = name, SimpleNamespace(keys=keys), list[Trial]()
+    def __init__(self, name: str, keys: str = "mark", classifier: str = "") -> None:
+        self.name, self.plan, self.trials = name, SimpleNamespace(keys=keys, classifier=classifier), list[Trial]()
         self.actor = SimpleNamespace(tally=Tally(), next_trial=lambda: self.trials.pop(0) if self.trials else None)
 
 
@@ -56,3 +56,13 @@ def test_directions_take_turns_and_any_of_them_may_be_evaluated_first() -> None:
     assert (event["direction"], event["scene"]) == ("back", "kept")
     programme.begun()
     assert (back.actor.tally.set_up, back.actor.tally.driven) == (0, 1)
+
+
+def test_a_classifier_judges_what_is_learnt_from_and_at_a_real_robot_evaluations_too() -> None:
+    part = Direction("", classifier="runs/judge")
+    programme = made(part)
+    assert programme.next()["classified"] and not programme.by_task
+    part.trials = [Trial(seed=7, number=1, of=1)]
+    assert not programme.next()["classified"] and programme.by_task
+    part.trials = [Trial(seed=7, number=1, of=1)]
+    assert made(part, simulated=False).next()["classified"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -94,16 +93,17 @@ def test_what_is_given_replaces_the_recipe_and_what_is_left_empty_does_not() -> 
 
 
 @pytest.mark.parametrize(
-    ("recipe", "instead"),
+    ("recipe", "wanted"),
     [
-        (replace(Recipe(), classifier="runs/judge"), "robot-rl reward relabel"),
+        (Recipe(classifier="runs/judge"), "classifier:=runs/judge"),
         (
-            replace(Recipe(), practice=PracticeConfig({"a": {"goal": 0, "classifier": "judge"}, "b": {"goal": 1}})),
-            "robot-rl reward relabel",
+            Recipe(practice=PracticeConfig({"a": {"goal": 0, "classifier": "judge"}, "b": {"goal": 1}})),
+            "classifier:=a=judge",
         ),
     ],
 )
-def test_what_a_graph_cannot_do_is_refused_with_what_to_do_instead(recipe: Recipe, instead: str) -> None:
-    with pytest.raises(TrainingError, match=instead):
-        graph.require_possible(recipe)
-    graph.require_possible(Recipe(reset="scripted"))
+def test_a_session_that_a_classifier_judges_is_not_run_without_one(recipe: Recipe, wanted: str) -> None:
+    with pytest.raises(TrainingError, match=wanted):
+        graph.require_judge(recipe, [])
+    graph.require_judge(recipe, ["runs/judge"])
+    graph.require_judge(Recipe(reset="scripted"), [])
