@@ -151,10 +151,10 @@ def _resolve(options: Options) -> tuple[Recipe, Path]:
 
     Raises:
         UsageError: neither or both of --recipe and --resume, or nothing to resume.
-        TrainingError, CheckpointError: no such recipe or base.
+        TrainingError, CheckpointError: no such recipe or base, or a session that was begun with another.
     """
     from robot_rl.learn.online import recipe as recipes
-    from robot_rl.learn.online.folder import begin_folder
+    from robot_rl.learn.online.folder import begin_folder, continue_folder
 
     if bool(options.recipe) == (options.resume is not None):
         known = ", ".join(workspace.names("policies", recipes.FILE))
@@ -163,10 +163,8 @@ def _resolve(options: Options) -> tuple[Recipe, Path]:
         directory = options.resume
         if not (directory / recipes.FILE).is_file():
             raise UsageError(f"{directory} holds no session: there is no {recipes.FILE} in it")
-        before = recipes.load(directory / recipes.FILE)
-        changed = _changed(before, options)
-        _require_same(before, changed, directory, accept=options.accept_changes)
-        recipes.save(changed, directory)
+        changed = _changed(recipes.load(directory / recipes.FILE), options)
+        continue_folder(changed, directory, accept_changes=options.accept_changes)
         return changed, directory
     recipe = _changed(recipes.load(options.recipe), options)
     directory = options.output or recipe.directory()
@@ -177,18 +175,6 @@ def _resolve(options: Options) -> tuple[Recipe, Path]:
     else:
         begin_folder(recipe, directory)
     return recipe, directory
-
-
-def _require_same(before: Recipe, now: Recipe, directory: Path, *, accept: bool) -> None:
-    """Raise UsageError with each difference, before anything is changed, unless they are accepted."""
-    from robot_rl.learn.online.store import FREE, differences, plain
-
-    changed = differences(plain(before.to_dict()), plain(now.to_dict()), free=("operator", "remote", "name", *FREE))
-    if changed and not accept:
-        lines = "\n  ".join(changed)
-        raise UsageError(f"{directory} was begun with another recipe:\n  {lines}\nLeave it, or add --accept-changes")
-    if before.checkpoint != now.checkpoint:
-        raise UsageError(f"{directory} improves the base that it was begun with; begin a new session for another one")
 
 
 def _changed(recipe: Recipe, options: Options) -> Recipe:

@@ -36,8 +36,9 @@ PATIENCE = 1.0
 
 class AgentNode(PolicyNode):
     """Parameters: `checkpoint`, a session's folder; `trials` of an evaluation (0: no evaluations) and `evaluate_every`
-    robot steps (0: as the recipe has it); `latency` of a person's keys [s], by which an episode's end may reach back;
-    and those of the policy node.
+    robot steps (0: as the recipe has it); `untouched`, successes in a row without help after which the session is over
+    (0: no such rule); `latency` of a person's keys [s], by which an episode's end may reach back; and those of the
+    policy node.
 
     Of a practice it plays the agent of the direction whose turn it is. It waits for the session's learner. Without one
     later on it does as the recipe's `remote.lost` says: go on with the parameters it has, hold the robot still, or end
@@ -93,7 +94,8 @@ class AgentNode(PolicyNode):
             goals = {name: practice.goal(name) for name in self._parts}
             turns = Turns(goals, practice.tries, simulated=simulated)
         scene = self._resets.next if self._resets is not None else lambda _trial: Beginning()
-        return Programme(self._parts, turns, scene, simulated=simulated)
+        steps, untouched = self._plan.online.steps, self.param("untouched", 0)
+        return Programme(self._parts, turns, scene, steps=steps, untouched=untouched, simulated=simulated)
 
     @property
     def _needed(self) -> Set[str]:
@@ -161,6 +163,7 @@ class AgentNode(PolicyNode):
 
     def _decided(self, decision: Decision) -> None:
         super()._decided(decision)
+        self._programme.decided(decision.source)
         self._actor.gathering.decided(decision)
         if self._resets is not None:
             self._resets.decided(decision)

@@ -165,6 +165,8 @@ class EpisodeNode(RobotNode):
             return "the agent has not said yet what comes next"
         if self._next.classified and not self.count_publishers(topics.CLASSIFIED):
             return "the judge is not ready yet"
+        if self._next.over:
+            return f"the session is over: {self._next.over}"
         if self._stopped:
             return "the emergency stop is latched: call arbiter/release_estop first"
         if self._keys.holds("success"):
@@ -193,11 +195,14 @@ class EpisodeNode(RobotNode):
 
     @property
     def _done(self) -> bool:
-        """All episodes have been run, and no evaluation is due."""
-        return self._results.complete and self._told and not self._next.evaluation
+        """All episodes have been run, or the agent says that the session is over, and no evaluation is due."""
+        over = self._results.complete or bool(self._next.over)
+        return over and self._told and not self._next.evaluation
 
     def _finish(self) -> None:
-        if self._exit and self.exit_code is None:
+        if (self._exit or self._next.over) and self.exit_code is None:
+            if self._next.over:
+                self.say(f"the session is over: {self._next.over}")
             self._events.done()
             self.exit_code = 0
 

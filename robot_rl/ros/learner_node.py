@@ -18,7 +18,7 @@ from robot_rl.hardware.config import ConfigError
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online import recipe
 from robot_rl.learn.online.directed import absolute, begin_directions, directed
-from robot_rl.learn.online.folder import begin_folder
+from robot_rl.learn.online.folder import begin_folder, continue_folder
 from robot_rl.learn.online.remote import address, graph
 from robot_rl.learn.online.remote.hosting import Hosted
 from robot_rl.learn.online.remote.learning import Learning
@@ -27,12 +27,16 @@ from robot_rl.policies.checkpoint import CheckpointError
 from robot_rl.ros import topics
 from robot_rl.ros.node import RobotNode, run
 
+OPTIONS = ("reset", "reset_goal", "reset_steps", "keys", "steps")
+"""Of the recipe, which the launch may say otherwise."""
+
 
 class LearnerNode(RobotNode):
     """Parameters: `session`, the folder of a session that is continued, or begun with `recipe`, `checkpoint` (the base
     policy), `dataset` (demonstrations) and `classifier`, separated by commas, for a practice as `direction=name`;
-    `reset`, `reset_goal` and `reset_steps`, who sets the scene up, and `keys`, what the success key means, where that
-    is not as the recipe has it.
+    `reset`, `reset_goal` and `reset_steps`, who sets the scene up, `keys`, what the success key means, and `steps`, how
+    many the robot may take in all, where that is not as the recipe has it. `accept_changes`: a session goes on with
+    options that it was not begun with.
 
     The directions of a practice learn side by side, each in a thread of its own.
     """
@@ -43,7 +47,8 @@ class LearnerNode(RobotNode):
         self._recipe_name, self._base = self.param("recipe", ""), self.list_param("checkpoint")
         self._demonstrations = self.list_param("dataset")
         self._classifiers = absolute(self.param("classifier", ""))
-        self._given = {name: self.param(name, "") for name in ("reset", "reset_goal", "reset_steps", "keys")}
+        self._given = {name: self.param(name, "") for name in OPTIONS}
+        self._accept_changes = self.param("accept_changes", False)
         if not self.get_parameter("session").value:
             raise ConfigError("parameter 'session' is empty: give the folder of a session, new or to be continued")
         address.forget(self._folder)
@@ -61,7 +66,8 @@ class LearnerNode(RobotNode):
         try:
             try:
                 for name, plan in self._plans().items():
-                    hosted[name] = Hosted(plan, self._folder / name, self.config, self._in_background)
+                    folder, accept = self._folder / name, self._accept_changes
+                    hosted[name] = Hosted(plan, folder, self.config, self._in_background, accept_changes=accept)
             except (TrainingError, ReplayError, DatasetError, CheckpointError, ConfigError) as error:
                 address.refuse(self._folder, str(error))
                 raise
@@ -94,21 +100,21 @@ class LearnerNode(RobotNode):
         return {"": plan} if plan.practice is None else begin_directions(plan, self._folder)
 
     def _recipe(self) -> recipe.Recipe:
-        """The session's own recipe; a new session takes that of parameter `recipe`."""
-        if (self._folder / recipe.FILE).is_file():
-            plan = recipe.load(self._folder / recipe.FILE)
-            now = directed(graph.changed(plan, self._given), "classifier", self._classifiers)
-            graph.require_same(plan, now, self._folder)
-            graph.require_judge(plan, self._classifiers)
-            return plan
-        if not self._recipe_name:
+        """The session's own recipe; a new session takes that of parameter `recipe`; with what is said otherwise."""
+        known = (self._folder / recipe.FILE).is_file()
+        if not known and not self._recipe_name:
             raise TrainingError(f"{self._folder} holds no session, and parameter 'recipe' names none to begin with")
-        plan = recipe.load(self._recipe_name)
+        before = recipe.load(self._folder / recipe.FILE if known else self._recipe_name)
+        plan = replace(graph.changed(before, self._given), robot=self.config.name)
         plan = directed(plan, "checkpoint", self._base)
         plan = directed(plan, "dataset", [_located(d) for d in self._demonstrations])
         plan = directed(plan, "classifier", self._classifiers)
-        plan = replace(graph.changed(plan, self._given), robot=self.config.name, control_mode=self.spec.control_mode)
         graph.require_judge(plan, self._classifiers)
+        if not known or plan.control_mode:
+            plan = replace(plan, control_mode=self.spec.control_mode)
+        if known:
+            continue_folder(plan, self._folder, accept_changes=self._accept_changes)
+            return plan
         if plan.practice is None:
             begin_folder(plan, self._folder)
         else:

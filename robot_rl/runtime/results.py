@@ -46,7 +46,9 @@ class Results:
         told = f"{note['result']} in {note['steps']} steps"
         if note["purpose"] != self._purpose:
             return f"{note['purpose']}: {told}"
+        direction = f"{note['direction']}, " if "direction" in note else ""
+        if note["result"] == "discarded":
+            return f"{direction}{told}; it does not count"
         self.count += 1
         total = f"/{self._total}" if self._total else ""
-        direction = f"{note['direction']}, " if "direction" in note else ""
         return f"episode {self.count}{total}: {direction}{told}"

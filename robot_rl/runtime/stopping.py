@@ -42,7 +42,16 @@ class Streak:
 
     def add(self, result: EpisodeResult) -> str | None:
         if result.purpose != "demonstration" and result.ending.result != "discarded":
-            self.run = self.run + 1 if untouched(result) else 0
+            self.count(untouched(result))
+        return self.reason
+
+    def count(self, good: bool) -> None:
+        """One more episode, an untouched success or not."""
+        self.run = self.run + 1 if good else 0
+
+    @property
+    def reason(self) -> str | None:
+        """Why to stop; None while they are too few."""
         return f"{self.run} untouched successes in a row" if self.run >= self._length else None
 
 

@@ -404,3 +404,22 @@ def test_a_classifier_is_the_reward_of_record_and_replay_and_evaluations_are_the
 def _probabilities(trained: Trained, episodes: Dataset) -> np.ndarray:
     pictures = np.concatenate([e.aligned(["front"])["front"] for e in episodes])
     return np.asarray(judge_pictures(trained.classifier, trained.view.apply(pictures)).probabilities)
+
+
+@pytest.mark.slow
+def test_a_session_ends_by_itself_after_a_last_evaluation_and_goes_on_with_what_is_accepted(tmp_path: Path) -> None:
+    session, plan = tmp_path / "session", tmp_path / "plan"
+    recipe.save(RECIPE, plan)
+    given = {"recipe": str(plan / recipe.FILE), "trials": "1", "max_steps": "20", "intervene": "false"}
+    first = finetune(session, steps="35", **given)
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert "the session is over: 40 robot steps, of 35 wanted" in first.stdout
+    assert recipe.load(session / recipe.FILE).online.steps == 35
+    assert [p["robot_steps"] for p in json.loads((session / "curve.json").read_text())][-1] == 40
+    again = finetune(session, steps="50", **given)
+    assert again.returncode == 0 and document(session)["tally"]["robot_steps"] == 60, again.stdout + again.stderr
+    other = finetune(session, steps="70", reset_steps="99", **given)
+    assert other.returncode != 0 and "reset_steps was 300, now 99" in other.stdout + other.stderr
+    accepted = finetune(session, steps="70", reset_steps="99", accept_changes="true", **given)
+    assert accepted.returncode == 0 and document(session)["tally"]["robot_steps"] == 80, accepted.stdout
+    assert recipe.load(session / recipe.FILE).reset_steps == 99

@@ -74,10 +74,11 @@ class Actor:
         """No row of the episode is to be waited for any more."""
         return self.agenda.under_way or self.gathering.settled
 
-    def next_trial(self) -> Trial | None:
-        """The evaluation's trial that comes next, if one is due."""
+    def next_trial(self, *, ending: bool = False) -> Trial | None:
+        """The evaluation's trial that comes next, if one is due; one is where the session is `ending`."""
         before = self.agenda.under_way
-        trial = self.agenda.next(self.tally.robot_steps, self.curve[-1].robot_steps if self.curve else None)
+        last = self.curve[-1].robot_steps if self.curve else None
+        trial = self.agenda.next(self.tally.robot_steps, last, ending=ending)
         if trial is not None and not before:
             self.link.apply(self._weights)
             self._noise = self.executor.generator.get_state()

@@ -36,13 +36,14 @@ class Agenda:
         """Success and steps of the trials of the evaluation under way."""
         self.under_way = False
 
-    def next(self, robot_steps: int, last: int | None) -> Trial | None:
+    def next(self, robot_steps: int, last: int | None, *, ending: bool = False) -> Trial | None:
         """The trial to be run now; None for an episode to learn from.
 
         Args:
             last: robot steps at the evaluation before; None where there was none.
+            ending: the session is over but for its last evaluation.
         """
-        if not self.under_way and self._due(robot_steps, last):
+        if not self.under_way and self._due(robot_steps, last, ending):
             self.results, self.under_way = [], True
         if not self.under_way:
             return None
@@ -56,9 +57,11 @@ class Agenda:
         self.under_way = len(self.results) < len(self._seeds)
         return not self.under_way
 
-    def _due(self, robot_steps: int, last: int | None) -> bool:
+    def _due(self, robot_steps: int, last: int | None, ending: bool) -> bool:
         if not self._seeds:
             return False
+        if ending and (last is None or last < robot_steps):
+            return True
         if last is None and self._at_once:
             return True
         return robot_steps // self._every > (last or 0) // self._every

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.recipe import Recipe
-from robot_rl.learn.online.store import FREE, differences, plain
 
-NUMBERS = ("reset_goal", "reset_steps")
+NUMBERS = ("reset_goal", "reset_steps", "steps")
 
 
 def changed(recipe: Recipe, given: Mapping[str, str]) -> Recipe:
@@ -24,18 +22,9 @@ def changed(recipe: Recipe, given: Mapping[str, str]) -> Recipe:
             options[name] = int(text) if name in NUMBERS else text
         except ValueError:
             raise TrainingError(f"{name} is '{text}'; it must be a whole number") from None
+    if "steps" in options:
+        options["online"] = replace(recipe.online, steps=options.pop("steps"))
     return replace(recipe, **options)
-
-
-def require_same(before: Recipe, now: Recipe, folder: Path) -> None:
-    """Raise TrainingError with each difference: a session goes on as it was begun."""
-    found = differences(plain(before.to_dict()), plain(now.to_dict()), free=("operator", "remote", "name", *FREE))
-    if found:
-        lines = "\n  ".join(found)
-        raise TrainingError(
-            f"{folder} was begun with another recipe:\n  {lines}\nLeave it, or begin a new session; to change this one "
-            "all the same, edit finetune.yaml in its folder"
-        )
 
 
 def require_judge(recipe: Recipe, running: Sequence[str]) -> None:

@@ -26,6 +26,7 @@ class Hosted:
 
     Args:
         in_background: does work that learning does not wait for.
+        accept_changes: continue a session that was begun with another configuration.
 
     Raises:
         TrainingError, ReplayError, DatasetError, CheckpointError: the session does not hold, or another learner has it.
@@ -37,6 +38,8 @@ class Hosted:
         folder: Path,
         setup: RobotConfig,
         in_background: Callable[[Callable[[], None]], object],
+        *,
+        accept_changes: bool = False,
     ) -> None:
         self.folder, self._in_background = folder, in_background
         self._lock = hold_lock(folder)
@@ -45,7 +48,7 @@ class Hosted:
         self._logged = (0, 0)
         """Episodes and evaluations that are in the logbook."""
         try:
-            self.learning = self._prepare(plan, setup)
+            self.learning = self._prepare(plan, setup, accept_changes)
             self._logbook = Logbook(folder, self.learning.tally.robot_steps)
             self._logged = (self.learning.tally.episodes, len(self.learning.curve))
             token = secrets.token_hex(16)
@@ -70,7 +73,7 @@ class Hosted:
         if self._logbook is not None:
             self._logbook.close()
 
-    def _prepare(self, plan: Recipe, setup: RobotConfig) -> Learning:
+    def _prepare(self, plan: Recipe, setup: RobotConfig, accept_changes: bool) -> Learning:
         cameras = setup.select_cameras(plan.cameras)
         pictures = {n: (c.height, c.width) for n, c in cameras.items()}
         base = load_base(plan.online, self.folder)
@@ -80,7 +83,7 @@ class Hosted:
         episodes = self.folder / EPISODES
         learning = Learning(
             learner,
-            Store(self.folder, learner),
+            Store(self.folder, learner, accept_changes=accept_changes),
             plan.remote,
             deployed.describe(plan.online, setup.spec, pictures),
             lambda: Dataset.open(episodes) if (episodes / "zarr.json").is_file() else (),

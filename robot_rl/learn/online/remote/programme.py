@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from robot_rl.datasets.record import Source
 from robot_rl.learn.online.remote.agenda import Trial
 from robot_rl.learn.online.remote.part import Part
 from robot_rl.learn.online.remote.scene import Beginning, Turns
 from robot_rl.runtime.episodes import Result
 from robot_rl.runtime.resets import ResetCounts
+from robot_rl.runtime.stopping import Streak
 
 
 class Programme:
@@ -19,11 +21,20 @@ class Programme:
         parts: by direction; at least one.
         turns: of a practice; None for one task.
         scene: how an episode of one task begins, by what a person is told of an evaluation's trial, empty for none.
+        steps: that the robot may take in all; 0 without end.
+        untouched: successes in a row without help after which the session is over; 0 for no such rule.
         simulated: the task judges an evaluation by itself.
     """
 
     def __init__(
-        self, parts: Mapping[str, Part], turns: Turns | None, scene: Callable[[str], Beginning], *, simulated: bool
+        self,
+        parts: Mapping[str, Part],
+        turns: Turns | None,
+        scene: Callable[[str], Beginning],
+        *,
+        steps: int = 0,
+        untouched: int = 0,
+        simulated: bool,
     ) -> None:
         self._parts, self._turns, self._scene, self._simulated = dict(parts), turns, scene, simulated
         self.part = next(iter(self._parts.values()))
@@ -33,6 +44,9 @@ class Programme:
         self.classified = False
         """A reward classifier judges the episode."""
         self._begins = Beginning()
+        self._steps, self._rule = steps, Streak(untouched) if untouched else None
+        self._touched = False
+        """A human has acted in the episode."""
 
     def next(self) -> dict[str, Any]:
         """On to the next episode; what the episode manager is told of it, JSON-ready."""
@@ -46,7 +60,16 @@ class Programme:
         if trial is not None:
             purpose = {"purpose": "evaluation", "seed": trial.seed, "trial": trial.number, "trials": trial.of}
         judged = {"keys": self.keys, "classified": self.classified}
-        return {**purpose, **self._begins.to_dict(), "direction": self.part.name, **judged}
+        over = self.over if trial is None else ""
+        return {**purpose, **self._begins.to_dict(), "direction": self.part.name, **judged, "over": over}
+
+    @property
+    def over(self) -> str:
+        """Why nothing is left to be learnt from; empty while there is."""
+        steps = sum(part.actor.tally.robot_steps for part in self._parts.values())
+        if self._steps and steps >= self._steps:
+            return f"{steps} robot steps, of {self._steps} wanted"
+        return (self._rule.reason or "") if self._rule is not None else ""
 
     @property
     def by_task(self) -> bool:
@@ -55,18 +78,25 @@ class Programme:
 
     def begun(self) -> None:
         """The episode has begun, to be learnt from: count what a practice took to come there."""
+        self._touched = False
         if self._turns is not None:
             kept = self._begins.scene == "kept"
             self.part.actor.tally.resets(ResetCounts(set_up=not kept, driven=kept))
 
+    def decided(self, source: Source) -> None:
+        """Who acted in a step."""
+        self._touched |= source in (Source.HUMAN, Source.REWIND)
+
     def ended(self, result: Result, *, terminated: bool) -> None:
         """The episode to learn from is over."""
+        if self._rule is not None and result != "discarded":
+            self._rule.count(result == "success" and not self._touched)
         if self._turns is not None:
             self._turns.ended(result, terminated=terminated)
 
     def _due(self) -> tuple[Part, Trial | None]:
         for part in (self.part, *(p for p in self._parts.values() if p is not self.part)):
-            trial = part.actor.next_trial()
+            trial = part.actor.next_trial(ending=bool(self.over))
             if trial is not None:
                 return part, trial
         if self._turns is None:

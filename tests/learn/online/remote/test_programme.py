@@ -5,10 +5,12 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+from robot_rl.datasets.record import Source
 from robot_rl.learn.online.remote.agenda import Trial
 from robot_rl.learn.online.remote.programme import Programme
 from robot_rl.learn.online.remote.scene import Beginning, Turns
 from robot_rl.learn.online.tally import Tally
+from robot_rl.runtime.episodes import Result
 
 
 class Direction:
@@ -16,12 +18,18 @@ class Direction:
 
     def __init__(self, name: str, keys: str = "mark", classifier: str = "") -> None:
         self.name, self.plan, self.trials = name, SimpleNamespace(keys=keys, classifier=classifier), list[Trial]()
-        self.actor = SimpleNamespace(tally=Tally(), next_trial=lambda: self.trials.pop(0) if self.trials else None)
+        self.last: list[Trial] = []
+        """Those that the end of the session brings."""
+        self.actor = SimpleNamespace(tally=Tally(), next_trial=self.next_trial)
+
+    def next_trial(self, *, ending: bool) -> Trial | None:
+        due = self.trials or (self.last if ending else [])
+        return due.pop(0) if due else None
 
 
-def made(*parts: Direction, turns: Turns | None = None, simulated: bool = True) -> Programme:
+def made(*parts: Direction, turns: Turns | None = None, simulated: bool = True, **rules: int) -> Programme:
     known: Any = {p.name: p for p in parts}
-    return Programme(known, turns, lambda trial: Beginning(ask=trial), simulated=simulated)
+    return Programme(known, turns, lambda trial: Beginning(ask=trial), simulated=simulated, **rules)
 
 
 def test_one_task_goes_on_until_an_evaluation_is_due_which_the_simulator_s_task_judges() -> None:
@@ -66,3 +74,33 @@ def test_a_classifier_judges_what_is_learnt_from_and_at_a_real_robot_evaluations
     assert not programme.next()["classified"] and programme.by_task
     part.trials = [Trial(seed=7, number=1, of=1)]
     assert made(part, simulated=False).next()["classified"]
+
+
+def test_enough_robot_steps_end_the_session_after_a_last_evaluation() -> None:
+    there, back = Direction("there"), Direction("back")
+    programme = made(there, back, turns=Turns({"there": 0, "back": 1}, tries=2, simulated=True), steps=50)
+    there.actor.tally.robot_steps, back.actor.tally.robot_steps = 30, 19
+    assert programme.next()["over"] == ""
+    back.actor.tally.robot_steps += 1
+    back.last = [Trial(seed=7, number=1, of=1)]
+    trial = programme.next()
+    assert (trial["purpose"], trial["direction"], trial["over"]) == ("evaluation", "back", "")
+    assert programme.next()["over"] == "50 robot steps, of 50 wanted"
+
+
+def test_a_row_of_successes_in_which_nobody_acted_ends_the_session() -> None:
+    programme = made(Direction(""), untouched=2)
+
+    def episode(result: Result, *sources: Source) -> str:
+        programme.next()
+        programme.begun()
+        for source in (Source.POLICY, *sources):
+            programme.decided(source)
+        programme.ended(result, terminated=True)
+        return programme.over
+
+    assert episode("success") == "" and episode("failure") == "" and episode("success") == ""
+    assert episode("success", Source.HUMAN, Source.POLICY) == "", "a human helped"
+    assert episode("success") == "" and episode("discarded") == ""
+    assert episode("success") == "2 untouched successes in a row"
+    assert programme.next()["over"] == "2 untouched successes in a row"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from robot_rl.learn.config import TrainingError
@@ -88,8 +86,7 @@ def test_what_is_given_replaces_the_recipe_and_what_is_left_empty_does_not() -> 
     assert (now.reset, now.reset_goal, now.reset_steps) == ("runs/back", 1, 80)
     with pytest.raises(TrainingError, match="reset_goal is 'one'"):
         graph.changed(before, {"reset_goal": "one"})
-    with pytest.raises(TrainingError, match="reset was scripted, now runs/back"):
-        graph.require_same(before, now, Path("runs/peg"))
+    assert graph.changed(before, {"steps": "80"}).online.steps == 80
 
 
 @pytest.mark.parametrize(
