@@ -79,6 +79,10 @@ class Actor(Agent):
         """The action (B, D) that the network's output (B, D) stands for."""
         return raw
 
+    def cost(self, observation: Observation) -> Tensor | float:
+        """What the actor's loss holds beside values and entropy."""
+        return 0.0
+
     def mode(self, observation: Observation) -> Tensor:
         """The action (B, D) to deploy."""
         return self.combine(observation, self.network.mode(self._input(observation)))

@@ -183,10 +183,11 @@ class Sac:
         return out
 
     def actor_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """mean_b alpha log pi(a | s) - mean_e Q_e(s, a), a ~ pi(s), and the log-densities (B,)."""
+        """mean_b alpha log pi(a | s) - mean_e Q_e(s, a), a ~ pi(s), with the actor's own cost, and the log-densities
+        (B,)."""
         action, log_density = self.actor.sample(batch.observation, self.generator)
         value = self.critics(self.actor.features(batch.observation), action).mean(dim=0)
-        loss = (self.log_alpha.exp().detach() * log_density - value).mean()
+        loss = (self.log_alpha.exp().detach() * log_density - value).mean() + self.actor.cost(batch.observation)
         if self.config.imitation > 0 and bool(batch.human.any()):
             imitated = self.actor.log_prob(batch.observation, self.actor.executed(batch))[batch.human]
             loss = loss - self.config.imitation * imitated.mean()

@@ -238,6 +238,22 @@ def test_fixed_noise_is_of_its_deviation_cut_and_without_a_temperature(point: Si
     assert not torch.equal(actor.mode(data.observation), torch.zeros(6, 2))  # the actor did learn
 
 
+def test_restraint_is_the_mean_square_of_the_correction_and_draws_it_to_the_base(point: SimpleNamespace) -> None:
+    actor = ResidualActor(Features(3), ActionScale(point.spec.action), (8,), 0.5, deviation=0.1, restraint=0.3)
+    torch.nn.init.constant_(actor.network.output.bias, 1.0)
+    data = batch()
+    data = replace(data, observation={**data.observation, "base_action": torch.zeros(6, 2)})
+    learner = Sac(CONFIG, actor, CPU, seed=0)
+    state = learner.generator.get_state()
+    held, _ = learner.actor_loss(data)
+    learner.generator.set_state(state)
+    actor.restraint = 0.0
+    free, _ = learner.actor_loss(data)
+    torch.testing.assert_close(held - free, torch.tensor(0.3 * math.tanh(1.0) ** 2))
+    gradient = torch.autograd.grad(held - free, actor.network.output.bias)[0]
+    assert (gradient > 0).all(), "a positive correction becomes smaller"
+
+
 def test_gradients_pass_where_fixed_noise_meets_the_edge() -> None:
     actor = TanhNoise(1, 1, (4,), deviation=0.3)
     torch.nn.init.constant_(actor.output.bias, 2.0)  # tanh 2 = 0.96: half of the samples are cut at 1

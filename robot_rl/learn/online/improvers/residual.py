@@ -1,7 +1,8 @@
 """A residual on a frozen base policy, learnt off-policy (ResFiT, arXiv 2509.19301).
 
 With `deviation` the correction is explored by fixed noise, as in the paper; without it an entropy temperature decides,
-which can grow the noise to the whole of `scale`.
+which can grow the noise to the whole of `scale`. `restraint` is the behaviour-cloning term of TD3+BC (Fujimoto and Gu,
+arXiv 2106.06860, eq. 5) with the base as the behaviour: a correction must be worth its size.
 """
 
 from __future__ import annotations
@@ -39,20 +40,22 @@ class ResidualConfig:
     """Of fixed exploration noise, in halves of each action's range (.05 in the paper, with scale .1); 0: noise is
     learnt, by the entropy temperature."""
 
+    restraint: float = 0.0
+    """Weight of the mean square of the correction, 1 where it is as large as `scale`, beside the critics' values in the
+    actor's loss: young critics then do not lead far away from the base."""
+
     def __post_init__(self) -> None:
+        if not 0 <= self.restraint < np.inf:
+            raise TrainingError(f"residual: restraint is {self.restraint}; it must be at least 0")
         if not 0 < self.scale < np.inf:
             raise TrainingError(f"residual: scale is {self.scale}; it must be above 0")
         if not 0 <= self.deviation <= self.scale:
             raise TrainingError(f"residual: deviation is {self.deviation}; it must lie in 0..{self.scale}, the scale")
 
     def build(self, parts: Parts) -> ActorCritic:
-        return ActorCritic(
-            self.sac,
-            parts,
-            lambda features: ResidualActor(
-                features, ActionScale(parts.spec.action), self.sac.hidden, self.scale, self.deviation
-            ),
-        )
+        scale = ActionScale(parts.spec.action)
+        own, hidden = (self.scale, self.deviation, self.restraint), self.sac.hidden
+        return ActorCritic(self.sac, parts, lambda features: ResidualActor(features, scale, hidden, *own))
 
 
 class ResidualActor(Actor):
@@ -60,17 +63,31 @@ class ResidualActor(Actor):
 
     The sum is clipped, not its parts, and the critics see the sum.
 
+
     Args:
         residual_scale: the largest correction, in units.
         deviation: of fixed noise, in units; 0 learns it.
+        restraint: as `ResidualConfig` has it.
     """
 
     def __init__(
-        self, features: Features, scale: ActionScale, hidden: Sequence[int], residual_scale: float, deviation: float = 0
+        self,
+        features: Features,
+        scale: ActionScale,
+        hidden: Sequence[int],
+        residual_scale: float,
+        deviation: float = 0.0,
+        restraint: float = 0.0,
     ) -> None:
-        self.residual_scale, self.deviation = residual_scale, deviation
+        self.residual_scale, self.deviation, self.restraint = residual_scale, deviation, restraint
         super().__init__(features, scale, hidden)
         self.entropic = deviation == 0
+
+    def cost(self, observation: Observation) -> Tensor | float:
+        """restraint * mean pi(s, a_base)^2."""
+        if not self.restraint:
+            return 0.0
+        return self.restraint * self.network.mode(self._input(observation)).square().mean()
 
     def combine(self, observation: Observation, raw: Tensor) -> Tensor:
         return (self._base(observation) + self.residual_scale * raw).clamp(-1.0, 1.0)
