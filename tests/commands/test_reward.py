@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,15 @@ def test_another_crop_is_refused_in_one_line(folder: Path, pushes: Path, capsys:
     assert cli.main(["reward", "check", str(folder), str(pushes), "--crop", "0", "0", "20", "20"]) == 2
     said = capsys.readouterr().err
     assert "trained on camera 'top' of 32 x 32 px, the whole" in said and "20 x 20 px" in said
+
+
+def test_a_rule_that_no_episode_can_meet_is_named(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(folder, tmp_path / "strict")
+    assert cli.main(["reward", "train", str(tmp_path / "strict"), *QUICK, "--debounce", "99", "99"]) == 1
+    out = capsys.readouterr().out
+    assert "and the rule wants 99 of 99" in out and "--debounce 1 1" in out
 
 
 def test_checking_counts_episodes(folder: Path, pushes: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from tyro.conf import Positional
 
 from robot_rl.rewards.classifier import ClassifierConfig
+from robot_rl.rewards.debounce import Rule
 from robot_rl.rewards.training import FitConfig
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ class Train:
         print(f"classifier and report.html: {self.folder}")
         _report(self.folder, frames, result, self.false_successes)
         if test.detections is None or not test.detections.successes:
-            print("it says no success at all at this target: collect what it misses, or allow more false successes")
+            print(_why_never(frames, result.trained.rule))
             return 1
         return 0
 
@@ -96,3 +98,14 @@ def _report(folder: Path, frames: LabelledFrames, result: Result, target: float)
     from robot_rl.learn.rewards.report import write_report
 
     return write_report(folder / "report.html", frames, result, target)
+
+
+def _why_never(frames: LabelledFrames, rule: Rule) -> str:
+    """What to do about a classifier that says no success."""
+    most = int(np.bincount(frames.episodes[frames.labels]).max(initial=0))
+    if most < rule.k:
+        return (
+            f"it says no success at all: no episode shows success in more than {most} of its pictures, and the rule "
+            f"wants {rule}. Go on recording after success (robot-rl launch collect), or train with --debounce 1 1"
+        )
+    return "it says no success at all at this target: collect what it misses, or allow more false successes"
