@@ -111,8 +111,14 @@ def run_episode(
 
     Raises:
         ValueError: an operator without a teleop or the other way round; no such purpose.
+        RobotError: the emergency stop is latched from before, and a reset would move the robot.
         RobotError, CameraError, DatasetError: as the parts raise them; the robot has been stopped.
     """
+    if arbiter.envelope.stopped:
+        raise RobotError(
+            "the emergency stop is latched, so no episode begins: look at the robot, then start again; what was "
+            "recorded is safe"
+        )
     if (operator is None) != (teleop is None):
         raise ValueError("an operator needs a teleop that interprets the input device, and the other way round")
     if judge is None and isinstance(robot, Simulated):

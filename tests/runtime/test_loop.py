@@ -213,6 +213,12 @@ def test_the_emergency_stop_stops_the_robot_and_ends_the_episode(parts, hand, se
     assert result.ending.steps == 5 and result.safety[Safety.ESTOP] == 1
     assert not robot.sent[-1].any() and robot.stops == 2
     assert arbiter.envelope.stopped
+    sent = len(robot.sent)
+    with pytest.raises(RobotError, match="emergency stop is latched"):
+        run_episode(robot, arbiter, machine, executor=ChunkExecutor(seek(spec)), purpose="evaluation")
+    assert len(robot.sent) == sent > 0, "it was not reset"
+    arbiter.release_estop()
+    assert run_episode(robot, arbiter, machine, executor=ChunkExecutor(seek(spec)), purpose="evaluation").ending.steps
 
 
 def test_a_robot_that_fails_is_stopped_and_its_episode_dropped(parts, seek, spec, dataset):
