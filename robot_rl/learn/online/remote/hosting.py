@@ -6,19 +6,14 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-from robot_rl.datasets.dataset import Dataset
 from robot_rl.hardware.config import RobotConfig
-from robot_rl.learn.online import deployed
-from robot_rl.learn.online.folder import EPISODES, load_base
-from robot_rl.learn.online.learner import Learner
 from robot_rl.learn.online.logbook import Logbook, draw
 from robot_rl.learn.online.recipe import Recipe
 from robot_rl.learn.online.remote import address
 from robot_rl.learn.online.remote.learning import Learning
+from robot_rl.learn.online.remote.prepared import prepared
 from robot_rl.learn.online.remote.process import hold_lock
 from robot_rl.learn.online.remote.server import ActorServer
-from robot_rl.learn.online.store import Store
-from robot_rl.policies import checkpoint
 
 
 class Hosted:
@@ -48,7 +43,7 @@ class Hosted:
         self._logged = (0, 0)
         """Episodes and evaluations that are in the logbook."""
         try:
-            self.learning = self._prepare(plan, setup, accept_changes)
+            self.learning = prepared(plan, folder, setup, accept_changes=accept_changes, on_saved=self._log)
             self._logbook = Logbook(folder, self.learning.tally.robot_steps)
             self._logged = (self.learning.tally.episodes, len(self.learning.curve))
             token = secrets.token_hex(16)
@@ -72,25 +67,6 @@ class Hosted:
             self._server = None
         if self._logbook is not None:
             self._logbook.close()
-
-    def _prepare(self, plan: Recipe, setup: RobotConfig, accept_changes: bool) -> Learning:
-        cameras = setup.select_cameras(plan.cameras)
-        pictures = {n: (c.height, c.width) for n, c in cameras.items()}
-        base = load_base(plan.online, self.folder)
-        if base is not None:
-            checkpoint.require_fits(base, setup.spec, setup.cameras)
-        learner = Learner(plan.online, setup.spec, base, pictures)
-        episodes = self.folder / EPISODES
-        learning = Learning(
-            learner,
-            Store(self.folder, learner, accept_changes=accept_changes),
-            plan.remote,
-            deployed.describe(plan.online, setup.spec, pictures),
-            lambda: Dataset.open(episodes) if (episodes / "zarr.json").is_file() else (),
-            on_saved=self._log,
-        )
-        learning.prepare(e for name in plan.dataset for e in Dataset.open(Path(name)))
-        return learning
 
     def _log(self, learning: Learning) -> None:
         if self._logbook is None:

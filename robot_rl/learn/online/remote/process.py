@@ -15,17 +15,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from robot_rl.datasets.dataset import Dataset
-from robot_rl.datasets.episode import Episode
 from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.store.lock import WriterLock
 from robot_rl.hardware.config import ConfigError
 from robot_rl.learn.config import TrainingError
-from robot_rl.learn.online.folder import EPISODES, load_base
 from robot_rl.learn.online.replay import ReplayError
 from robot_rl.policies.checkpoint import CheckpointError
 from robot_rl.serving.protocol import TOKEN
@@ -163,25 +160,14 @@ def _say(words: Mapping[str, str]) -> None:
 
 def _learn(options: argparse.Namespace) -> None:
     from robot_rl.hardware import config as hardware_config
-    from robot_rl.learn.online import deployed, recipe
-    from robot_rl.learn.online.learner import Learner
-    from robot_rl.learn.online.remote.learning import Learning
+    from robot_rl.learn.online import recipe
+    from robot_rl.learn.online.remote.prepared import prepared
     from robot_rl.learn.online.remote.server import ActorServer
-    from robot_rl.learn.online.store import Store
 
     directory: Path = options.directory
     plan = recipe.load(directory / recipe.FILE)
     setup = hardware_config.load(plan.robot, plan.control_mode or None)
-    pictures = {n: (c.height, c.width) for n, c in setup.select_cameras(plan.cameras).items()}
-    learner = Learner(plan.online, setup.spec, load_base(plan.online, directory), pictures)
-    learning = Learning(
-        learner,
-        Store(directory, learner, accept_changes=options.accept_changes),
-        plan.remote,
-        deployed.describe(plan.online, setup.spec, pictures),
-        lambda: _recorded(directory / EPISODES),
-    )
-    learning.prepare(e for name in plan.dataset for e in Dataset.open(Path(name)))
+    learning = prepared(plan, directory, setup, accept_changes=options.accept_changes)
     server = ActorServer(
         os.environ.get(TOKEN, ""),
         lambda: learning.status,
@@ -196,11 +182,6 @@ def _learn(options: argparse.Namespace) -> None:
         learning.run(server, orphaned.is_set)
     finally:
         server.close()
-
-
-def _recorded(path: Path) -> Iterable[Episode]:
-    """The episodes in the session's data set as it is now."""
-    return Dataset.open(path) if (path / "zarr.json").is_file() else ()
 
 
 def _watch(stream: IO[str], orphaned: threading.Event) -> None:
