@@ -179,7 +179,7 @@ def _resolve(options: Options) -> tuple[Recipe, Path]:
 
 def _changed(recipe: Recipe, options: Options) -> Recipe:
     """The recipe with what the options say. Raises TrainingError."""
-    from robot_rl.learn.online.directed import absolute, directed
+    from robot_rl.learn.online.directed import absolute, directed, located
 
     online: dict[str, Any] = {}
     if options.steps:
@@ -198,13 +198,7 @@ def _changed(recipe: Recipe, options: Options) -> Recipe:
         given["latency"] = options.latency
     if options.reset_goal is not None:
         given["reset_goal"] = options.reset_goal
-    recipe = directed(recipe, "dataset", [_located(d) for d in options.dataset])
+    recipe = directed(recipe, "dataset", [located(d, dataset_path) for d in options.dataset])
     recipe = directed(recipe, "checkpoint", [c for c in options.checkpoint.split(",") if c])
     recipe = directed(recipe, "classifier", absolute(options.classifier))
     return replace(recipe, **given, online=replace(recipe.online, **online))
-
-
-def _located(name: str) -> str:
-    """Where a data set lies; it may be named for a direction alone."""
-    direction, mark, own = name.rpartition("=")
-    return f"{direction}{mark}{dataset_path(own).absolute()}"

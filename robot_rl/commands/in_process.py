@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -87,8 +86,9 @@ def episodes(job: Job) -> Iterator[EpisodeResult]:
             recorder = stack.enter_context(_recorder(job, [job.robot.cameras[n] for n in cameras]))
         arbiter = Arbiter.from_config(job.robot)
         machine = EpisodeMachine(EpisodeRules.of_task(job.robot.task, max_steps=job.max_steps))
-        for count in itertools.count() if job.episodes == 0 else range(job.episodes):
-            yield run_episode(
+        count = 0
+        while job.episodes == 0 or count < job.episodes:
+            result = run_episode(
                 robot,
                 arbiter,
                 machine,
@@ -101,6 +101,8 @@ def episodes(job: Job) -> Iterator[EpisodeResult]:
                 purpose=job.purpose,
                 attributes=_attributes(job),
             )
+            count += result.ending.result != "discarded"
+            yield result
 
 
 @contextmanager

@@ -163,7 +163,8 @@ class AgentNode(PolicyNode):
 
     def _decided(self, decision: Decision) -> None:
         super()._decided(decision)
-        self._programme.decided(decision.source)
+        if self._active and decision.stamp >= self._start:
+            self._programme.decided(decision.source)
         self._actor.gathering.decided(decision)
         if self._resets is not None:
             self._resets.decided(decision)
@@ -213,7 +214,9 @@ class AgentNode(PolicyNode):
         else:
             self._actor.conclude(event["steps"], event["human_steps"], self._event["result"] == "success")
         if self._event["purpose"] != "evaluation":
-            self._programme.ended(self._event["result"], terminated=self._event["terminated"])
+            human_steps = event.get("human_steps", 0)
+            terminated = self._event["terminated"]
+            self._programme.ended(self._event["result"], terminated=terminated, human_steps=human_steps)
         self._announce(self._event["episode"])
 
     def _announce(self, after: str) -> None:

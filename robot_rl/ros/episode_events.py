@@ -43,8 +43,9 @@ class EpisodeEvents:
         self._publish("driven", **episode, success=success, steps=drive.steps, why=why)
 
     def begin(self, preparation: Preparation, stamp: int, judge: str) -> None:
-        """Steps at `stamp` [ns] or later belong to the episode; `judge` says whose word counts of each state."""
-        self._publish("begin", stamp=stamp, **self._about, judge=judge, **preparation.episode)
+        """Steps at `stamp` [ns] or later belong to the episode; `judge` says whose word counts of each state, `stood`
+        since when [ns] the robot has stood at its start."""
+        self._publish("begin", stamp=stamp, stood=preparation.start, **self._about, judge=judge, **preparation.episode)
 
     def end(self, preparation: Preparation, ending: Ending) -> None:
         """The episode is over."""

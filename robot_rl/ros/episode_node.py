@@ -32,8 +32,8 @@ from robot_rl.runtime.results import Results, note
 
 ASK_AGAIN = 2.0
 """A reset request that was not answered is sent again after this long [s]."""
-JUDGE_WITHIN = 2.0
-"""A reward classifier that is silent for so long [s] has seen no success in what it did not judge."""
+JUDGE_WITHIN = 2_000_000_000
+"""A state that the reward classifier has not judged after so long [ns] is no success."""
 SAVE_WITHIN = 60.0
 """[s] the recorder has to say that an episode is saved; after that the session stops, since data would be lost."""
 AHEAD = 150_000_000
@@ -70,12 +70,13 @@ class EpisodeNode(RobotNode):
         self._next = Coming()
         self._preparation: Preparation | None = None
         """Of the newest episode; kept when it has begun."""
-        self._episode = JudgedEpisode(self._rules(), self._say_verdict, judged=self.config.simulated)
+        near = self.spec.period_ns // 2
+        self._episode = JudgedEpisode(self._rules(), self._say_verdict, judged=self.config.simulated, near=near)
         self._machine = self._episode.machine
         self._keys = PersonKeys(
             self, self._press, self._judges, lambda stamp, held: self._conclude(self._episode.key(stamp, held))
         )
-        self._asked = self._begun = self._heard = 0.0
+        self._asked = self._begun = 0.0
         self._note: dict[str, Any] = {}
         self._recorder_ready, self._stopped = not self._record, False
         self._system_clock = SystemClock()
@@ -274,16 +275,17 @@ class EpisodeNode(RobotNode):
         self._conclude(self._episode.outcome(stamp_of(message), wire.read_outcome(message)))
 
     def _on_classified(self, message: JointState) -> None:
-        self._heard = time.monotonic()
         self._conclude(self._episode.classify(stamp_of(message), wire.read_outcome(message)))
 
     @property
     def _classifier_silent(self) -> bool:
-        """It judges, and has not been heard of lately; in lockstep it is waited for as long as it is there."""
-        if self._episode.judge != "classifier":
+        """A state has waited for its word for long; in lockstep it is waited for as long as it is there."""
+        oldest = self._episode.unclassified
+        if oldest is None:
             return False
-        late = time.monotonic() - max(self._heard, self._begun) > JUDGE_WITHIN
-        return late and not (self.lockstep and self.count_publishers(topics.CLASSIFIED))
+        if self.lockstep:
+            return not self.count_publishers(topics.CLASSIFIED)
+        return self._system_clock.now() - oldest > JUDGE_WITHIN
 
     def _say_verdict(self, stamp: int, outcome: Outcome) -> None:
         self._verdict.publish(wire.outcome_message(stamp, outcome))

@@ -12,6 +12,7 @@ from sensor_msgs.msg import Image, JointState
 
 from robot_rl.hardware.config import CameraConfig, ConfigError
 from robot_rl.hardware.robot import Outcome, Reading
+from robot_rl.learn.online.directions import parted
 from robot_rl.learn.rewards import storage
 from robot_rl.rewards.judge import ClassifierJudge
 from robot_rl.rewards.view import View
@@ -21,7 +22,9 @@ from robot_rl.ros.state import StateSubscriber
 from robot_rl.runtime.picture_match import PictureMatch
 
 IDLE = 1_000_000_000
-"""Between episodes what is older than this [ns] is forgotten; the next one may have begun unheard."""
+"""What nobody asks for now is forgotten when it is older than this [ns]; an episode may have begun unheard."""
+BEHIND = 250_000_000
+"""In real time states that are older than the newest by more than this [ns] are passed over: the judge keeps up."""
 
 
 class JudgeNode(RobotNode):
@@ -29,7 +32,8 @@ class JudgeNode(RobotNode):
     that has one of its own. `cameras`: names of those that are running, as the camera node has them.
 
     Every state of an episode whose judge is the classifier gets a verdict, in order; one that no picture shows is no
-    success. A classifier that was trained on another camera, size or crop is refused, and both are named.
+    success. In real time a classifier that is too slow passes states over rather than fall behind. One that was trained
+    on another camera, size or crop is refused, and both are named.
     """
 
     def __init__(self) -> None:
@@ -38,15 +42,13 @@ class JudgeNode(RobotNode):
         self._pictures: dict[str, NDArray[np.uint8]] = {}
         """What the state that is being judged looks like, by camera."""
         self._judges = {
-            direction: self._judge(Path(folder))
-            for direction, _, folder in (part.rpartition("=") for part in self.list_param("classifier"))
+            direction: self._judge(Path(folder)) for direction, folder in map(parted, self.list_param("classifier"))
         }
         if not self._judges:
             raise ConfigError("parameter 'classifier' is empty: give the folder that `robot-rl reward train` wrote")
         self._matches = {camera: self._match(camera) for camera in {c for c, _ in self._judges.values()}}
         self._now: tuple[str, ClassifierJudge] | None = None
         """The camera and the judge of the running episode; None while there is none to be judged."""
-        self._start = 0
         self._publisher = self.create_publisher(JointState, topics.CLASSIFIED, topics.kept())
         StateSubscriber(self, self.spec, self._on_reading, lockstep=self.lockstep)
         for name in self._matches:
@@ -74,19 +76,21 @@ class JudgeNode(RobotNode):
 
     def _on_episode(self, event: dict[str, Any]) -> None:
         if event["event"] == "begin" and event.get("judge") == "classifier":
-            direction = event.get("direction", "")
-            self._now, self._start = self._judges.get(direction) or self._judges[""], event["stamp"]
-            self._now[1].reset()
-            for match in self._matches.values():
-                match.forget(self._start)
+            self._now = self._judges.get(event.get("direction", "")) or self._judges.get("")
+            if self._now is None:
+                self.get_logger().error(f"no classifier was given for direction '{event.get('direction', '')}'")
+                return
+            camera, judge = self._now
+            judge.reset()
+            self._matches[camera].begin(event["stamp"], event["stood"])
             self._look()
         elif event["event"] in ("begin", "end", "reset"):
             self._now = None
 
     def _on_reading(self, reading: Reading) -> None:
-        for match in self._matches.values():
+        for camera, match in self._matches.items():
             match.state(reading.stamp)
-            if self._now is None:
+            if self._now is None or self._now[0] != camera:
                 match.forget(reading.stamp - IDLE)
         self._look()
 
@@ -99,7 +103,13 @@ class JudgeNode(RobotNode):
         if self._now is None:
             return
         camera, judge = self._now
-        for stamp, pixels in self._matches[camera].ready():
+        ready = list(self._matches[camera].ready())
+        for stamp, pixels in ready:
+            if not self.lockstep and stamp < ready[-1][0] - BEHIND:
+                self.get_logger().warning(
+                    "the classifier is slower than the robot: states are passed over", throttle_duration_sec=5.0
+                )
+                continue
             if pixels is None:
                 self.get_logger().warning(
                     f"no picture of camera '{camera}': nothing counts as a success", throttle_duration_sec=5.0

@@ -3,7 +3,6 @@ that node as they change. What the recorder has committed is what counts in the 
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,7 +16,7 @@ from robot_rl.datasets.errors import DatasetError
 from robot_rl.hardware.config import ConfigError
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online import recipe
-from robot_rl.learn.online.directed import absolute, begin_directions, directed
+from robot_rl.learn.online.directed import absolute, begin_directions, directed, located
 from robot_rl.learn.online.folder import begin_folder, continue_folder
 from robot_rl.learn.online.remote import address, graph
 from robot_rl.learn.online.remote.hosting import Hosted
@@ -55,6 +54,8 @@ class LearnerNode(RobotNode):
         self._ending = False
         self._hosted: dict[str, Hosted] = {}
         """By direction; a session of one task has no name."""
+        self._aside: list[threading.Thread] = []
+        """Work that learning does not wait for, but the end does: a thread cut off takes the process with it."""
         self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, topics.stream())
         self.create_timer(1.0, self._report)
         self._thread = self.in_thread(self._learn, "learner")
@@ -83,6 +84,8 @@ class LearnerNode(RobotNode):
             self._ending = True
             for thread in threads:
                 thread.join()
+            for thread in self._aside:
+                thread.join()
             if self._hosted:
                 address.forget(self._folder)
             for each in hosted.values():
@@ -92,7 +95,7 @@ class LearnerNode(RobotNode):
         return self._ending or self.exit_code is not None
 
     def _in_background(self, work: Callable[[], None]) -> None:
-        self.in_thread(work, "curve")
+        self._aside = [t for t in self._aside if t.is_alive()] + [self.in_thread(work, "curve")]
 
     def _plans(self) -> dict[str, recipe.Recipe]:
         """The recipe of each direction, or the only one under no name."""
@@ -107,7 +110,7 @@ class LearnerNode(RobotNode):
         before = recipe.load(self._folder / recipe.FILE if known else self._recipe_name)
         plan = replace(graph.changed(before, self._given), robot=self.config.name)
         plan = directed(plan, "checkpoint", self._base)
-        plan = directed(plan, "dataset", [_located(d) for d in self._demonstrations])
+        plan = directed(plan, "dataset", [located(d, _dataset) for d in self._demonstrations])
         plan = directed(plan, "classifier", self._classifiers)
         graph.require_judge(plan, self._classifiers)
         if not known or plan.control_mode:
@@ -141,11 +144,10 @@ class LearnerNode(RobotNode):
             self._thread.join(timeout=30.0)
 
 
-def _located(name: str) -> str:
-    """Where a data set lies, a path or a name under datasets/; it may be named for a direction alone."""
-    direction, mark, own = name.rpartition("=")
-    found = workspace.find("datasets", own, "zarr.json")
-    return f"{direction}{mark}{os.path.abspath(own) if found is None else found.parent.absolute()}"
+def _dataset(name: str) -> Path:
+    """Where a data set lies, a path or a name under datasets/."""
+    found = workspace.find("datasets", name, "zarr.json")
+    return Path(name) if found is None else found.parent
 
 
 def _figures(learning: Learning) -> dict[str, str]:

@@ -28,6 +28,8 @@ from robot_rl.runtime.assembly import StepAssembler
 from robot_rl.runtime.backlog import Backlog
 from robot_rl.runtime.stream_watch import StreamWatch
 
+NOT_NOTED = ("event", "stamp", "stood", "episode", "direction", "judge")
+"""Of an episode's begin event, what is no attribute of the record."""
 FINISH_WITHIN = 5.0
 """After the end of an episode, late messages are waited for this long [s, wall]; then it is saved as it is."""
 
@@ -200,7 +202,7 @@ class RecorderNode(RobotNode):
         self._streams.begin(event["stamp"])
         judged = self.config.simulated or event.get("judge", "robot") != "robot"
         self._assembler = StepAssembler(expect_outcome=judged)
-        attributes = {k: v for k, v in event.items() if k not in ("event", "stamp", "episode", "direction", "judge")}
+        attributes = {k: v for k, v in event.items() if k not in NOT_NOTED}
         clock = "simulated" if self.lockstep else "system"
         self._human_steps = 0
         self._recorder.begin(clock=clock, episode_id=event["episode"], **attributes)

@@ -20,16 +20,19 @@ class JudgedEpisode:
 
     Args:
         judged: a task judges every state.
+        near: a classifier's verdict is of a state whose stamp differs by no more than this [ns].
         say: told what a person's keys, or a reward classifier, say of the state at a stamp [ns].
     """
 
-    def __init__(self, rules: EpisodeRules, say: Callable[[int, Outcome], None], *, judged: bool) -> None:
+    def __init__(
+        self, rules: EpisodeRules, say: Callable[[int, Outcome], None], *, judged: bool, near: int = 0
+    ) -> None:
         self.machine = EpisodeMachine(rules)
         self.keys: Keys = "mark"
         self.classified = False
         """A reward classifier judges, unless keys do."""
         self.human_steps = 0
-        self._rules, self._say, self._task_judges = rules, say, judged
+        self._rules, self._say, self._task_judges, self._near = rules, say, judged, near
         self._verdicts = KeyVerdicts(rules.latency)
         self._unclassified: deque[int] = deque()
         """States [ns] that the classifier has not yet judged."""
@@ -57,7 +60,7 @@ class JudgedEpisode:
         self._decisions.clear()
         self._outcomes.clear()
         self._unclassified.clear()
-        self._classified = start - 1
+        self._classified = start - 1 - self._near
         self.human_steps, self._newest = 0, start - 1
         held = self.keys == "hold"  # its verdicts are moved back already
         self.machine.rules = replace(self._rules, latency=0.0, late_verdict=True) if held else self._rules
@@ -65,8 +68,10 @@ class JudgedEpisode:
         self._verdicts.begin(start)
 
     def press(self, button: str) -> Ending | None:
-        """A person marks the episode; as `EpisodeMachine.press`."""
-        return self.machine.press(button)
+        """A person marks the episode; as `EpisodeMachine.press`. What a classifier has not seen yet is no success: the
+        mark is of the state that the person sees."""
+        ending = self.silent() if self.judge == "classifier" else None
+        return ending or self.machine.press(button)
 
     def decided(self, decision: Decision) -> Ending | None:
         """A command was decided; a repetition changes nothing."""
@@ -85,7 +90,7 @@ class JudgedEpisode:
         if not self.running or self.judge == "robot":
             return None
         if self.judge == "classifier":
-            if stamp > self._classified and (not self._unclassified or stamp > self._unclassified[-1]):
+            if stamp > self._classified + self._near and (not self._unclassified or stamp > self._unclassified[-1]):
                 self._unclassified.append(stamp)
             return None
         if self.keys == "decide":
@@ -105,10 +110,15 @@ class JudgedEpisode:
         """What the classifier says of the state at `stamp` [ns]; earlier ones that it passed over are no successes."""
         if not self.running or self.judge != "classifier":
             return None
-        ending = self._unseen(before=stamp)
-        if stamp > self._classified:
-            ending = self._classify(stamp, outcome) or ending
+        ending = self._unseen(before=stamp - self._near)
+        if ending is None and stamp > self._classified:
+            ending = self._classify(stamp, outcome)
         return ending
+
+    @property
+    def unclassified(self) -> int | None:
+        """Stamp [ns] of the oldest state that the classifier has not yet judged; None for none."""
+        return self._unclassified[0] if self._unclassified else None
 
     def silent(self) -> Ending | None:
         """Device or classifier, whichever judges, is not heard of: nothing counts as a success."""
@@ -122,16 +132,17 @@ class JudgedEpisode:
     def _unseen(self, before: int | None = None) -> Ending | None:
         """States that no classifier has seen are no successes."""
         ending: Ending | None = None
-        while self._unclassified and (before is None or self._unclassified[0] < before):
-            ending = self._classify(self._unclassified[0], Outcome()) or ending
+        while ending is None and self._unclassified and (before is None or self._unclassified[0] < before):
+            ending = self._classify(self._unclassified[0], Outcome())
         return ending
 
     def _classify(self, stamp: int, outcome: Outcome) -> Ending | None:
         self._classified = stamp
-        while self._unclassified and self._unclassified[0] <= stamp:
-            self._unclassified.popleft()
-        self._say(stamp, outcome)
-        return self._judged(stamp, outcome)
+        state = stamp  # heard before its state; else it is said of the state as that is known here
+        while self._unclassified and self._unclassified[0] <= stamp + self._near:
+            state = self._unclassified.popleft()
+        self._say(state, outcome)
+        return self._judged(state, outcome)
 
     def _by_key(self) -> Ending | None:
         """Say what the held key says of each state, as soon as that is known."""

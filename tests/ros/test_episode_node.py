@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="needs robot_rl[ros]")
@@ -18,8 +19,13 @@ from sensor_msgs.msg import JointState  # noqa: E402
 from std_msgs.msg import Bool, String  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
-from robot_rl.ros import topics  # noqa: E402
+from robot_rl.control.safety import Safety  # noqa: E402
+from robot_rl.datasets.record import Phase, Source  # noqa: E402
+from robot_rl.hardware.robot import Outcome, Reading  # noqa: E402
+from robot_rl.ros import codecs, topics, wire  # noqa: E402
 from robot_rl.ros.episode_node import EpisodeNode  # noqa: E402
+from robot_rl.ros.state import StatePublisher  # noqa: E402
+from robot_rl.runtime.arbiter import Decision  # noqa: E402
 
 
 @pytest.fixture
@@ -88,8 +94,10 @@ def test_no_reset_is_asked_for_while_the_emergency_stop_is_latched(
     assert spin(lambda: bool(events)) and events[0]["event"] == "reset"
 
 
-def test_an_episode_that_a_classifier_judges_waits_for_the_judge() -> None:
-    given = ("robot:=sim_crazyflie", "purpose:=deployment", "record:=false", "auto:=true", "agenda:=true")
+@pytest.fixture
+def classified() -> Iterator[tuple[EpisodeNode, Node, Callable[..., bool]]]:
+    """The episode manager of a session whose classifier judges, in real time, and a node beside it."""
+    given = ("robot:=sim_pegslot", "purpose:=deployment", "record:=false", "auto:=true", "agenda:=true", "max_steps:=9")
     rclpy.init(args=["--ros-args", *(part for p in given for part in ("-p", p))])
     node, manager, executor = Node("look"), EpisodeNode(), SingleThreadedExecutor()
     executor.add_node(node)
@@ -101,18 +109,64 @@ def test_an_episode_that_a_classifier_judges_waits_for_the_judge() -> None:
             executor.spin_once(timeout_sec=0.02)
         return until()
 
-    try:
-        events = heard(node)
-        agent = node.create_publisher(String, topics.AGENT_EVENT, topics.latched())
-        agent.publish(String(data=json.dumps({"event": "next", "after": "", "classified": True})))
-        assert spin(lambda: manager._next.classified)
-        spin(lambda: bool(events), timeout=0.5)
-        assert events == [] and manager._press("start") == "the judge is not ready yet"
-        judge = node.create_publisher(JointState, topics.CLASSIFIED, topics.kept())
-        assert spin(lambda: bool(events)) and events[0]["event"] == "reset"
-        assert manager._episode.judge == "classifier" and judge.get_subscription_count() == 1
-    finally:
-        manager.close()
-        manager.destroy_node()
-        node.destroy_node()
-        rclpy.try_shutdown()
+    agent = node.create_publisher(String, topics.AGENT_EVENT, topics.latched())
+    agent.publish(String(data=json.dumps({"event": "next", "after": "", "classified": True})))
+    assert spin(lambda: manager._next.classified)
+    yield manager, node, spin
+    manager.close()
+    manager.destroy_node()
+    node.destroy_node()
+    rclpy.try_shutdown()
+
+
+def test_an_episode_that_a_classifier_judges_waits_for_the_judge(
+    classified: tuple[EpisodeNode, Node, Callable[..., bool]],
+) -> None:
+    manager, node, spin = classified
+    events = heard(node)
+    spin(lambda: bool(events), timeout=0.5)
+    assert events == [] and manager._press("start") == "the judge is not ready yet"
+    judge = node.create_publisher(JointState, topics.CLASSIFIED, topics.kept())
+    assert spin(lambda: bool(events)) and events[0]["event"] == "reset"
+    assert manager._episode.judge == "classifier" and judge.get_subscription_count() == 1
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_classifier_s_word_is_passed_on_and_its_silence_is_no_success(
+    classified: tuple[EpisodeNode, Node, Callable[..., bool]], silent: bool
+) -> None:
+    manager, node, spin = classified
+    events, verdicts = heard(node), list[tuple[int, bool]]()
+    judge = node.create_publisher(JointState, topics.CLASSIFIED, topics.kept())
+    node.create_subscription(
+        JointState,
+        topics.VERDICT,
+        lambda m: verdicts.append((codecs.stamp_of(m), wire.read_outcome(m).success)),
+        topics.kept(),
+    )
+    robot = node.create_publisher(String, topics.ROBOT_EVENT, topics.latched())
+    state, spec = StatePublisher(node, manager.spec), manager.spec
+    assert spin(lambda: any(e["event"] == "reset" for e in events))
+    ready = {"event": "ready", "episode": events[-1]["episode"], "stamp": time.time_ns()}
+    robot.publish(String(data=json.dumps(ready)))
+    assert spin(lambda: any(e["event"] == "begin" for e in events))
+    begin = next(e for e in events if e["event"] == "begin")
+    assert begin["judge"] == "classifier" and begin["stood"] == ready["stamp"]
+    nothing = {f.name: np.zeros(f.shape) for f in spec.observation.vectors}
+    first, second = begin["stamp"], begin["stamp"] + spec.period_ns
+    for stamp in (first, second):
+        state.publish(Reading(nothing, dict.fromkeys(nothing, stamp)))
+    assert spin(lambda: len(manager._episode._unclassified) == 2)
+    zero = np.zeros(spec.action.size)
+    decided = Decision(first, zero, Source.POLICY, Phase.AUTONOMOUS, Safety(0), zero, zero)
+    manager._on_decision(wire.decision_message(spec.action, decided))
+    if silent:
+        assert spin(lambda: len(verdicts) == 2, timeout=6.0) and manager._machine.steps == 1
+        assert verdicts == [(first, False), (second, False)]
+        assert time.time_ns() - first > 2_000_000_000
+    else:
+        judge.publish(wire.outcome_message(first, Outcome()))
+        judge.publish(wire.outcome_message(second, Outcome(reward=1.0, success=True)))
+        assert spin(lambda: any(e["event"] == "end" for e in events))
+        assert spin(lambda: len(verdicts) == 2) and verdicts == [(first, False), (second, True)]
+        assert next(e for e in events if e["event"] == "end")["result"] == "success"

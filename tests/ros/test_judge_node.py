@@ -54,11 +54,11 @@ class Robot(RobotNode):
     def begin(self, judge: str = "classifier", **more: str) -> None:
         start = self.now + TENTH
         self.publish_event(
-            topics.EPISODE_EVENT, event="begin", episode=str(start), stamp=start, judge=judge, seed=0, **more
+            topics.EPISODE_EVENT, event="begin", episode=str(start), stamp=start, stood=start, judge=judge, **more
         )
 
 
-Spin = Callable[[Callable[[], bool]], bool]
+Spin = Callable[..., bool]
 
 
 @contextmanager
@@ -92,12 +92,13 @@ def test_every_state_of_the_classifier_s_episodes_is_judged_once_and_anew_in_eac
 ) -> None:
     folder = classifier(tmp_path, 0.0, (2, 2))
     with graph(f"classifier:={folder}") as (node, robot, spin):
-        robot.state()
-        robot.picture(0)
         robot.begin("robot")
-        assert spin(lambda: node._now is None and node._matches["front"] is not None)
-        robot.state()
+        last = robot.state()
         robot.picture(1)
+        match = node._matches["front"]
+        assert spin(lambda: bool(match._states) and match._states[-1] == last and len(match._pictures) == 1)
+        spin(lambda: bool(robot.said), timeout=0.3)
+        assert robot.said == [], "the robot's task judges that one"
         for _ in range(2):
             robot.begin()
             assert spin(lambda: node._now is not None)
@@ -136,7 +137,8 @@ def test_each_direction_of_a_practice_has_its_own_judge(tmp_path: Path, classifi
     with graph(f"classifier:=insert={always},{never}") as (node, robot, spin):
         for direction, success in (("insert", True), ("return", False)):
             robot.begin(direction=direction)
-            assert spin(lambda: node._now is not None and node._start == robot.now + TENTH)
+            judge = node._judges.get(direction, node._judges[""])
+            assert spin(lambda: node._now is judge)  # noqa: B023
             robot.said.clear()
             stamp = robot.state()
             robot.picture(3)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from robot_rl.control.safety import Safety
@@ -20,12 +22,15 @@ def decision(stamp: int, source: Source = Source.POLICY) -> Decision:
     return Decision(stamp, nothing, source, Phase.AUTONOMOUS, Safety(0), nothing, nothing)
 
 
-def running(keys: str = "mark", *, judged: bool = True, **rules: float) -> tuple[JudgedEpisode, list[tuple[int, bool]]]:
+def running(
+    keys: str = "mark", *, judged: bool = True, near: int = 0, **rules: float
+) -> tuple[JudgedEpisode, list[tuple[int, bool]]]:
     said: list[tuple[int, bool]] = []
     episode = JudgedEpisode(
         EpisodeRules(**rules),  # type: ignore[arg-type]
         lambda stamp, outcome: said.append((stamp, outcome.success)),
         judged=judged,
+        near=near,
     )
     episode.keys = keys  # type: ignore[assignment]
     episode.machine.reset()
@@ -76,7 +81,7 @@ def test_a_silent_device_gives_no_success_and_deciding_keys_none_by_themselves()
     assert ending is not None and ending.result == "success"
 
 
-def classified(**rules: float) -> tuple[JudgedEpisode, list[tuple[int, bool]]]:
+def classified(**rules: Any) -> tuple[JudgedEpisode, list[tuple[int, bool]]]:
     episode, said = running(**rules)
     episode.classified = True
     return episode, said
@@ -117,6 +122,37 @@ def test_states_that_the_classifier_passes_over_or_falls_silent_on_are_no_succes
     ending = episode.silent()
     assert ending is not None and (ending.result, ending.truncated, ending.steps) == ("failure", True, 3)
     assert said[-1] == (13, False)
+
+
+def test_nothing_is_said_after_the_end() -> None:
+    episode, said = classified(max_steps=2)
+    for stamp in range(10, 16):
+        episode.decided(decision(stamp))
+        episode.state(stamp)
+    ending = episode.silent()
+    assert ending is not None and ending.steps == 2 and said == [(10, False), (11, False), (12, False)]
+    assert episode.silent() is None and episode.classify(15, SUCCESS) is None and len(said) == 3
+
+
+def test_a_person_s_mark_is_of_the_state_they_see_and_not_of_the_last_that_was_classified() -> None:
+    episode, said = classified()
+    for stamp in (10, 11, 12):
+        episode.decided(decision(stamp))
+        episode.state(stamp)
+    episode.state(13)
+    ending = episode.press("success")
+    assert ending is not None and (ending.result, ending.steps, ending.end_stamp) == ("success", 3, 12)
+    assert said[-1] == (13, False) and episode.unclassified is None
+
+
+def test_a_verdict_is_of_the_state_that_is_near_though_its_stamp_differs() -> None:
+    episode, said = classified(near=5)
+    episode.decided(decision(10))
+    for stamp in (10, 20):
+        episode.state(stamp)
+    assert episode.classify(11, Outcome()) is None and episode.unclassified == 20
+    ending = episode.classify(21, SUCCESS)
+    assert ending is not None and ending.steps == 1 and said == [(10, False), (20, True)]
 
 
 def test_held_keys_judge_before_a_classifier_and_the_next_episode_may_be_the_task_s_again() -> None:

@@ -57,6 +57,45 @@ def test_in_real_time_a_state_has_the_newest_picture_and_none_when_that_is_old_o
     assert shades(match) == [(33, 2), (34, None)]
 
 
+def test_a_picture_that_was_lost_on_the_way_is_not_replaced_by_an_older_one() -> None:
+    match = PictureMatch(10, 10, waits=True, oldest=0)
+    for t in (0, 10, 20):
+        match.state(t)
+    match.picture(0, shade(1))
+    match.picture(20, shade(3))
+    assert shades(match) == [(0, 1), (10, None), (20, 3)]
+
+
+def test_what_is_sent_again_is_asked_for_once() -> None:
+    match = PictureMatch(10, 10, waits=True, oldest=0)
+    for _ in range(2):
+        match.state(0)
+        match.picture(0, shade(1))
+        match.state(10)
+        match.picture(10, shade(2))
+    first = [(stamp, p) for stamp, p in match.ready()]
+    assert [stamp for stamp, _ in first] == [0, 10]
+    match.state(10)
+    match.picture(10, shade(2))
+    match.state(20)
+    match.picture(20, shade(3))
+    assert shades(match) == [(20, 3)]
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_an_episode_sees_nothing_of_the_one_before(waits: bool) -> None:
+    match = PictureMatch(20, 10, waits=waits, oldest=30)
+    match.state(0)
+    match.picture(0, shade(9))
+    match.begin(10, stood=10)
+    match.state(0)
+    match.state(10)
+    assert shades(match) == ([] if waits else [(10, None)])
+    match.state(20)
+    match.picture(20, shade(1))
+    assert shades(match) == ([(10, None), (20, 1)] if waits else [(20, 1)])
+
+
 def test_what_is_forgotten_is_not_asked_for_and_the_picture_that_is_still_shown_stays() -> None:
     match = PictureMatch(10, 10, waits=True, oldest=0)
     for t in (0, 10, 20):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online import recipe as recipes
+from robot_rl.learn.online.directions import parted
 from robot_rl.learn.online.folder import begin_folder
 from robot_rl.learn.online.recipe import Recipe
 
@@ -19,12 +20,12 @@ def directed(recipe: Recipe, key: Literal["dataset", "checkpoint", "classifier"]
     Raises:
         TrainingError: it has no such direction.
     """
-    whole = [v for v in values if "=" not in v]
+    whole = [path for direction, path in map(parted, values) if not direction]
     if whole:
         recipe = replace(recipe, **{key: tuple(whole) if key == "dataset" else whole[-1]})  # type: ignore[arg-type]
     named: dict[str, list[str]] = {}
     known = () if recipe.practice is None else tuple(recipe.practice.directions)
-    for direction, _, name in (v.partition("=") for v in values if "=" in v):
+    for direction, name in ((d, p) for d, p in map(parted, values) if d):
         if direction not in known:
             raise TrainingError(
                 f"{key} {direction}={name}: this recipe practises {', '.join(known) or 'no directions'}"
@@ -39,10 +40,15 @@ def directed(recipe: Recipe, key: Literal["dataset", "checkpoint", "classifier"]
     return replace(recipe, practice=replace(recipe.practice, directions=changed))
 
 
+def located(value: str, locate: Callable[[str], Path]) -> str:
+    """What is named, perhaps for a direction alone, with its place from the root."""
+    direction, path = parted(value)
+    return f"{direction}={locate(path).absolute()}" if direction else str(locate(path).absolute())
+
+
 def absolute(paths: str) -> list[str]:
     """Folders separated by commas, each perhaps named for a direction alone, with no need to know where one stands."""
-    parts = (part.strip().rpartition("=") for part in paths.split(",") if part.strip())
-    return [f"{direction}{mark}{Path(path).absolute()}" for direction, mark, path in parts]
+    return [located(part.strip(), Path) for part in paths.split(",") if part.strip()]
 
 
 def begin_directions(recipe: Recipe, directory: Path) -> dict[str, Recipe]:

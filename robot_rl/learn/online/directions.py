@@ -67,6 +67,12 @@ class PracticeConfig:
         return int(self.directions[name]["goal"])
 
 
+def parted(value: str) -> tuple[str, str]:
+    """Direction and path of `direction=path`; no direction for a path alone, which may hold a `=` after a `/`."""
+    direction, mark, path = value.partition("=")
+    return (direction, path) if mark and "/" not in direction else ("", value)
+
+
 def merged(whole: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
     """`whole` with what `part` says, mappings within mappings included; an improver of another name replaces all."""
     out = dict(whole)

@@ -53,8 +53,14 @@ def continue_folder(recipe: recipes.Recipe, directory: Path, *, accept_changes: 
             f"{directory} was begun with another recipe:\n  {lines}\nLeave it, begin a new session, or accept the "
             "change: --accept-changes, of a launch accept_changes:=true"
         )
-    if before.checkpoint != recipe.checkpoint:
+    if _bases(before) != _bases(recipe):
         raise TrainingError(
             f"{directory} improves the base that it was begun with; begin a new session for another one"
         )
     recipes.save(recipe, directory)
+
+
+def _bases(recipe: recipes.Recipe) -> dict[str, str]:
+    """The base policy of each direction, or the only one under no name."""
+    directions = () if recipe.practice is None else recipe.practice.directions
+    return {d: recipe.toward(d).checkpoint for d in directions} or {"": recipe.checkpoint}

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from robot_rl.learn.config import TrainingError
+from robot_rl.learn.online.directions import parted
 from robot_rl.learn.online.recipe import Recipe
 
 NUMBERS = ("reset_goal", "reset_steps", "steps")
@@ -28,13 +29,14 @@ def changed(recipe: Recipe, given: Mapping[str, str]) -> Recipe:
 
 
 def require_judge(recipe: Recipe, running: Sequence[str]) -> None:
-    """Raise TrainingError where a classifier is to judge and no node runs that asks it.
+    """Raise TrainingError unless the classifiers that run are those that judge, in each direction of a practice.
 
     Args:
-        running: the classifiers that the launch was given, as it was given them.
+        running: as the launch was given them.
     """
-    directions = {} if recipe.practice is None else recipe.practice.directions
-    own = [f"{name}={d['classifier']}" for name, d in directions.items() if d.get("classifier")]
-    wanted = [*([recipe.classifier] if recipe.classifier else []), *own]
-    if wanted and not running:
-        raise TrainingError(f"a reward classifier judges this session: launch it with classifier:={','.join(wanted)}")
+    directions = () if recipe.practice is None else tuple(recipe.practice.directions)
+    wanted = {d: recipe.toward(d).classifier for d in directions} or {"": recipe.classifier}
+    given = dict(map(parted, running))
+    if any(given.get(d, given.get("", "")) != folder for d, folder in wanted.items()):
+        say = ",".join(f"{d}={folder}" if d else folder for d, folder in wanted.items() if folder)
+        raise TrainingError(f"a reward classifier judges this session: launch it with classifier:={say}")

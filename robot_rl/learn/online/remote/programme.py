@@ -84,13 +84,13 @@ class Programme:
             self.part.actor.tally.resets(ResetCounts(set_up=not kept, driven=kept))
 
     def decided(self, source: Source) -> None:
-        """Who acted in a step."""
+        """Who acted in a step of the episode."""
         self._touched |= source in (Source.HUMAN, Source.REWIND)
 
-    def ended(self, result: Result, *, terminated: bool) -> None:
-        """The episode to learn from is over."""
+    def ended(self, result: Result, *, terminated: bool, human_steps: int = 0) -> None:
+        """The episode to learn from is over; so many of its recorded steps were a human's."""
         if self._rule is not None and result != "discarded":
-            self._rule.count(result == "success" and not self._touched)
+            self._rule.count(result == "success" and not self._touched and not human_steps)
         if self._turns is not None:
             self._turns.ended(result, terminated=terminated)
 

@@ -101,6 +101,9 @@ def test_a_row_of_successes_in_which_nobody_acted_ends_the_session() -> None:
 
     assert episode("success") == "" and episode("failure") == "" and episode("success") == ""
     assert episode("success", Source.HUMAN, Source.POLICY) == "", "a human helped"
+    assert episode("success") == ""
+    programme.ended("success", terminated=True, human_steps=1)
+    assert programme.over == "", "the record says so"
     assert episode("success") == "" and episode("discarded") == ""
     assert episode("success") == "2 untouched successes in a row"
     assert programme.next()["over"] == "2 untouched successes in a row"

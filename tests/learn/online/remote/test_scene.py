@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from robot_rl.learn.config import TrainingError
-from robot_rl.learn.online.directed import directed
+from robot_rl.learn.online.directed import absolute, directed
 from robot_rl.learn.online.directions import PracticeConfig
 from robot_rl.learn.online.recipe import Recipe
 from robot_rl.learn.online.remote import graph
@@ -100,7 +100,22 @@ def test_what_is_given_replaces_the_recipe_and_what_is_left_empty_does_not() -> 
     ],
 )
 def test_a_session_that_a_classifier_judges_is_not_run_without_one(recipe: Recipe, wanted: str) -> None:
-    with pytest.raises(TrainingError, match=wanted):
-        graph.require_judge(recipe, [])
-    graph.require_judge(recipe, ["runs/judge"])
+    for running in ([], ["runs/other"], ["b=judge"]):
+        with pytest.raises(TrainingError, match=wanted):
+            graph.require_judge(recipe, running)
+    graph.require_judge(recipe, [wanted.removeprefix("classifier:=")])
     graph.require_judge(Recipe(reset="scripted"), [])
+
+
+def test_a_judge_for_one_direction_is_not_taken_for_another_s() -> None:
+    practice = PracticeConfig({"insert": {"goal": 0}, "return": {"goal": 1}})
+    recipe = directed(Recipe(practice=practice), "classifier", ["runs/a", "return=runs/b"])
+    graph.require_judge(recipe, ["runs/a", "return=runs/b"])
+    for running in (["runs/a"], ["return=runs/b"]):
+        with pytest.raises(TrainingError, match="classifier:=insert=runs/a,return=runs/b"):
+            graph.require_judge(recipe, running)
+
+
+def test_a_path_may_hold_an_equals_sign() -> None:
+    assert directed(Recipe(), "classifier", ["/runs/seed=3/peg"]).classifier == "/runs/seed=3/peg"
+    assert absolute("/runs/seed=3/a, insert=/runs/seed=3/b") == ["/runs/seed=3/a", "insert=/runs/seed=3/b"]
