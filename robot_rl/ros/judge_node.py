@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import Image, JointState
 
+from robot_rl.hardware.clock import SystemClock
 from robot_rl.hardware.config import CameraConfig, ConfigError
 from robot_rl.hardware.robot import Outcome, Reading
 from robot_rl.learn.online.directions import parted
@@ -23,8 +24,8 @@ from robot_rl.runtime.picture_match import PictureMatch
 
 IDLE = 1_000_000_000
 """What nobody asks for now is forgotten when it is older than this [ns]; an episode may have begun unheard."""
-BEHIND = 250_000_000
-"""In real time states that are older than the newest by more than this [ns] are passed over: the judge keeps up."""
+BEHIND = 500_000_000
+"""In real time states that are older than this [ns] are passed over: the judge keeps up."""
 
 
 class JudgeNode(RobotNode):
@@ -49,6 +50,7 @@ class JudgeNode(RobotNode):
         self._matches = {camera: self._match(camera) for camera in {c for c, _ in self._judges.values()}}
         self._now: tuple[str, ClassifierJudge] | None = None
         """The camera and the judge of the running episode; None while there is none to be judged."""
+        self._system_clock = SystemClock()
         self._publisher = self.create_publisher(JointState, topics.CLASSIFIED, topics.kept())
         StateSubscriber(self, self.spec, self._on_reading, lockstep=self.lockstep)
         for name in self._matches:
@@ -103,9 +105,8 @@ class JudgeNode(RobotNode):
         if self._now is None:
             return
         camera, judge = self._now
-        ready = list(self._matches[camera].ready())
-        for stamp, pixels in ready:
-            if not self.lockstep and stamp < ready[-1][0] - BEHIND:
+        for stamp, pixels in self._matches[camera].ready():
+            if not self.lockstep and self._system_clock.now() - stamp > BEHIND:
                 self.get_logger().warning(
                     "the classifier is slower than the robot: states are passed over", throttle_duration_sec=5.0
                 )

@@ -132,6 +132,21 @@ def test_in_real_time_a_state_without_a_fresh_picture_is_no_success(
         assert robot.said == [(blind, False), (seen, True), (stale, False)]
 
 
+def test_in_real_time_states_that_are_old_are_passed_over(tmp_path: Path, classifier: Callable[..., Path]) -> None:
+    folder = classifier(tmp_path, 0.0)
+    with graph(f"classifier:={folder}", "lockstep:=false") as (node, robot, spin):
+        robot.now -= 10 * TENTH
+        robot.begin()
+        assert spin(lambda: node._now is not None)
+        robot.state()
+        robot.picture(1)
+        robot.now = time.time_ns()
+        fresh = robot.state()
+        robot.picture(2)
+        assert spin(lambda: bool(robot.said))
+        assert [stamp for stamp, _ in robot.said] == [fresh]
+
+
 def test_each_direction_of_a_practice_has_its_own_judge(tmp_path: Path, classifier: Callable[..., Path]) -> None:
     always, never = classifier(tmp_path / "a", 0.0), classifier(tmp_path / "n", 1.1)
     with graph(f"classifier:=insert={always},{never}") as (node, robot, spin):
