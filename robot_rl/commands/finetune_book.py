@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Protocol
 
 from robot_rl.learn.online.curve import Point
-from robot_rl.learn.online.logbook import Logbook, draw, line
+from robot_rl.learn.online.logbook import Logbook, line
+from robot_rl.learn.online.picture import draw
 from robot_rl.learn.online.recipe import Recipe
 from robot_rl.learn.online.report import write_report
 from robot_rl.learn.online.tally import Tally
@@ -61,7 +62,7 @@ class Book:
     def report(self, session: Shown, notes: Sequence[str] = ()) -> Path:
         """Write the report and the picture of the curve; returns the report's path."""
         if session.curve:
-            draw(session.curve, self.directory / "curve.png")
+            draw({"": session.curve}, self.directory / "curve.png")
         online, improver = self.recipe.online, self.recipe.online.improver
         trials = len(online.evaluation_seeds)
         facts = {

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from robot_rl.learn.config import TrainingError
 from robot_rl.learn.files import replace_text
 from robot_rl.learn.online.config import OnlineConfig
 from robot_rl.learn.online.tally import Tally
@@ -80,3 +81,18 @@ def write_curve(directory: Path, curve: Iterable[Point]) -> None:
     """Write `curve.json`: the evaluations, for plots."""
     points = [{**asdict(p), "success": p.success} for p in curve]
     replace_text(directory / "curve.json", json.dumps(points, indent=1) + "\n")
+
+
+def read_curve(directory: Path) -> list[Point]:
+    """The evaluations of the session in `directory`. Raises TrainingError when there are none yet, or none at all."""
+    path = directory / "curve.json"
+    if not path.is_file():
+        raise TrainingError(f"{directory} is no session of `robot-rl finetune`, or has not been evaluated yet")
+    try:
+        points = json.loads(path.read_text())
+        curve = [Point(**{k: v for k, v in p.items() if k != "success"}) for p in points]
+    except (json.JSONDecodeError, TypeError, AttributeError) as error:
+        raise TrainingError(f"{path} cannot be read: {error}") from error
+    if not curve:
+        raise TrainingError(f"{directory} has not been evaluated yet")
+    return curve

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from robot_rl.learn.curves import Curves, load_curves
@@ -75,29 +75,3 @@ def line(tally: Tally, values: Mapping[str, float]) -> str:
         if key in values and (values[key] or key != "learner/dropped"):
             parts.append(text.format(values[key]))
     return ", ".join(parts)
-
-
-def draw(curve: Sequence[Point], path: Path) -> None:
-    """A picture of success with its 95 % interval against robot steps, minutes and, if a human helped, their steps."""
-    from matplotlib.figure import Figure
-
-    helped = curve[-1].human_steps > 0
-    figure = Figure(figsize=(10 if helped else 7, 3), layout="constrained")
-    axes = figure.subplots(1, 3 if helped else 2, sharey=True)
-    rate, low, high = ([100 * v for v in values] for values in zip(*((p.success, p.low, p.high) for p in curve)))
-    for axis, (label, where) in zip(
-        axes,
-        (
-            ("robot steps", [p.robot_steps for p in curve]),
-            ("minutes of robot time", [p.minutes for p in curve]),
-            ("human steps", [p.human_steps for p in curve]),
-        ),
-    ):
-        axis.fill_between(where, low, high, alpha=0.25, linewidth=0)
-        axis.plot(where, rate, marker="o")
-        axis.set_xlabel(label)
-        axis.set_ylim(-2, 102)
-        axis.locator_params(axis="x", nbins=5)  # numbers of six digits do not run into each other
-        axis.grid(alpha=0.3)
-    axes[0].set_ylabel("success [%]")
-    figure.savefig(path, dpi=110)

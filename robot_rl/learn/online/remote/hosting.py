@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from robot_rl.hardware.config import RobotConfig
-from robot_rl.learn.online.logbook import Logbook, draw
+from robot_rl.learn.online.logbook import Logbook
+from robot_rl.learn.online.picture import draw
 from robot_rl.learn.online.recipe import Recipe
 from robot_rl.learn.online.remote import address
 from robot_rl.learn.online.remote.learning import Learning
@@ -78,5 +79,5 @@ class Hosted:
         curve = list(learning.curve)
         if len(curve) != self._logged[1]:
             self._logbook.point(curve[-1])
-            self._in_background(lambda: draw(curve, self.folder / "curve.png"))
+            self._in_background(lambda: draw({"": curve}, self.folder / "curve.png"))
         self._logged = (learning.tally.episodes, len(curve))

@@ -1,0 +1,48 @@
+"""`robot-rl compare`: sessions beside each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="needs robot_rl[train]")
+
+from robot_rl import cli  # noqa: E402
+from robot_rl.learn.online.curve import Point, write_curve  # noqa: E402
+
+
+def session(folder: Path, *points: tuple[int, int, int]) -> Path:
+    """A session's curve: robot steps, human steps and successes of 20."""
+    folder.mkdir(parents=True)
+    curve = [Point(r, h, r / 600, 0, 20, s, 0.0, 1.0, None, 0, 0, {}) for r, h, s in points]
+    write_curve(folder, curve)
+    return folder
+
+
+def test_what_each_reached_and_when_is_told_and_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    quick = session(tmp_path / "one" / "run", (0, 0, 8), (600, 40, 18), (1200, 55, 19))
+    slow = session(tmp_path / "two" / "run", (0, 0, 8), (1200, 0, 10))
+    picture = tmp_path / "out.png"
+    assert cli.main(["compare", str(quick), str(slow), "--output", str(picture)]) == 0
+    lines = " ".join(capsys.readouterr().out.split())
+    assert "one/run 8/20 19/20 = 95% 76% to 99% 1200 2.0 55 600 steps, 1.0 min" in lines
+    assert "two/run 8/20 10/20 = 50%" in lines and "not yet" in lines
+    assert picture.read_bytes()[:4] == b"\x89PNG" and picture.stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["{empty}"], "is no session of `robot-rl finetune`, or has not been evaluated yet"),
+        (["{run}", "{run}"], "named twice"),
+        (["{run}", "--target", "95"], "--target is 95.0"),
+        ([], "name at least one session"),
+    ],
+)
+def test_what_is_no_session_is_refused_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], reason: str
+) -> None:
+    names = {"run": session(tmp_path / "run", (0, 0, 8)), "empty": tmp_path}
+    assert cli.main(["compare", *(a.format(**names) for a in arguments)]) == 2
+    assert reason in capsys.readouterr().err
