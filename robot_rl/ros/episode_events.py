@@ -44,8 +44,9 @@ class EpisodeEvents:
 
     def begin(self, preparation: Preparation, stamp: int, judge: str) -> None:
         """Steps at `stamp` [ns] or later belong to the episode; `judge` says whose word counts of each state, `stood`
-        since when [ns] the robot has stood at its start."""
-        self._publish("begin", stamp=stamp, stood=preparation.start, **self._about, judge=judge, **preparation.episode)
+        since when [ns] the robot has stood at its start, `alone` whether it is to be left to itself."""
+        how = {"judge": judge, "stood": preparation.start, "alone": preparation.alone}
+        self._publish("begin", stamp=stamp, **self._about, **how, **preparation.episode)
 
     def end(self, preparation: Preparation, ending: Ending) -> None:
         """The episode is over."""

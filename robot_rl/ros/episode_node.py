@@ -260,6 +260,8 @@ class EpisodeNode(RobotNode):
         self._episode.begin(coming.name, coming.episode["seed"], self._purpose, stamp)
         self._begun = time.monotonic()
         self._events.begin(coming, stamp, self._episode.judge)
+        if coming.alone:
+            self.say("the robot tries alone in this episode: step in only where something would break")
 
     # -- the episode ----------------------------------------------------------------------------------
 

@@ -9,12 +9,13 @@ from sensor_msgs.msg import JointState, Joy
 
 from robot_rl.hardware.config import make_operator
 from robot_rl.hardware.devices.profile import DeviceProfile
-from robot_rl.hardware.human import DeviceInput
+from robot_rl.hardware.human import DeviceInput, Operator
 from robot_rl.hardware.robot import Reading
 from robot_rl.rewards.keys import LATENCY
 from robot_rl.ros import codecs, topics, wire
 from robot_rl.ros.node import RobotNode, run
 from robot_rl.ros.state import StateSubscriber
+from robot_rl.sim.operators.stands_back import StandsBack
 from robot_rl.sim.operators.success_key import SuccessKey
 
 
@@ -24,7 +25,8 @@ class OperatorNode(RobotNode):
 
     def __init__(self) -> None:
         super().__init__("operator")
-        self._operator = make_operator(self.config, self.param("quality", "mixed"))
+        self._hands = StandsBack(make_operator(self.config, self.param("quality", "mixed")))
+        self._operator: Operator = self._hands
         self._done = False
         if self.param("success_key", False):
             self._operator = SuccessKey(self._operator, lambda: self._done, LATENCY)
@@ -44,6 +46,7 @@ class OperatorNode(RobotNode):
     def _on_episode(self, event: dict[str, Any]) -> None:
         if event["event"] == "begin":
             self._purpose, self._start = event["purpose"], event["stamp"]
+            self._hands.back = event.get("alone", False)
             self._operator.reset(self._seed + (event.get("seed") or 0))
             if self.lockstep and self._state.latest is not None:
                 self._on_reading(self._state.latest)

@@ -28,7 +28,7 @@ from robot_rl.runtime.assembly import StepAssembler
 from robot_rl.runtime.backlog import Backlog
 from robot_rl.runtime.stream_watch import StreamWatch
 
-NOT_NOTED = ("event", "stamp", "stood", "episode", "direction", "judge")
+NOT_NOTED = ("event", "stamp", "stood", "episode", "direction", "judge", "alone")
 """Of an episode's begin event, what is no attribute of the record."""
 FINISH_WITHIN = 5.0
 """After the end of an episode, late messages are waited for this long [s, wall]; then it is saved as it is."""

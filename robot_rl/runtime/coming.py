@@ -36,6 +36,8 @@ class Coming:
     drive: Mapping[str, Any] | None = None
     """The reset that the robot drives itself before the episode: its `most` steps, its `goal`, and whether it `always`
     follows a scene that was set up from outside."""
+    alone: bool = False
+    """The robot is to be left to itself."""
     over: str = ""
     """Why there is no such episode: the session is over."""
     ask: str = ""

@@ -40,6 +40,8 @@ class Preparation:
         """The reset that the robot drives itself, from when it is asked for to its end."""
         self.prepared = not recorded
         """The recorder has heard every stream since the robot stands."""
+        self.alone = coming.alone
+        """The robot is to be left to itself."""
         self._coming, self._scene = coming, coming.scene
 
     @property

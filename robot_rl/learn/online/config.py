@@ -50,6 +50,9 @@ class OnlineConfig:
     help_cost: float = 0.0
     """Taken off the reward of the policy's step after which a human takes over: where help is sure to come, waiting
     for it is otherwise worth nearly as much as succeeding."""
+    help_every: int = 1
+    """Help is given in every so-many-th episode; in the others the robot is left to itself. Help that always comes and
+    ends in success leaves nothing of what the policy has to find by itself."""
     shaping: ShapingConfig | None = None
     """Make rewards denser by progress through the demonstrations' sub-goals; the best policy stays what it was."""
     demo_share: float = 0.5
@@ -73,7 +76,8 @@ class OnlineConfig:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        require_at_least(1, self, ("steps", "capacity", "evaluate_every", "warmup"), error=TrainingError)
+        whole = ("steps", "capacity", "evaluate_every", "warmup", "help_every")
+        require_at_least(1, self, whole, error=TrainingError)
         if not 0 <= self.help_cost < math.inf:
             raise TrainingError(f"help_cost is {self.help_cost}; it must be at least 0")
         if not 0 <= self.demo_share <= 1:
@@ -81,6 +85,10 @@ class OnlineConfig:
         self._require_room()
         if not self.evaluation_seeds or len(set(self.evaluation_seeds)) != len(self.evaluation_seeds):
             raise TrainingError(f"an evaluation needs distinct seeds, got {list(self.evaluation_seeds)}")
+
+    def alone(self, episode: int) -> bool:
+        """Whether the robot is left to itself in this episode of the session, counted from 0."""
+        return (episode + 1) % self.help_every != 0
 
     def _require_room(self) -> None:
         """A shaped value is lower by up to the potential, one with paid help by the cost: bins must hold that."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from robot_rl.learn.online.acting import AgentExecutor
 from robot_rl.learn.online.config import OnlineConfig
@@ -13,6 +13,8 @@ from robot_rl.learn.online.tally import Tally
 from robot_rl.learn.online.workcell import Workcell
 from robot_rl.runtime.loop import EpisodeResult, EpisodeSink
 
+LEFT_ALONE = "the robot tries alone in this episode: step in only where something would break"
+
 
 def learning_episode(
     cell: Workcell,
@@ -21,13 +23,17 @@ def learning_episode(
     tally: Tally,
     sink: EpisodeSink,
     marks: Marks | None = None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> EpisodeResult:
     """The session's next episode: explored, counted, and its mark noted.
 
     Args:
         tally: counts the episode; its steps are counted by whoever hears of them.
         sink: takes the episode, for the record and for the learner.
+        say: tells a person with a device in hand when to leave the robot to itself.
     """
+    if cell.leave(config.alone(tally.episodes)):
+        say(LEFT_ALONE)
     executor.mode = "warmup" if tally.robot_steps < config.warmup else "sample"
     begun, before = time.monotonic(), cell.resets
     name = f"online-{config.seed}-{tally.episodes}"  # in the replay as in the data set

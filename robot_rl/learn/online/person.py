@@ -16,6 +16,7 @@ from robot_rl.learn.config import TrainingError
 from robot_rl.rewards.keys import LATENCY
 from robot_rl.runtime.episodes import EpisodeRules
 from robot_rl.runtime.keys import HeldKey, KeyJudge, Undo, UndoKey
+from robot_rl.sim.operators.stands_back import StandsBack
 
 Keys = Literal["mark", "decide", "hold"]
 """What the success key means. `mark`: it ends an episode, as the task's own judgement does; `decide`: nothing but the
@@ -31,6 +32,8 @@ class Person:
     judge: KeyJudge | None = None
     """Where the person alone judges."""
     undo: Undo | None = None
+    helper: StandsBack | None = None
+    """Of a scripted person, what lets the robot try alone; one with a device in hand can only be asked to."""
     real_time: bool = False
     """Time must pass as it does for them."""
 
@@ -59,12 +62,13 @@ def watching(
     kind, _, path = name.partition(":")
     with ExitStack() as stack:
         operator: Operator
+        helper = None
         if kind in devices():
             operator = DeviceOperator.open(kind, path)
             stack.callback(operator.close)
         else:
-            operator = hardware_config.make_operator(setup, name)
-        yield attended(rules, operator, keys, latency, real_time=kind in devices())
+            operator = helper = StandsBack(hardware_config.make_operator(setup, name))
+        yield replace(attended(rules, operator, keys, latency, real_time=kind in devices()), helper=helper)
 
 
 def attended(
@@ -80,4 +84,4 @@ def attended(
         judge = KeyJudge(operator)
     elif keys == "decide":
         judge = KeyJudge()
-    return Person(rules, operator, judge, undo, real_time)
+    return Person(rules, operator, judge, undo, real_time=real_time)

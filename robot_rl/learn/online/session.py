@@ -66,7 +66,7 @@ class Session:
         accept_changes: bool = False,
         say: Callable[[str], None] = log.warning,
     ) -> None:
-        self.config, self.cell, self.directory, self.dataset = config, cell, directory, dataset
+        self.config, self.cell, self.directory, self.dataset, self._say = config, cell, directory, dataset, say
         self.learner = Learner(config, cell.robot.spec, base, cell.pictures)
         self.executor = AgentExecutor(self.learner.agent, self.learner.observer, self.learner.device, config.seed + 1)
         self.tally = Tally()
@@ -169,7 +169,7 @@ class Session:
         """One episode, with learning after each of its steps."""
         rows = RowRecorder(self.learner.replay, self.executor, self._learn, human_weight=self.config.human_weight)
         sink = rows if self._recorder is None else Tee([self._recorder, rows])
-        return learning_episode(self.cell, self.executor, self.config, self.tally, sink, self._marks)
+        return learning_episode(self.cell, self.executor, self.config, self.tally, sink, self._marks, self._say)
 
     def _learn(self, step: Step) -> None:
         self.tally.step(step.source)

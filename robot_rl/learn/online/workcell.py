@@ -32,6 +32,7 @@ from robot_rl.runtime.loop import EpisodeResult, Executor, run_episode
 from robot_rl.runtime.recorder import EpisodeSink
 from robot_rl.runtime.resets import ResetCounts, SelfResetting
 from robot_rl.sim.camera import scene_cameras
+from robot_rl.sim.operators.stands_back import StandsBack
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class Workcell:
     """The marks that the person may take back; None where there is nobody."""
     pace: PacedClock | None = None
     """Lets simulated time pass as it does for the person, but in evaluations."""
+    helper: StandsBack | None = None
+    """Lets a scripted person leave the robot to itself."""
     goal: int | None = None
     """Of a robot with several goals, the one that counts here; None leaves it as it is."""
     twin: Workcell | None = None
@@ -72,6 +75,12 @@ class Workcell:
         """Make the goal the robot's. Raises ConfigError when it has no such goal."""
         if self.goal is not None and isinstance(self.robot, HasGoals):
             self.robot.set_goal(self.goal)
+
+    def leave(self, alone: bool) -> bool:
+        """The person leaves the robot to itself from now on, or not; returns whether one must be told to."""
+        if self.helper is not None:
+            self.helper.back = alone
+        return alone and self.helper is None and self.operator is not None
 
     @property
     def resets(self) -> ResetCounts:
@@ -168,6 +177,7 @@ def workcell(
             classifier_judge(classifier, opened) if classifier is not None else person.judge,
             person.undo,
             pace,
+            person.helper,
             twin=twin,
         )
 

@@ -142,9 +142,9 @@ class ClusterSession:
             while self._name() in self.learner.replay:
                 self._next += 1
             mode = "warmup" if self.tally.robot_steps < self.config.warmup else "sample"
-            name, seed = self._name(), 1000 * self.config.seed + self._next
-            self._next += 1
-            self._running[worker.episode.remote(name, seed, mode)] = index
+            name, number, self._next = self._name(), self._next, self._next + 1
+            seed, alone = 1000 * self.config.seed + number, self.config.alone(number)
+            self._running[worker.episode.remote(name, seed, mode, alone)] = index
 
     def _name(self) -> str:
         """Of the next episode; unlike those of a session without a cluster, which may go on with this one."""

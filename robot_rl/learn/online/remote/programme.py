@@ -61,7 +61,15 @@ class Programme:
             purpose = {"purpose": "evaluation", "seed": trial.seed, "trial": trial.number, "trials": trial.of}
         judged = {"keys": self.keys, "classified": self.classified}
         over = self.over if trial is None else ""
-        return {**purpose, **self._begins.to_dict(), "direction": self.part.name, **judged, "over": over}
+        alone = trial is None and self.part.plan.online.alone(self.part.actor.tally.episodes)
+        return {
+            **purpose,
+            **self._begins.to_dict(),
+            "direction": self.part.name,
+            **judged,
+            "alone": alone,
+            "over": over,
+        }
 
     @property
     def over(self) -> str:

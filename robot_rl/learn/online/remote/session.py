@@ -135,7 +135,7 @@ class RemoteSession:
 
     def _episode(self) -> EpisodeResult:
         self._clock.speed = self.link.config.speed
-        result = learning_episode(self.cell, self.executor, self.config, self.tally, self._sink, self._marks)
+        result = learning_episode(self.cell, self.executor, self.config, self.tally, self._sink, self._marks, self._say)
         self.late += result.timing.overruns
         self._rows.conclude(self._document())
         return result

@@ -62,8 +62,10 @@ class Worker:
         with self._lock:
             self._fresh |= {name: torch.from_numpy(value.copy()) for name, value in tensors.items()}
 
-    def episode(self, name: str, seed: int, mode: str) -> dict[str, Any]:
-        """One episode: its rows as messages, its final row (None when discarded), and whether it succeeded."""
+    def episode(self, name: str, seed: int, mode: str, alone: bool) -> dict[str, Any]:
+        """One episode, in which the robot may be left `alone`: its rows as messages, its final row (None when
+        discarded), and whether it succeeded."""
+        self._cell.leave(alone)
         self._executor.mode = mode  # type: ignore[assignment]
         self._rows.clear()
         result = self._cell.run(self._executor, seed, "deployment", self._sink, **{EPISODE_ID: name})

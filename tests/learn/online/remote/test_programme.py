@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from robot_rl.datasets.record import Source
+from robot_rl.learn.online.config import OnlineConfig
 from robot_rl.learn.online.remote.agenda import Trial
 from robot_rl.learn.online.remote.programme import Programme
 from robot_rl.learn.online.remote.scene import Beginning, Turns
@@ -16,8 +17,10 @@ from robot_rl.runtime.episodes import Result
 class Direction:
     """An agent with the trials that are due."""
 
-    def __init__(self, name: str, keys: str = "mark", classifier: str = "") -> None:
-        self.name, self.plan, self.trials = name, SimpleNamespace(keys=keys, classifier=classifier), list[Trial]()
+    def __init__(self, name: str, keys: str = "mark", classifier: str = "", help_every: int = 1) -> None:
+        online = OnlineConfig(help_every=help_every)
+        self.name, self.plan = name, SimpleNamespace(keys=keys, classifier=classifier, online=online)
+        self.trials: list[Trial] = []
         self.last: list[Trial] = []
         """Those that the end of the session brings."""
         self.actor = SimpleNamespace(tally=Tally(), next_trial=self.next_trial)
@@ -74,6 +77,16 @@ def test_a_classifier_judges_what_is_learnt_from_and_at_a_real_robot_evaluations
     assert not programme.next()["classified"] and programme.by_task
     part.trials = [Trial(seed=7, number=1, of=1)]
     assert made(part, simulated=False).next()["classified"]
+
+
+def test_the_robot_is_left_alone_in_all_but_every_so_many_th_episode_and_not_in_trials() -> None:
+    part = Direction("", help_every=2)
+    programme = made(part)
+    assert programme.next()["alone"]
+    part.trials = [Trial(seed=7, number=1, of=1)]
+    assert not programme.next()["alone"]
+    part.actor.tally.episode(True)
+    assert not programme.next()["alone"]
 
 
 def test_enough_robot_steps_end_the_session_after_a_last_evaluation() -> None:
