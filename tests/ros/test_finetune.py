@@ -423,3 +423,15 @@ def test_a_session_ends_by_itself_after_a_last_evaluation_and_goes_on_with_what_
     accepted = finetune(session, steps="70", reset_steps="99", accept_changes="true", **given)
     assert accepted.returncode == 0 and document(session)["tally"]["robot_steps"] == 80, accepted.stdout
     assert recipe.load(session / recipe.FILE).reset_steps == 99
+
+
+@pytest.mark.slow
+def test_in_all_but_every_second_episode_the_robot_is_left_alone(tmp_path: Path) -> None:
+    session = tmp_path / "session"
+    recipe.save(replace(RECIPE, online=replace(RECIPE.online, help_every=2)), session)
+    result = finetune(session, episodes="4", trials="0")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.count("the robot tries alone in this episode") == 2
+    mine, recorded, episodes = replays(session)
+    require_same(mine, recorded, ("state",))
+    assert [bool((e.steps["source"] == Source.HUMAN).any()) for e in episodes] == [False, True, False, True]
