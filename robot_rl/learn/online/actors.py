@@ -79,8 +79,8 @@ class Actor(Agent):
         """The action (B, D) that the network's output (B, D) stands for."""
         return raw
 
-    def cost(self, observation: Observation, steps: int) -> Tensor | float:
-        """What the actor's loss holds beside values and entropy, after so many robot steps of learning."""
+    def cost(self, observation: Observation) -> Tensor | float:
+        """What the actor's loss holds beside values and entropy."""
         return 0.0
 
     def mode(self, observation: Observation) -> Tensor:

@@ -187,9 +187,7 @@ class Sac:
         (B,)."""
         action, log_density = self.actor.sample(batch.observation, self.generator)
         value = self.critics(self.actor.features(batch.observation), action).mean(dim=0)
-        loss = (self.log_alpha.exp().detach() * log_density - value).mean() + self.actor.cost(
-            batch.observation, self.groups
-        )
+        loss = (self.log_alpha.exp().detach() * log_density - value).mean() + self.actor.cost(batch.observation)
         if self.config.imitation > 0 and bool(batch.human.any()):
             imitated = self.actor.log_prob(batch.observation, self.actor.executed(batch))[batch.human]
             loss = loss - self.config.imitation * imitated.mean()

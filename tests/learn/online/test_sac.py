@@ -254,15 +254,6 @@ def test_restraint_is_the_mean_square_of_the_correction_and_draws_it_to_the_base
     assert (gradient > 0).all(), "a positive correction becomes smaller"
 
 
-def test_restraint_falls_to_nothing_with_the_steps_of_learning(point: SimpleNamespace) -> None:
-    actor = ResidualActor(Features(3), ActionScale(point.spec.action), (8,), 0.5, 0.1, restraint=0.3, restrained=40)
-    torch.nn.init.constant_(actor.network.output.bias, 1.0)
-    seen = {"state": torch.zeros(1, 3), "base_action": torch.zeros(1, 2)}
-    costs = [float(actor.cost(seen, steps)) for steps in (0, 10, 40, 99)]
-    full = 0.3 * math.tanh(1.0) ** 2
-    assert costs == pytest.approx([full, 0.75 * full, 0.0, 0.0])
-
-
 def test_gradients_pass_where_fixed_noise_meets_the_edge() -> None:
     actor = TanhNoise(1, 1, (4,), deviation=0.3)
     torch.nn.init.constant_(actor.output.bias, 2.0)  # tanh 2 = 0.96: half of the samples are cut at 1

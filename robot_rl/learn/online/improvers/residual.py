@@ -24,7 +24,6 @@ from robot_rl.learn.online.networks import TanhGaussian, TanhNoise
 from robot_rl.learn.online.observe import BASE_ACTION
 from robot_rl.learn.online.sac import SacConfig
 from robot_rl.learn.online.scale import ActionScale
-from robot_rl.policies.options import require_at_least
 
 
 @dataclass(frozen=True)
@@ -44,13 +43,10 @@ class ResidualConfig:
     restraint: float = 0.0
     """Weight of the mean square of the correction, 1 where it is as large as `scale`, beside the critics' values in the
     actor's loss: young critics then do not lead far away from the base."""
-    restrained: int = 0
-    """Robot steps over which the restraint falls to 0; 0: it stays."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.restraint < np.inf:
             raise TrainingError(f"residual: restraint is {self.restraint}; it must be at least 0")
-        require_at_least(0, self, ("restrained",), error=TrainingError)
         if not 0 < self.scale < np.inf:
             raise TrainingError(f"residual: scale is {self.scale}; it must be above 0")
         if not 0 <= self.deviation <= self.scale:
@@ -58,7 +54,7 @@ class ResidualConfig:
 
     def build(self, parts: Parts) -> ActorCritic:
         scale = ActionScale(parts.spec.action)
-        own, hidden = (self.scale, self.deviation, self.restraint, self.restrained), self.sac.hidden
+        own, hidden = (self.scale, self.deviation, self.restraint), self.sac.hidden
         return ActorCritic(self.sac, parts, lambda features: ResidualActor(features, scale, hidden, *own))
 
 
@@ -71,7 +67,7 @@ class ResidualActor(Actor):
     Args:
         residual_scale: the largest correction, in units.
         deviation: of fixed noise, in units; 0 learns it.
-        restraint, restrained: as `ResidualConfig` has them.
+        restraint: as `ResidualConfig` has it.
     """
 
     def __init__(
@@ -82,17 +78,16 @@ class ResidualActor(Actor):
         residual_scale: float,
         deviation: float = 0.0,
         restraint: float = 0.0,
-        restrained: int = 0,
     ) -> None:
-        self.residual_scale, self.deviation = residual_scale, deviation
-        self.restraint, self.restrained = restraint, restrained
+        self.residual_scale, self.deviation, self.restraint = residual_scale, deviation, restraint
         super().__init__(features, scale, hidden)
         self.entropic = deviation == 0
 
-    def cost(self, observation: Observation, steps: int) -> Tensor | float:
-        """restraint * (1 - steps / restrained) * mean pi(s, a_base)^2."""
-        weight = self.restraint * (max(0.0, 1.0 - steps / self.restrained) if self.restrained else 1.0)
-        return weight * self.network.mode(self._input(observation)).square().mean() if weight else 0.0
+    def cost(self, observation: Observation) -> Tensor | float:
+        """restraint * mean pi(s, a_base)^2."""
+        if not self.restraint:
+            return 0.0
+        return self.restraint * self.network.mode(self._input(observation)).square().mean()
 
     def combine(self, observation: Observation, raw: Tensor) -> Tensor:
         return (self._base(observation) + self.residual_scale * raw).clamp(-1.0, 1.0)
