@@ -47,8 +47,10 @@ def run(options: Options) -> int:
     if not 0.0 < options.target <= 1.0:
         raise UsageError(f"--target is {options.target}; it must lie above 0 and at most at 1")
     curves = {n: read_curve(p) for n, p in zip(_names(options.sessions), options.sessions)}
-    table = Table("session", "began at", "ended at", "95 % interval", "robot steps", "minutes", "human steps", box=None)
-    table.add_column(f"first at {options.target:.0%}")
+    table = Table("session", "from", "to", "95 % interval", "steps", "minutes", "human", box=None)
+    table.add_column(f"{options.target:.0%} at step")
+    for column in table.columns:
+        column.no_wrap = True
     for name, curve in curves.items():
         table.add_row(*_row(name, curve, options.target))
     console = Console(highlight=False)
@@ -65,12 +67,12 @@ def _row(name: str, curve: Sequence[Point], target: float) -> list[str]:
     return [
         escape(name),
         f"{first.successes}/{first.trials}",
-        f"{last.successes}/{last.trials} = {last.success:.0%}",
+        f"{last.successes}/{last.trials}",
         f"{interval.low:.0%} to {interval.high:.0%}",
         str(last.robot_steps),
         f"{last.minutes:.1f}",
         str(last.human_steps),
-        "not yet" if reached is None else f"{reached.robot_steps} steps, {reached.minutes:.1f} min",
+        "not yet" if reached is None else str(reached.robot_steps),
     ]
 
 
