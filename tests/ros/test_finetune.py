@@ -351,7 +351,7 @@ def test_a_key_that_is_held_is_the_reward_of_record_and_replay_and_evaluations_a
     result = subprocess.run(command(session, **given), capture_output=True, text=True, timeout=200, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     mine, recorded, episodes = replays(session)
-    require_same(mine, recorded, ("state",))
+    require_same(mine, recorded, ())  # in real time the agent may have acted on a state older than the one recorded
     tally = document(session)["tally"]
     assert tally["episodes"] == len(episodes) == 6
     assert tally["successes"] == sum(bool(e.success) for e in episodes) > 0, result.stdout
