@@ -19,7 +19,6 @@ from rich.table import Table
 from tyro.conf import Positional
 
 from robot_rl.commands.names import UsageError
-from robot_rl.page.proportion import wilson
 
 if TYPE_CHECKING:
     from robot_rl.learn.online.curve import Point
@@ -62,13 +61,12 @@ def run(options: Options) -> int:
 
 def _row(name: str, curve: Sequence[Point], target: float) -> list[str]:
     first, last = curve[0], curve[-1]
-    interval = wilson(last.successes, last.trials)
     reached = next((p for p in curve if p.success >= target), None)
     return [
         escape(name),
         f"{first.successes}/{first.trials}",
         f"{last.successes}/{last.trials}",
-        f"{interval.low:.0%} to {interval.high:.0%}",
+        f"{last.low:.0%} to {last.high:.0%}",
         str(last.robot_steps),
         f"{last.minutes:.1f}",
         str(last.human_steps),

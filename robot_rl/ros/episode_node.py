@@ -23,7 +23,7 @@ from robot_rl.ros.episode_events import EpisodeEvents
 from robot_rl.ros.node import RobotNode, run
 from robot_rl.ros.person_keys import PersonKeys
 from robot_rl.ros.state import StateSubscriber
-from robot_rl.runtime.coming import Coming
+from robot_rl.runtime.coming import LEFT_ALONE, Coming
 from robot_rl.runtime.driving import Driving
 from robot_rl.runtime.episodes import Ending, EpisodeRules
 from robot_rl.runtime.judged_episode import JudgedEpisode
@@ -261,7 +261,7 @@ class EpisodeNode(RobotNode):
         self._begun = time.monotonic()
         self._events.begin(coming, stamp, self._episode.judge)
         if coming.alone:
-            self.say("the robot tries alone in this episode: step in only where something would break")
+            self.say(LEFT_ALONE)
 
     # -- the episode ----------------------------------------------------------------------------------
 

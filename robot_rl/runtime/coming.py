@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 Keys = Literal["mark", "decide", "hold"]
 """What a person's keys are for; see `learn.online.person.Keys`."""
+LEFT_ALONE = "the robot tries alone in this episode: step in only where something would break"
+"""What a person with a device in hand is told."""
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,14 @@ pytest.importorskip("torch", reason="needs robot_rl[train]")
 
 from robot_rl import cli  # noqa: E402
 from robot_rl.learn.online.curve import Point, write_curve  # noqa: E402
+from robot_rl.page.proportion import wilson  # noqa: E402
 
 
 def session(folder: Path, *points: tuple[int, int, int]) -> Path:
     """A session's curve: robot steps, human steps and successes of 20."""
     folder.mkdir(parents=True)
-    curve = [Point(r, h, r / 600, 0, 20, s, 0.0, 1.0, None, 0, 0, {}) for r, h, s in points]
+    rates = [wilson(s, 20) for _, _, s in points]
+    curve = [Point(r, h, r / 600, 0, 20, s, p.low, p.high, None, 0, 0, {}) for (r, h, s), p in zip(points, rates)]
     write_curve(folder, curve)
     return folder
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -28,10 +29,9 @@ from robot_rl.ros.state import StatePublisher  # noqa: E402
 from robot_rl.runtime.arbiter import Decision  # noqa: E402
 
 
-@pytest.fixture
-def look() -> Iterator[tuple[Node, Callable[..., bool]]]:
-    """An episode manager of a deployment without recorder, and a node beside it."""
-    parameters = ("robot:=sim_crazyflie", "policy:=some_policy", "purpose:=deployment", "record:=false", "auto:=true")
+@contextmanager
+def managed(*parameters: str) -> Iterator[tuple[EpisodeNode, Node, Callable[..., bool]]]:
+    """An episode manager with these parameters, a node beside it, and what lets both run."""
     rclpy.init(args=["--ros-args", *(part for p in parameters for part in ("-p", p))])
     node, manager, executor = Node("look"), EpisodeNode(), SingleThreadedExecutor()
     executor.add_node(node)
@@ -43,11 +43,21 @@ def look() -> Iterator[tuple[Node, Callable[..., bool]]]:
             executor.spin_once(timeout_sec=0.02)
         return until()
 
-    yield node, spin
-    manager.close()
-    manager.destroy_node()
-    node.destroy_node()
-    rclpy.try_shutdown()
+    try:
+        yield manager, node, spin
+    finally:
+        manager.close()
+        manager.destroy_node()
+        node.destroy_node()
+        rclpy.try_shutdown()
+
+
+@pytest.fixture
+def look() -> Iterator[tuple[Node, Callable[..., bool]]]:
+    """An episode manager of a deployment without recorder, and a node beside it."""
+    parameters = ("robot:=sim_crazyflie", "policy:=some_policy", "purpose:=deployment", "record:=false", "auto:=true")
+    with managed(*parameters) as (_, node, spin):
+        yield node, spin
 
 
 def heard(node: Node) -> list[dict[str, Any]]:
@@ -98,25 +108,11 @@ def test_no_reset_is_asked_for_while_the_emergency_stop_is_latched(
 def classified() -> Iterator[tuple[EpisodeNode, Node, Callable[..., bool]]]:
     """The episode manager of a session whose classifier judges, in real time, and a node beside it."""
     given = ("robot:=sim_pegslot", "purpose:=deployment", "record:=false", "auto:=true", "agenda:=true", "max_steps:=9")
-    rclpy.init(args=["--ros-args", *(part for p in given for part in ("-p", p))])
-    node, manager, executor = Node("look"), EpisodeNode(), SingleThreadedExecutor()
-    executor.add_node(node)
-    executor.add_node(manager)
-
-    def spin(until: Callable[[], bool], timeout: float = 20.0) -> bool:
-        deadline = time.monotonic() + timeout
-        while not until() and time.monotonic() < deadline:
-            executor.spin_once(timeout_sec=0.02)
-        return until()
-
-    agent = node.create_publisher(String, topics.AGENT_EVENT, topics.latched())
-    agent.publish(String(data=json.dumps({"event": "next", "after": "", "classified": True})))
-    assert spin(lambda: manager._next.classified)
-    yield manager, node, spin
-    manager.close()
-    manager.destroy_node()
-    node.destroy_node()
-    rclpy.try_shutdown()
+    with managed(*given) as (manager, node, spin):
+        agent = node.create_publisher(String, topics.AGENT_EVENT, topics.latched())
+        agent.publish(String(data=json.dumps({"event": "next", "after": "", "classified": True})))
+        assert spin(lambda: manager._next.classified)
+        yield manager, node, spin
 
 
 def test_an_episode_that_a_classifier_judges_waits_for_the_judge(

@@ -11,9 +11,8 @@ from robot_rl.learn.online.learner import EPISODE_ID
 from robot_rl.learn.online.marks import Marks
 from robot_rl.learn.online.tally import Tally
 from robot_rl.learn.online.workcell import Workcell
+from robot_rl.runtime.coming import LEFT_ALONE
 from robot_rl.runtime.loop import EpisodeResult, EpisodeSink
-
-LEFT_ALONE = "the robot tries alone in this episode: step in only where something would break"
 
 
 def learning_episode(

@@ -11,11 +11,12 @@ from robot_rl.datasets.record import Source
 from robot_rl.hardware.human import AXES, DeviceInput
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.config import OnlineConfig
-from robot_rl.learn.online.episodes import LEFT_ALONE, learning_episode
+from robot_rl.learn.online.episodes import learning_episode
 from robot_rl.learn.online.improvers.rlpd import RlpdConfig
 from robot_rl.learn.online.sac import SacConfig
 from robot_rl.learn.online.session import Session
 from robot_rl.learn.online.workcell import Workcell, workcell
+from robot_rl.runtime.coming import LEFT_ALONE
 from robot_rl.sim.operators.stands_back import StandsBack
 
 CONFIG = OnlineConfig(
