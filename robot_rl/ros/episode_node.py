@@ -20,6 +20,7 @@ from robot_rl.hardware.robot import Outcome
 from robot_rl.ros import topics, wire
 from robot_rl.ros.codecs import stamp_of
 from robot_rl.ros.episode_events import EpisodeEvents
+from robot_rl.ros.judge_watch import JudgeWatch
 from robot_rl.ros.node import RobotNode, run
 from robot_rl.ros.person_keys import PersonKeys
 from robot_rl.ros.state import StateSubscriber
@@ -32,8 +33,6 @@ from robot_rl.runtime.results import Results, note
 
 ASK_AGAIN = 2.0
 """A reset request that was not answered is sent again after this long [s]."""
-JUDGE_WITHIN = 2_000_000_000
-"""A state that the reward classifier has not judged after so long [ns] is no success."""
 SAVE_WITHIN = 60.0
 """[s] the recorder has to say that an episode is saved; after that the session stops, since data would be lost."""
 AHEAD = 150_000_000
@@ -76,7 +75,8 @@ class EpisodeNode(RobotNode):
         self._keys = PersonKeys(
             self, self._press, self._judges, lambda stamp, held: self._conclude(self._episode.key(stamp, held))
         )
-        self._asked = self._begun = 0.0
+        self._judge = JudgeWatch(self, self._keys, self._episode)
+        self._asked = 0.0
         self._note: dict[str, Any] = {}
         self._recorder_ready, self._stopped = not self._record, False
         self._system_clock = SystemClock()
@@ -137,13 +137,8 @@ class EpisodeNode(RobotNode):
 
     def _tick(self) -> None:
         waited = time.monotonic() - self._asked
-        if self._machine.state == "running" and self._episode.keys == "hold" and self._keys.silent(self._begun):
-            self.get_logger().warning("the device is silent: nothing counts as a success", throttle_duration_sec=5.0)
-            self._conclude(self._episode.silent())
-        elif self._machine.state == "running" and self._classifier_silent:
-            self.get_logger().warning(
-                "the reward classifier is silent: nothing counts as a success", throttle_duration_sec=5.0
-            )
+        if silent := self._judge.silent:
+            self.get_logger().warning(f"{silent} is silent: nothing counts as a success", throttle_duration_sec=5.0)
             self._conclude(self._episode.silent())
         elif self._machine.state == "idle":
             if self._done:
@@ -258,7 +253,7 @@ class EpisodeNode(RobotNode):
         # In real time everyone is told a moment ahead, so that the first step finds all of them in the episode.
         stamp = coming.start if self.lockstep else self._system_clock.now() + AHEAD
         self._episode.begin(coming.name, coming.episode["seed"], self._purpose, stamp)
-        self._begun = time.monotonic()
+        self._judge.begin()
         self._events.begin(coming, stamp, self._episode.judge)
         if coming.alone:
             self.say(LEFT_ALONE)
@@ -278,16 +273,6 @@ class EpisodeNode(RobotNode):
 
     def _on_classified(self, message: JointState) -> None:
         self._conclude(self._episode.classify(stamp_of(message), wire.read_outcome(message)))
-
-    @property
-    def _classifier_silent(self) -> bool:
-        """A state has waited for its word for long; in lockstep it is waited for as long as it is there."""
-        oldest = self._episode.unclassified
-        if oldest is None:
-            return False
-        if self.lockstep:
-            return not self.count_publishers(topics.CLASSIFIED)
-        return self._system_clock.now() - oldest > JUDGE_WITHIN
 
     def _say_verdict(self, stamp: int, outcome: Outcome) -> None:
         self._verdict.publish(wire.outcome_message(stamp, outcome))
