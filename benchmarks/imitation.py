@@ -1,8 +1,8 @@
 """Every head beside LeRobot's diffusion and ACT and robomimic's BC-RNN: success after the same CPU time of training.
 
-All learn from one file of scripted demonstrations of mixed quality, from state, on one thread, with networks of about
-the same size, and play the same initial states through the same loop. Runs that are in the folder are not repeated;
-the table is made of all that are there.
+All learn from one file of scripted demonstrations of mixed quality, from state or pictures, on one thread, with
+networks of about the same size, and play the same initial states through the same loop. Runs that are in the folder are
+not repeated; the table is made of all that are there.
 
 python benchmarks/imitation.py --folder runs/imitation --lerobot VENV/bin/python --robomimic VENV/bin/python
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import tyro
-from support.imitation_kinds import KINDS, TASKS, Kind, Task, TaskName
+from support.imitation_kinds import KINDS, TASKS, Kind, Task, TaskName, fits
 from support.imitation_table import report
 
 Document = dict[str, Any]
@@ -32,7 +32,7 @@ class Options:
     """A Python that has lerobot 0.4.4; without it LeRobot is left out."""
     robomimic: str = ""
     """A Python that has robomimic."""
-    tasks: tuple[TaskName, ...] = ("lift", "square", "can", "pusht")
+    tasks: tuple[TaskName, ...] = tuple(TASKS)
     runs: tuple[str, ...] = tuple(KINDS)
     seeds: tuple[int, ...] = (0, 1, 2)
     only_report: bool = False
@@ -46,10 +46,11 @@ def demonstrations(folder: Path, task: Task) -> Path:
     from robot_rl.commands.in_process import Job, run_job
     from robot_rl.hardware import config
 
-    path = folder / f"demo_{task.robot}_{task.demonstrations}"
+    path = folder / f"demo_{task.robot}_{task.demonstrations}{'_pictures' if task.cameras else ''}"
     if not (path / "done").exists():
         setup = config.load(task.robot)
-        run_job(Job(setup, "demonstration", task.demonstrations, 0, dataset=path, quality="mixed"))
+        cameras = ",".join(task.cameras) or "none"
+        run_job(Job(setup, "demonstration", task.demonstrations, 0, cameras, dataset=path, quality="mixed"))
         (path / "done").touch()
     return path
 
@@ -66,19 +67,22 @@ def ours(kind: Kind, task: Task, seed: int, data: Path, checkpoint: Path) -> Doc
     recipe = config.load(f"{kind.what}_lift")
     policy = replace(
         recipe.policy,
-        observation=(*task.own, *task.scene),
+        observation=(*task.own, *task.scene, *task.cameras),
+        encoder=replace(recipe.policy.encoder, **kind.encoder),
         head=replace(recipe.policy.head, **kind.options),  # type: ignore[type-var]
     )
     recipe = replace(recipe, policy=policy, dataset=(data,), batch=kind.batch, holdout=0.0, seed=seed, device="cpu")
+    begun = time.process_time()
     loaded = load_data(recipe, torch.device("cpu"))
-    steps = max(int(task.budget / _seconds_a_step(Trainer(recipe, loaded, torch.device("cpu")))), 10)
+    loading = time.process_time() - begun  # of a frozen backbone, its features
+    steps = max(int((task.budget - loading) / _seconds_a_step(Trainer(recipe, loaded, torch.device("cpu")))), 10)
     recipe = replace(recipe, steps=steps, warmup=min(recipe.warmup, steps // 10))
     loaded.train.seek(0)
     trainer = Trainer(recipe, loaded, torch.device("cpu"))
     begun = time.process_time()
     for _ in range(steps):
         trainer.update()
-    used = time.process_time() - begun
+    used = loading + time.process_time() - begun
     loaded.train.close()
     averaged = trainer.averaged()
     checkpoints.save(checkpoint, averaged, loaded.statistics)
@@ -115,10 +119,10 @@ def carry_out(name: str, task: Task, seed: int, options: Options) -> Document:
         policy = checkpoints.load(checkpoint)
         head: Any = policy.head
         head.config = replace(head.config, **kind.sampled)
-        return out | play(make_executor(policy, ExecutionConfig(), simulated=True), task.robot, states)
+        return out | play(make_executor(policy, ExecutionConfig(), simulated=True), task.robot, states, task.cameras)
     script = f"{kind.side}_imitation.py"
     spec = config.load(task.robot).spec
-    learner = Learner(options.python(kind.side), script, task.own, task.scene, spec)
+    learner = Learner(options.python(kind.side), script, task.own, task.scene, spec, task.cameras)
     try:
         learner.write(data, options.folder / "demonstrations.npz")
         out = learner.ask(
@@ -130,7 +134,7 @@ def carry_out(name: str, task: Task, seed: int, options: Options) -> Document:
             budget=task.budget,
             seed=seed,
         )
-        return out | {"versions": learner.ask("versions")} | play(learner, task.robot, states)
+        return out | {"versions": learner.ask("versions")} | play(learner, task.robot, states, task.cameras)
     finally:
         learner.close()
 
@@ -150,7 +154,7 @@ def main(options: Options) -> None:
             for name in options.runs:
                 key = f"{task} | {name} | {seed}"
                 side = KINDS[name].side
-                if key in document or (side != "ours" and not options.python(side)):
+                if key in document or not fits(name, task) or (side != "ours" and not options.python(side)):
                     continue
                 run = carry_out(name, TASKS[task], seed, options)
                 document = _read(store) | {key: {"task": task, "kind": name, "seed": seed} | run}

@@ -6,7 +6,9 @@ or last step repeated), normalisation that of its processors, optimiser, clippin
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import itertools
 import time
 from importlib.metadata import version
 from typing import Any
@@ -20,6 +22,7 @@ for _name in ("nms", "qnms"):  # where torchvision's compiled part is missing, i
     with contextlib.suppress(RuntimeError):
         _OPERATORS.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
+import torchvision  # noqa: E402
 from lerobot.configs.types import FeatureType, NormalizationMode, PolicyFeature  # noqa: E402
 from lerobot.policies.act.configuration_act import ACTConfig  # noqa: E402
 from lerobot.policies.act.modeling_act import ACTPolicy  # noqa: E402
@@ -28,7 +31,23 @@ from lerobot.policies.diffusion.modeling_diffusion import DiffusionPolicy  # noq
 from lerobot.policies.factory import make_pre_post_processors  # noqa: E402
 
 KEYS = {"robot": "observation.state", "scene": "observation.environment_state", "action": "action"}
+PICTURES = "observation.images."
 CONFIGS: dict[str, Any] = {"diffusion": (DiffusionConfig, DiffusionPolicy), "act": (ACTConfig, ACTPolicy)}
+
+
+class SmallCnn(torch.nn.Module):
+    """Three convolutions of stride 2 with the names that LeRobot looks for in a ResNet."""
+
+    def __init__(self, **_: Any) -> None:
+        super().__init__()
+        sizes = (3, 32, 64, 64)
+        for i, (n_in, n_out) in enumerate(itertools.pairwise(sizes)):
+            layers = (torch.nn.Conv2d(n_in, n_out, 3, 2, 1), torch.nn.GroupNorm(8, n_out), torch.nn.SiLU())
+            self.add_module(f"layer{i + 2}", torch.nn.Sequential(*layers))
+        self.avgpool, self.fc = torch.nn.Identity(), torch.nn.Linear(sizes[-1], 1)
+
+
+torchvision.models.resnet_small = SmallCnn
 
 
 class Peer:
@@ -44,14 +63,21 @@ class Peer:
         """Train for `budget` CPU seconds, the schedule laid out for the steps that fit into them."""
         with np.load(data) as file:
             self.ends = file["ends"]
-            self.columns = {KEYS[n]: torch.from_numpy(file[n]) for n in KEYS}
+            names = {n: KEYS.get(n, PICTURES + n) for n in file.files if n != "ends"}
+            self.columns = {key: torch.from_numpy(file[n]) for n, key in names.items()}
+        vectors = {n: v for n, v in self.columns.items() if not n.startswith(PICTURES)}
         statistics = {
-            n: {"min": v.amin(0), "max": v.amax(0), "mean": v.mean(0), "std": v.std(0)} for n, v in self.columns.items()
+            n: {"min": v.amin(0), "max": v.amax(0), "mean": v.mean(0), "std": v.std(0)} for n, v in vectors.items()
         }
-        features = {
-            KEYS["robot"]: PolicyFeature(FeatureType.STATE, tuple(self.columns[KEYS["robot"]].shape[1:])),
-            KEYS["scene"]: PolicyFeature(FeatureType.ENV, tuple(self.columns[KEYS["scene"]].shape[1:])),
-        }
+        self.cameras = [n for n in self.columns if n.startswith(PICTURES)]
+        for name in self.cameras:
+            shown = self.columns[name].reshape(-1, 3).float() / 255
+            statistics[name] = {"mean": shown.mean(0)[:, None, None], "std": shown.std(0)[:, None, None]}
+        kinds = {KEYS["robot"]: FeatureType.STATE, KEYS["scene"]: FeatureType.ENV}
+        features = {n: PolicyFeature(kinds[n], tuple(v.shape[1:])) for n, v in vectors.items() if n in kinds}
+        for name in self.cameras:
+            height, width, channels = self.columns[name].shape[1:]
+            features[name] = PolicyFeature(FeatureType.VISUAL, (channels, height, width))
         action = {"action": PolicyFeature(FeatureType.ACTION, tuple(self.columns["action"].shape[1:]))}
         configuration, policy = CONFIGS[kind]
         config = configuration(input_features=features, output_features=action, device="cpu", **options)
@@ -80,8 +106,11 @@ class Peer:
         torch.manual_seed(seed)
         self.policy.reset()
 
-    def act(self, values: dict[str, list[float]]) -> list[float]:
-        observation = {KEYS[n]: torch.tensor(v, dtype=torch.float32) for n, v in values.items()}
+    def act(self, values: dict[str, Any]) -> list[float]:
+        observation = {KEYS[n]: torch.tensor(v, dtype=torch.float32) for n, v in values.items() if n in KEYS}
+        for name in self.cameras:
+            seen = np.frombuffer(base64.b64decode(values[name.removeprefix(PICTURES)]), np.uint8)
+            observation[name] = as_input(torch.from_numpy(seen.reshape(self.columns[name].shape[1:]).copy()))
         with torch.inference_mode():
             action = self.after(self.policy.select_action(self.before(observation)))
         return [float(a) for a in action[0]]
@@ -106,7 +135,8 @@ class Peer:
         policy.train()
         for _ in range(steps):
             chosen = rng.choice(self.samples, batch, replace=len(self.samples) < batch)
-            sample = {n: self.columns[n][self.seen[chosen]] for n in (KEYS["robot"], KEYS["scene"])}
+            sample = {n: v[self.seen[chosen]] for n, v in self.columns.items() if n != "action"}
+            sample |= {n: as_input(sample[n]) for n in self.cameras}
             sample |= {"action": self.columns["action"][self.done[chosen]]}
             sample = self.before(sample) | {"action_is_pad": torch.from_numpy(self.padded[chosen])}
             loss, _ = policy.forward(sample)
@@ -117,6 +147,11 @@ class Peer:
             if schedule is not None:
                 schedule.step()
             yield
+
+
+def as_input(picture: torch.Tensor) -> torch.Tensor:
+    """(..., H, W, 3) bytes to (..., 3, H, W) in [0, 1]."""
+    return picture.movedim(-1, -3).float() / 255
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ class Task:
     trials: int
     own: tuple[str, ...] = ("ee_pose", "gripper_position")
     """The robot's own state."""
+    cameras: tuple[str, ...] = ()
+    """What the policies see pictures of."""
 
 
 TASKS = {
@@ -25,8 +27,11 @@ TASKS = {
     "square": Task("sim_square", ("object_pose", "goal_pose"), 100, 60.0, 50),
     "can": Task("sim_can", ("object_pose", "goal_pose"), 60, 60.0, 50),
     "pusht": Task("sim_pusht", ("block_corners",), 60, 60.0, 50, ("finger",)),
+    "lift, pictures": Task("sim_lift", (), 60, 300.0, 50, cameras=("front", "wrist")),
 }
-TaskName = Literal["lift", "square", "can", "pusht"]
+TaskName = Literal["lift", "square", "can", "pusht", "lift, pictures"]
+SIDE = 84
+"""Of a picture that the policies get [pixels]."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,8 @@ class Kind:
     """Ours: options of the head that hold in evaluation, for a variant that differs in sampling alone."""
     trained_as: str = ""
     """Ours: the kind whose weights it takes."""
+    encoder: dict[str, Any] = field(default_factory=dict)
+    """Ours: how it sees, of tasks with pictures."""
     counterpart: str = ""
     """Ours: the kind of the peer that does the same with the same kind of network. Heads on the MLP have none: beside
     a U-Net they would measure the network."""
@@ -57,6 +64,12 @@ ACT |= {"n_encoder_layers": 2, "n_decoder_layers": 2, "n_vae_encoder_layers": 2}
 FAST = {"optimizer_lr": 1e-3}
 """The learning rate of our recipes; the peers' own are meant for a hundred times as many steps. It was chosen for our
 networks, not for theirs."""
+
+SMALL_CNN = {"vision_backbone": "resnet_small"}
+"""Convolutions of our `cnn` backbone's shape where LeRobot has a ResNet."""
+CNN = {"backbone": "cnn", "image_size": SIDE, "crop": 0.9}
+FROZEN = {"backbone": "efficientnet_lite0", "frozen": True, "stride": 16, "image_size": SIDE}
+CROPPED = {"crop_shape": (76, 76)}
 
 KINDS = {
     "flow, 10 steps": Kind(what="flow", options={"sampling_steps": 10}),
@@ -86,3 +99,22 @@ KINDS = {
     "LeRobot ACT, preset": Kind("lerobot", "act", ACT, 64),
     "robomimic BC-RNN, preset": Kind("robomimic", "bc_rnn", {"hidden": 160, "lr": 1e-4}, 100),
 }
+PICTURE_KINDS = {
+    "flow, 10 steps, cnn": Kind(what="flow", options={"sampling_steps": 10}, batch=64, encoder=CNN),
+    "flow, 10 steps, frozen EfficientNet": Kind(what="flow", options={"sampling_steps": 10}, batch=64, encoder=FROZEN),
+    "act, cnn": Kind(what="act", batch=64, encoder=CNN, counterpart="LeRobot ACT, small CNN"),
+    "LeRobot ACT, small CNN": Kind("lerobot", "act", ACT | FAST | SMALL_CNN | {"optimizer_lr_backbone": 1e-3}, 64),
+    "LeRobot ACT, ResNet-18": Kind("lerobot", "act", ACT | FAST | {"optimizer_lr_backbone": 1e-3}, 64),
+    "LeRobot diffusion, small CNN, wider": Kind(
+        "lerobot", "diffusion", UNET | WIDE | DDIM | FAST | SMALL_CNN | CROPPED, 64
+    ),
+    "gmm_rnn, cnn": Kind(what="gmm_rnn", batch=64, encoder=CNN, counterpart="robomimic BC-RNN, small CNN"),
+    "robomimic BC-RNN, small CNN": Kind("robomimic", "bc_rnn", {"hidden": 160, "lr": 1e-3}, 16),
+    "meanflow, 1 step, cnn": Kind(what="meanflow", batch=64, encoder=CNN),
+}
+KINDS |= PICTURE_KINDS
+
+
+def fits(kind: str, task: str) -> bool:
+    """Whether this kind sees what the task shows."""
+    return (kind in PICTURE_KINDS) == bool(TASKS[task].cameras)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -20,6 +22,7 @@ from robot_rl.policies.execution import ExecutionCounts
 from robot_rl.policies.normalization import Statistics
 from robot_rl.policies.policy import Policy
 from robot_rl.spec import Layout, Spec
+from support.imitation_kinds import SIDE
 
 PEERS = Path(__file__).parents[1] / "peers"
 
@@ -29,12 +32,21 @@ class Learner:
 
     Args:
         robot, scene: the fields that the peer gets as the robot's own state and as that of the scene.
+        cameras: whose pictures it gets, RGB of SIDE x SIDE.
     """
 
     policy: Policy
 
-    def __init__(self, python: str, script: str, robot: Sequence[str], scene: Sequence[str], spec: Spec) -> None:
-        self.robot, self.scene, self.spec = tuple(robot), tuple(scene), spec
+    def __init__(
+        self,
+        python: str,
+        script: str,
+        robot: Sequence[str],
+        scene: Sequence[str],
+        spec: Spec,
+        cameras: Sequence[str] = (),
+    ) -> None:
+        self.robot, self.scene, self.spec, self.cameras = tuple(robot), tuple(scene), spec, tuple(cameras)
         self.counts = ExecutionCounts()
         fields = tuple(spec.observation[n] for n in (*self.robot, *self.scene))
         self._encoder = ObservationEncoder(Layout(fields), 1, EncoderConfig())
@@ -62,10 +74,12 @@ class Learner:
         return json.loads(line)
 
     def write(self, dataset: Path, file: Path, select: str = "rac") -> None:
-        """The episodes that our own recipes learn from, as arrays: robot (N, R), scene (N, S), action (N, A), and where
-        each of them ends. Observations are what our encoders make of them, here and while it plays."""
+        """The episodes that our own recipes learn from, as arrays: robot (N, R), scene (N, S), action (N, A), pictures
+        of each camera (N, SIDE, SIDE, 3), and where each of them ends. Observations are what our encoders make of them,
+        here and while it plays."""
         seen: list[dict[str, NDArray[Any]]] = []
         actions = []
+        pictures: dict[str, list[NDArray[np.uint8]]] = {n: [] for n in self.cameras}
         chosen = rule(select)
         for episode in Dataset.open(dataset).episodes():
             mask = chosen(episode)
@@ -75,17 +89,21 @@ class Learner:
                 raise RuntimeError(f"{episode}: '{select}' takes a part; a peer learns from whole episodes")
             seen.append(episode.aligned((*self.robot, *self.scene)))
             actions.append(episode.steps["executed"])
+            for name, taken in episode.aligned(self.cameras).items():
+                pictures[name] += [resized(p) for p in taken]
         values = {n: np.concatenate([v[n] for v in seen]) for n in (*self.robot, *self.scene)}
         self._encoder.fit({n: Statistics.of(rows) for n, rows in values.items()})
         arrays = self._groups(values) | {"action": np.concatenate(actions)}
         ends = np.cumsum([len(a) for a in actions])
-        np.savez(file, ends=ends, **{n: a.astype(np.float32) for n, a in arrays.items()})  # type: ignore[arg-type]
+        given = {n: a.astype(np.float32) for n, a in arrays.items()} | {n: np.stack(p) for n, p in pictures.items()}
+        np.savez(file, ends=ends, **given)  # type: ignore[arg-type]
 
     def reset(self, seed: int | None = None) -> None:
         self.ask("reset", seed=seed or 0)
 
     def act(self, values: Mapping[str, NDArray[Any]]) -> NDArray[np.float64] | None:
-        seen = {n: v.tolist() for n, v in self._groups(values).items()}
+        seen: dict[str, Any] = {n: v.tolist() for n, v in self._groups(values).items()}
+        seen |= {n: base64.b64encode(resized(values[n]).tobytes()).decode() for n in self.cameras}
         action = np.array(self.ask("act", values=seen))
         return np.clip(action, self.spec.action.low, self.spec.action.high)
 
@@ -109,4 +127,9 @@ class Learner:
         pairs = zip(self._encoder.pairs, self._encoder.differences, strict=True)
         between = [difference(given[a], given[b]) for (a, b), difference in pairs]
         groups = {"robot": [seen[n] for n in self.robot], "scene": [*(seen[n] for n in self.scene), *between]}
-        return {g: torch.cat(parts, dim=-1).numpy() for g, parts in groups.items()}
+        return {g: torch.cat(parts, dim=-1).numpy() for g, parts in groups.items() if parts}
+
+
+def resized(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """To SIDE x SIDE, each pixel the mean of those it covers."""
+    return cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.uint8)

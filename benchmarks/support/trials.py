@@ -11,9 +11,10 @@ from robot_rl.policies.execution import Executor
 from robot_rl.runtime.arbiter import Arbiter
 from robot_rl.runtime.episodes import EpisodeMachine, EpisodeRules
 from robot_rl.runtime.loop import run_episode
+from robot_rl.sim.camera import scene_cameras
 
 
-def play(executor: Executor, robot: str, seeds: Sequence[int]) -> dict[str, Any]:
+def play(executor: Executor, robot: str, seeds: Sequence[int], cameras: Sequence[str] = ()) -> dict[str, Any]:
     """Whether each trial succeeded, and the mean of its steps. The safety envelope is on, and nobody intervenes."""
     setup = config.load(robot)
     machine = EpisodeMachine(EpisodeRules.of_task(setup.task))
@@ -21,10 +22,13 @@ def play(executor: Executor, robot: str, seeds: Sequence[int]) -> dict[str, Any]
     successes, steps = [], 0
     begun = time.process_time()
     try:
-        for seed in seeds:
-            result = run_episode(made, arbiter, machine, executor=executor, seed=seed, purpose="evaluation")
-            successes.append(bool(result.success))
-            steps += result.ending.steps
+        with scene_cameras(setup, made, cameras) as opened:
+            for seed in seeds:
+                result = run_episode(
+                    made, arbiter, machine, executor=executor, cameras=opened, seed=seed, purpose="evaluation"
+                )
+                successes.append(bool(result.success))
+                steps += result.ending.steps
     finally:
         made.close()
     return {
