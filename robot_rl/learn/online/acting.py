@@ -112,7 +112,7 @@ class AgentExecutor:
         observation = self.observer.observation(self.device)
         for name, value in considered.items():
             observation[name] = torch.from_numpy(value).to(self.device)[None]
-        answer = self.agent.act(observation, self.mode, self.generator)
+        answer = self.agent.respond(observation, self.mode, self.generator)
         actions = self.agent.scale.to_physical(answer.actions[0]).double().cpu().numpy()
         self._plan.extend(actions)
         self._notes = {name: note[0].cpu().numpy() for name, note in answer.notes.items()}

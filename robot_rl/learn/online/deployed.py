@@ -69,7 +69,7 @@ class AgentPolicy:
         seen = self.observer.observation(self.device)
         for name, value in consider(self.agent, self.observer, self.device, self._generator).items():
             seen[name] = torch.from_numpy(value).to(self.device)[None]
-        answer = self.agent.act(seen, "mode", self._generator)
+        answer = self.agent.respond(seen, "mode", self._generator)
         out: NDArray[np.float64] = self.agent.scale.to_physical(answer.actions[0]).double().cpu().numpy()
         return out
 

@@ -21,6 +21,7 @@ from robot_rl.learn.online.batch import Batch
 from robot_rl.learn.online.bins import ValueBins
 from robot_rl.learn.online.features import ENCODED, Features, FeaturesConfig
 from robot_rl.learn.online.networks import Critics, pairs
+from robot_rl.learn.online.steady import Steady
 from robot_rl.policies.options import require_at_least
 
 
@@ -64,6 +65,9 @@ class SacConfig:
     """Critic updates for each robot step, followed by one of the actor."""
     actor_delay: int = 1
     """Robot steps between updates of actor and temperature."""
+    averaging: float = 0.0
+    """Decay, with each robot step, of an average of the agent's weights that acts when it is deployed or evaluated,
+    while the newest weights explore; 0 deploys the newest."""
     critics_first: int = 0
     """Robot steps in which the critics alone learn, before the actor's first update: values that know little lead an
     actor away from its base at once."""
@@ -81,6 +85,8 @@ class SacConfig:
             )
         require_at_least(1, self, ("n_step", "batch", "utd", "actor_delay"), error=TrainingError)
         require_at_least(0, self, ("critics_first",), error=TrainingError)
+        if not 0 <= self.averaging < 1:
+            raise TrainingError(f"averaging is {self.averaging}; a decay must lie in [0, 1), 0 for no average")
         if not (0 < self.gamma < 1 and 0 < self.tau <= 1 and self.temperature > 0):
             raise TrainingError(
                 f"gamma is {self.gamma}, tau {self.tau}, temperature {self.temperature}; gamma must lie in (0, 1), "
@@ -119,6 +125,8 @@ class Sac:
         if trained := list(actor.trained()):
             self.optimizers["actor"] = torch.optim.Adam(trained, lr=config.actor_lr, fused=True)
         self.generator = Generator(device).manual_seed(seed)
+        if config.averaging:
+            actor.steady = Steady(actor, config.averaging)
         self.updates = 0
         """Critic updates so far."""
         self.groups = 0
@@ -151,6 +159,8 @@ class Sac:
         learnt = self.groups > self.config.critics_first and self.groups % self.config.actor_delay == 0
         if "actor" in self.optimizers and learnt:
             figures |= self._update_actor(self.detached(seen))
+        if self.actor.steady is not None:
+            self.actor.steady.follow(self.actor)
         return figures
 
     def encoded(self, batch: Batch) -> Batch:

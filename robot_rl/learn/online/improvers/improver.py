@@ -22,6 +22,7 @@ from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.replay import Replay
 from robot_rl.learn.online.sampling import Sampling
 from robot_rl.learn.online.scale import ActionScale
+from robot_rl.learn.online.steady import Steady
 from robot_rl.policies.chunk_policy import ChunkPolicy
 from robot_rl.policies.options import refuse_unknown
 from robot_rl.spec import Spec
@@ -81,6 +82,15 @@ class Agent(nn.Module):
     def __init__(self, scale: ActionScale) -> None:
         super().__init__()
         self.scale = scale
+        self.steady: Steady | None = None
+        """The average of its weights that acts in mode "mode", if one is kept."""
+
+    def respond(self, observation: Observation, mode: Mode, generator: Generator) -> Answer:
+        """As `act`, with the weights that are meant for the mode."""
+        if mode != "mode" or self.steady is None:
+            return self.act(observation, mode, generator)
+        with self.steady.acting(self):
+            return self.act(observation, mode, generator)
 
     def consider(self, observation: Observation, generator: Generator) -> dict[str, Tensor]:
         """(B, *shape) of each of `considered`, for every row whoever acts, those of demonstrations included: what a
