@@ -21,6 +21,8 @@ fooled a classifier before.
 SUCCESS, OTHER, NEAR_MISS, HANDS, EMPTY, MINED = range(len(KINDS))
 ADVISED = {"success": 200, "other": 600, "near_miss": 200, "hands": 100, "empty": 50}
 """Pictures of each kind to aim at: HIL-SERL trained on about 200 positives and 1000 negatives."""
+BEFORE = 0.3
+"""So long before a success [s] nobody can say to the picture when it began, unless it is said otherwise."""
 EPISODES_ADVISED = 20
 """Episodes with a success, and as many without: fewer leave too little to hold out."""
 
@@ -38,6 +40,8 @@ class LabelledFrames:
     """Identity of each episode."""
     source: dict[str, Any]
     """Which data sets they came from (JSON)."""
+    before: float = BEFORE
+    """So long before each success [s] nothing was taken, and no classifier of these pictures is right or wrong."""
 
     def __post_init__(self) -> None:
         n = len(self.pictures)
@@ -91,6 +95,7 @@ class LabelledFrames:
             steps[order],
             ids,
             {"parts": [self.source, other.source]},
+            max(self.before, other.before),
         )
 
     def replaced(self, newer: LabelledFrames) -> LabelledFrames:
@@ -107,6 +112,7 @@ class LabelledFrames:
             self.steps[keep],
             self.ids,
             self.source,
+            self.before,
         )
         return kept.joined(newer)
 

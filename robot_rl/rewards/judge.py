@@ -15,6 +15,7 @@ from robot_rl.rewards.classifier import RewardClassifier, judge_pictures
 from robot_rl.rewards.debounce import Debounce, Rule
 from robot_rl.rewards.drift import DriftAlarm, Reference
 from robot_rl.rewards.errors import RewardError
+from robot_rl.rewards.frames import BEFORE
 from robot_rl.rewards.view import View
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,8 @@ class Trained:
     threshold: float
     rule: Rule
     reference: Reference
+    before: float = BEFORE
+    """So long before each success [s] its pictures were left out, since nobody can say when it began."""
 
 
 class ClassifierJudge:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_rl.rewards.errors import RewardError
-from robot_rl.rewards.frames import KINDS, OTHER, LabelledFrames, around_success
+from robot_rl.rewards.frames import BEFORE, KINDS, OTHER, LabelledFrames, around_success
 from robot_rl.rewards.keys import LATENCY, held_labels
 from robot_rl.rewards.view import View
 
@@ -31,7 +31,7 @@ class LiveConfig:
 
     latency: float = LATENCY
     """From seeing to the key going down or up [s]."""
-    before: float = 0.3
+    before: float = BEFORE
     """So long before a success [s] nothing is taken: nobody can say to the picture when it began."""
     near: float = 1.5
     """Pictures in the time before that [s] are near misses."""
@@ -189,6 +189,7 @@ class LiveCollector:
             np.concatenate([np.arange(n) for n in sizes]),
             tuple(name for name, _, _ in self._parts),
             {**self._source, "episodes": len(sizes)},
+            self.config.before,
         )
         return frames if before is None else before.joined(frames)
 

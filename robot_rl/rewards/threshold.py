@@ -59,12 +59,17 @@ class OperatingPoint:
     """Mean number of pictures from success to saying so."""
 
 
+def said_at(scores: NDArray[np.float64], threshold: float, rule: Rule) -> int | None:
+    """The picture of an episode, by its scores (T,), at which success is first said; None for never."""
+    fired = np.flatnonzero(debounced(scores >= threshold, rule))
+    return int(fired[0]) if len(fired) else None
+
+
 def verdict(track: Track, threshold: float, rule: Rule) -> Verdict:
     """What is said of an episode, at the first moment anything is."""
-    fired = np.flatnonzero(debounced(track.scores >= threshold, rule))
-    if not len(fired):
+    at = said_at(track.scores, threshold, rule)
+    if at is None:
         return Verdict(None, False, None)
-    at = int(fired[0])
     if not track.success[at]:
         return Verdict(at, True, None)
     return Verdict(at, False, at - int(np.argmax(track.success)))

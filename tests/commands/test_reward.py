@@ -86,6 +86,16 @@ def test_checking_counts_episodes(folder: Path, pushes: Path, capsys: pytest.Cap
     assert "/18 = " in capsys.readouterr().out
 
 
+def test_check_leaves_out_what_collecting_left_out_and_says_so(
+    pushes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    collect = ["reward", "collect", str(pushes), "--camera", "top", "--size", "32", "--output", str(tmp_path)]
+    assert cli.main([*collect, "--before", "0.5"]) == 0
+    assert cli.main(["reward", "train", str(tmp_path), *QUICK]) in (0, 1)
+    assert cli.main(["reward", "check", str(tmp_path), str(pushes)]) in (0, 1)
+    assert "pictures of the 0.5 s before a success count as neither" in capsys.readouterr().out
+
+
 def test_mining_adds_what_fooled_it(folder: Path, pushes: Path, capsys: pytest.CaptureFixture[str]) -> None:
     document = folder / "classifier.json"
     before = document.read_text()

@@ -12,8 +12,9 @@ from robot_rl.commands.names import UsageError, existing_dataset
 
 @dataclass(frozen=True)
 class Check:
-    """Judge labelled episodes as at run time: false successes, successes said, and whether the camera has drifted.
+    """Judge labelled episodes: false successes, successes said, and whether the camera has drifted.
 
+    As in training, what is seen just before a success (`--before` of collect) counts as neither right nor wrong.
     Exit code 1 when the share of false successes is above `--false-successes`, or the pictures have drifted.
     """
 
@@ -50,6 +51,7 @@ class Check:
             raise UsageError(f"none of these episodes of {data.path} has a label to check against")
         point = measure([Track(j.probabilities, j.truth) for j in judged], trained.threshold, trained.rule)
         print(f"false successes per episode: {point.false_successes}")
+        print(f"  pictures of the {trained.before:g} s before a success count as neither, as in training")
         print(f"successes said: {point.detections if point.detections is not None else 'no episode had one'}")
         if wrong := fooled(judged):
             print(f"  fooled in episodes {as_ranges(j.number for j in wrong)}: `robot-rl reward mine` learns from them")

@@ -42,7 +42,7 @@ class Collect:
     empty: tuple[str, ...] = ()
     """Episodes that show an empty scene."""
     before: float = 0.3
-    """So long before the first success [s] nothing is taken."""
+    """So long before each success [s] nothing is taken; the classifier keeps it, for check and mine."""
     near: float = 1.5
     """The time before that, and the last of failures, are near misses [s]."""
     every: int = 1

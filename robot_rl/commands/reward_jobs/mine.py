@@ -14,6 +14,7 @@ from robot_rl.commands.names import existing_dataset
 class Mine:
     """Add the pictures that fooled a classifier to what was collected, as negatives; then train again.
 
+    Those just before a success (`--before` of collect) are left out as they were then: nobody can say what they show.
     The outcome of the episodes must be a person's or the task's word: relabel those first that this classifier ended.
     """
 

@@ -12,7 +12,7 @@ from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.episode import Episode
 from robot_rl.learn.rewards.key_log import KeyLog
 from robot_rl.rewards.errors import RewardError
-from robot_rl.rewards.frames import EMPTY, HANDS, NEAR_MISS, OTHER, LabelledFrames, around_success
+from robot_rl.rewards.frames import BEFORE, EMPTY, HANDS, NEAR_MISS, OTHER, LabelledFrames, around_success
 from robot_rl.rewards.keys import LATENCY
 from robot_rl.rewards.view import View
 from robot_rl.workspace import did_you_mean
@@ -22,7 +22,7 @@ from robot_rl.workspace import did_you_mean
 class CollectConfig:
     """Which pictures are taken, and as what."""
 
-    before: float = 0.3
+    before: float = BEFORE
     """So long before the first success [s] nothing is taken: nobody can say to the picture when it began."""
     near: float = 1.5
     """Pictures in the time before that [s], and in the last of a failure, are near misses."""
@@ -137,4 +137,5 @@ def collect(
         np.concatenate(steps),
         tuple(ids),
         {"dataset": dataset.path.name, "identity": dataset.identity, "episodes": len(ids)},
+        config.before,
     )

@@ -1,4 +1,8 @@
-"""What fooled a classifier: episodes that it calls a success and a person, or the task, does not."""
+"""What fooled a classifier: episodes that it calls a success and a person, or the task, does not.
+
+It is held to what it was trained on: pictures that collecting leaves out, since nobody can say what they show, are
+neither mistakes nor negatives.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +14,12 @@ from numpy.typing import NDArray
 
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.episode import Episode
-from robot_rl.learn.rewards.collect import Seen, pictures, seen
+from robot_rl.learn.rewards.collect import CollectConfig, Seen, kinds, pictures, seen
 from robot_rl.learn.rewards.relabel import Label
 from robot_rl.rewards.classifier import judge_pictures
 from robot_rl.rewards.frames import MINED, LabelledFrames
 from robot_rl.rewards.judge import Trained
-from robot_rl.rewards.threshold import Track, Verdict, verdict
+from robot_rl.rewards.threshold import Track, Verdict, said_at, verdict
 
 
 @dataclass(frozen=True)
@@ -24,38 +28,52 @@ class Judgement:
 
     number: int
     seen: Seen
-    probabilities: NDArray[np.float64]  # (M,) of each picture seen
+    """Those pictures of which it is known what they show."""
+    probabilities: NDArray[np.float64]  # (M,) of each of them
     truth: NDArray[np.bool_]  # (M,) success, as recorded or relabelled
     verdict: Verdict
 
 
 def judge_episode(trained: Trained, episode: Episode) -> Judgement:
-    """Judge an episode as the judge of the control loop would have. Its labels must be a person's or the task's."""
-    looked = seen(episode, trained.view.camera)
-    judged = judge_pictures(trained.classifier, pictures(episode, trained.view, looked.indices))
+    """Judge an episode by what is known of it. Its labels must be a person's or the task's.
+
+    As in training, the pictures just before a success are passed over; so are all of an episode that succeeded in no
+    step that it shows.
+    """
+    looked, probabilities = _looked(trained, episode)
+    known = kinds(episode, CollectConfig(before=trained.before))[looked.steps] >= 0
+    looked, probabilities = Seen(looked.steps[known], looked.indices[known]), probabilities[known]
     truth = episode.steps["success"][looked.steps].astype(bool)
-    track = Track(judged.probabilities, truth)
-    return Judgement(
-        episode.number, looked, judged.probabilities, truth, verdict(track, trained.threshold, trained.rule)
-    )
+    said = verdict(Track(probabilities, truth), trained.threshold, trained.rule)
+    return Judgement(episode.number, looked, probabilities, truth, said)
 
 
 def labels_by(trained: Trained, dataset: Dataset, numbers: Iterable[int]) -> dict[int, Label]:
-    """What a classifier says of episodes: success at the step where it first says so, else cut off at the end."""
+    """What a classifier says of episodes, as at run time: success at the step where it first says so, else cut off at
+    the end."""
     out = {}
     for number in numbers:
-        judged = judge_episode(trained, dataset.episode(number))
-        said = judged.verdict.said
-        last = len(dataset.episode(number)) - 1
-        out[number] = Label("timeout", last) if said is None else Label("success", int(judged.seen.steps[said]))
+        episode = dataset.episode(number)
+        looked, probabilities = _looked(trained, episode)
+        said = said_at(probabilities, trained.threshold, trained.rule)
+        out[number] = Label("timeout", len(episode) - 1) if said is None else Label("success", int(looked.steps[said]))
     return out
 
 
+def _looked(trained: Trained, episode: Episode) -> tuple[Seen, NDArray[np.float64]]:
+    """All pictures of an episode that a judge sees, and their probabilities (M,)."""
+    looked = seen(episode, trained.view.camera)
+    judged = judge_pictures(trained.classifier, pictures(episode, trained.view, looked.indices))
+    return looked, judged.probabilities
+
+
 def judge_dataset(trained: Trained, dataset: Dataset, numbers: Iterable[int] | None = None) -> list[Judgement]:
-    """Judge episodes whose outcome somebody knows; those without a label say nothing and are left out."""
+    """Judge episodes whose outcome somebody knows; those without a label say nothing and are left out, as are those
+    without a picture of which it is known what it shows."""
     chosen = dataset.numbers if numbers is None else tuple(numbers)
     episodes = (dataset.episode(n) for n in chosen)
-    return [judge_episode(trained, e) for e in episodes if e.success is not None]
+    judged = (judge_episode(trained, e) for e in episodes if e.success is not None)
+    return [j for j in judged if len(j.truth)]
 
 
 def mined_frames(
@@ -88,6 +106,7 @@ def mined_frames(
         np.concatenate(steps),
         tuple(ids),
         {"mined": dataset.path.name, "identity": dataset.identity, "episodes": len(ids)},
+        trained.before,
     )
 
 

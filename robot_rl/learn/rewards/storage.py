@@ -20,7 +20,7 @@ from robot_rl.rewards.classifier import CNN, ClassifierConfig, EncoderMaker, Rew
 from robot_rl.rewards.debounce import Rule
 from robot_rl.rewards.drift import Reference
 from robot_rl.rewards.errors import RewardError
-from robot_rl.rewards.frames import LabelledFrames
+from robot_rl.rewards.frames import BEFORE, LabelledFrames
 from robot_rl.rewards.judge import Trained
 from robot_rl.rewards.view import View
 
@@ -35,7 +35,12 @@ def has_frames(folder: Path) -> bool:
 def save_frames(folder: Path, frames: LabelledFrames) -> None:
     """Write what was collected, in place of what is there."""
     arrays = {n: torch.from_numpy(getattr(frames, n)) for n in ("pictures", "kinds", "episodes", "steps")}
-    document = {"view": frames.view.to_dict(), "ids": list(frames.ids), "source": frames.source}
+    document = {
+        "view": frames.view.to_dict(),
+        "ids": list(frames.ids),
+        "source": frames.source,
+        "before": frames.before,
+    }
     storage.write(folder, FRAMES, arrays, document)
 
 
@@ -47,7 +52,11 @@ def load_frames(folder: Path) -> LabelledFrames:
         document = storage.read_document(folder, FRAMES)
         arrays = {n: t.numpy() for n, t in storage.read_tensors(folder, document).items()}
         return LabelledFrames(
-            View.from_dict(document["view"]), **arrays, ids=tuple(document["ids"]), source=document["source"]
+            View.from_dict(document["view"]),
+            **arrays,
+            ids=tuple(document["ids"]),
+            source=document["source"],
+            before=float(document.get("before", BEFORE)),
         )
     except (storage.StorageError, KeyError, TypeError) as error:
         raise RewardError(f"{folder}: the collected pictures cannot be read: {error}") from error
@@ -79,6 +88,7 @@ def save_classifier(folder: Path, trained: Trained, training: Mapping[str, Any],
         "network": trained.classifier.config.to_dict(),
         "threshold": trained.threshold,
         "debounce": [trained.rule.k, trained.rule.n],
+        "before": trained.before,
         "drift": trained.reference.to_dict(),
         "encoder": digest(trained.classifier.encoder) if trained.classifier.frozen else None,
         "training": dict(training),
@@ -110,7 +120,7 @@ def load_classifier(
         network = ClassifierConfig(**(document["network"] | {"channels": tuple(document["network"]["channels"])}))
         tensors = storage.read_tensors(folder, document)
         reference, rule = Reference.from_dict(document["drift"]), Rule(*document["debounce"])
-        threshold = float(document["threshold"])
+        threshold, before = float(document["threshold"]), float(document.get("before", BEFORE))
     except (storage.StorageError, KeyError, TypeError) as error:
         raise RewardError(f"{folder}: this is no reward classifier that can be read: {error}") from error
     if view is not None:
@@ -125,7 +135,7 @@ def load_classifier(
     if own != set(tensors):
         raise RewardError(f"{folder}: weights {sorted(own ^ set(tensors))} are missing or too many for this network")
     classifier.load_state_dict(tensors, strict=False)
-    return Trained(classifier.to(device).eval(), trained_on, threshold, rule, reference)
+    return Trained(classifier.to(device).eval(), trained_on, threshold, rule, reference, before)
 
 
 def make_encoder(name: str, size: int, encoders: Mapping[str, EncoderMaker] | None) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,10 +24,22 @@ SPEC = Spec(
 )
 
 
-def record(dataset: Dataset, rollout: cover.Rollout, purpose: str = "demonstration") -> None:
-    """Each scene of a rollout as an episode that ends with its first success, held for six steps."""
+def record(
+    dataset: Dataset,
+    rollout: cover.Rollout,
+    purpose: str = "demonstration",
+    marked_late: int = 0,
+    succeeded: bool | None = None,
+) -> None:
+    """Each scene of a rollout as an episode that ends with its first success, held for six steps.
+
+    Args:
+        marked_late: steps for which success can be seen before it is marked.
+        succeeded: what each episode is said to be; by default whether its last step is a success.
+    """
     none = np.full(2, np.nan)
-    for pictures, success in zip(rollout.pictures, rollout.success):
+    late = np.pad(rollout.success, ((0, 0), (marked_late, 0)))[:, : rollout.success.shape[1]]
+    for pictures, success in zip(rollout.pictures, late):
         length = min(int(success.argmax()) + 6, len(success)) if success.any() else len(success)
         with dataset.new_episode(purpose=purpose) as writer:
             writer.add_sample(Sample("top", 0, pictures[0]))
@@ -47,19 +60,19 @@ def record(dataset: Dataset, rollout: cover.Rollout, purpose: str = "demonstrati
                         truncated=bool(not success[t] and t == length - 1),
                     )
                 )
-            writer.commit(bool(success[length - 1]))
+            writer.commit(bool(success[length - 1]) if succeeded is None else succeeded)
 
 
 @pytest.fixture
 def pushes(tmp_path: Path) -> Callable[..., Path]:
     """Makes a data set of so many demonstrations; returns where it lies."""
 
-    def make(count: int, name: str = "pushes") -> Path:
+    def make(count: int, name: str = "pushes", **how: Any) -> Path:
         rng = np.random.default_rng(0)
         camera = CameraConfig("top", "mujoco", width=32, height=32, fps=10.0)
         path = tmp_path / name
         with Dataset.create(path, SPEC, {"top": camera}, images="zstd") as dataset:
-            record(dataset, cover.roll_out(range(count), cover.demonstrations(count, rng), rng))
+            record(dataset, cover.roll_out(range(count), cover.demonstrations(count, rng), rng), **how)
         return path
 
     return make

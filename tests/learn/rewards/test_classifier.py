@@ -17,6 +17,7 @@ from robot_rl.learn.rewards.collect import CollectConfig, camera_view, collect
 from robot_rl.learn.rewards.mine import judge_dataset, labels_by, mined_frames
 from robot_rl.learn.rewards.train import Result, RewardTrainConfig, parts_of, save, train
 from robot_rl.rewards.classifier import ClassifierConfig, judge_pictures
+from robot_rl.rewards.debounce import Rule
 from robot_rl.rewards.drift import DriftAlarm
 from robot_rl.rewards.errors import RewardError
 from robot_rl.rewards.frames import KINDS, LabelledFrames
@@ -222,6 +223,42 @@ def test_what_fooled_it_is_mined_as_negatives_and_labels_follow_it(
         said, missed = labels_by(even, data, [0])[0], labels_by(replace(even, threshold=1.0), data, [0])[0]
         assert said.result == "success" and data.episode(0).steps["success"][said.step]
         assert (missed.result, missed.step) == ("timeout", len(data.episode(0)) - 1)
+
+
+def test_the_pictures_that_collecting_leaves_out_are_neither_false_nor_mined(
+    made: tuple[LabelledFrames, Result, Path], pushes: Callable[..., Path]
+) -> None:
+    trained = replace(made[1].trained, threshold=0.5, rule=Rule(1, 1))
+    data = Dataset.open(pushes(9, marked_late=2))  # success can be seen for 0.2 s, at 10 Hz, before it is marked
+    won = [e.number for e in data.episodes() if e.success]
+    assert len(won) >= 4
+    strict = judge_dataset(replace(trained, before=0.0), data, won)
+    assert all(j.verdict.false for j in strict) and mined_frames(trained, data, strict) is not None
+    fair = judge_dataset(replace(trained, before=0.3), data, won)
+    assert not any(j.verdict.false for j in fair) and all(j.verdict.delay == 0 for j in fair)
+    assert mined_frames(trained, data, fair) is None
+    assert [len(j.truth) for j in fair] == [len(j.truth) - 3 for j in strict]
+    at_run_time = labels_by(trained, data, won)  # whatever is known of its pictures
+    assert all(not data.episode(n).steps["success"][label.step] for n, label in at_run_time.items())
+
+
+def test_an_episode_that_succeeded_in_no_step_it_shows_judges_nobody(
+    made: tuple[LabelledFrames, Result, Path], pushes: Callable[..., Path]
+) -> None:
+    data = Dataset.open(pushes(6, marked_late=100, succeeded=True))
+    assert judge_dataset(replace(made[1].trained, threshold=1e-6), data) == []
+
+
+def test_what_was_left_out_is_kept_with_the_pictures_and_with_the_classifier(
+    made: tuple[LabelledFrames, Result, Path], tmp_path: Path
+) -> None:
+    frames = replace(made[0], before=0.7)
+    storage.save_frames(tmp_path, frames)
+    assert storage.load_frames(tmp_path).before == 0.7
+    other = replace(frames, before=0.2, ids=tuple(f"other-{i}" for i in frames.ids))
+    assert other.joined(frames).before == other.replaced(frames).before == 0.7
+    save(tmp_path, replace(made[1], trained=replace(made[1].trained, before=0.7)), CONFIG)
+    assert storage.load_classifier(tmp_path).before == 0.7
 
 
 def test_labels_given_later_win(made: tuple[LabelledFrames, Result, Path]) -> None:
