@@ -28,6 +28,7 @@ from robot_rl.hardware import config as hardware_config
 from robot_rl.hardware.devices.profile import devices
 
 if TYPE_CHECKING:
+    from robot_rl.learn.online.opening import Opening
     from robot_rl.learn.online.recipe import Recipe
 
 FIRST_TRIAL = 1_000_000
@@ -95,66 +96,24 @@ class Options:
 
 def run(options: Options) -> int:
     require("train", "sim")
+    from robot_rl.learn.online.opening import Opening
+
     recipe, directory = _resolve(options)
-    setup = hardware_config.load(recipe.robot, recipe.control_mode or None)
-    if not setup.simulated:
-        raise UsageError(
-            f"robot '{recipe.robot}' is not simulated: use `robot-rl launch finetune robot:={recipe.robot}`"
-        )
-    if recipe.practice is not None:
-        if options.actors or options.processes == 2:
-            raise UsageError("a practice takes turns in one process: leave --processes and --actors out")
-        from robot_rl.commands.finetune_practice import run_practice
-
-        return run_practice(recipe, directory, untouched=options.untouched, accept_changes=options.accept_changes)
-    if options.actors:
-        if options.untouched or options.processes == 2:
-            raise UsageError(
-                "--actors goes with neither --processes 2 nor --untouched: many robots have no row of wins"
-            )
-        if recipe.operator.partition(":")[0] in devices():
-            raise UsageError(f"--actors are many robots at a time: nobody can watch them all with a {recipe.operator}")
-        from robot_rl.commands.finetune_apart import run_cluster
-
-        return run_cluster(recipe, directory, options.actors, accept_changes=options.accept_changes)
-    if options.processes == 2:
-        from robot_rl.commands.finetune_apart import run_apart
-
-        return run_apart(recipe, directory, untouched=options.untouched, accept_changes=options.accept_changes)
-    from robot_rl.commands.finetune_parts import parts
-    from robot_rl.commands.finetune_view import View
-    from robot_rl.learn.online.session import Session
-
-    with (
-        parts(recipe, directory) as (cell, demonstrations, base, dataset),
-        View(recipe, directory, options.untouched) as view,
-    ):
-        session = Session(
-            recipe.online,
-            cell,
-            demonstrations,
-            base,
-            directory,
-            view.prepared,
-            dataset=dataset,
-            accept_changes=options.accept_changes,
-            say=view.say,
-        )
-        view.begin(session)
-        session.run(stop=view.stopped, on_episode=lambda r: view.episode(session, r), on_point=view.point)
-        view.end(session)
-    return 0
+    _check(recipe, options)
+    with Opening(directory) as opening:
+        _write(recipe, directory, options)
+        return _carry_out(recipe, opening, options)
 
 
 def _resolve(options: Options) -> tuple[Recipe, Path]:
-    """The recipe with what was changed here, and the session's folder, which then holds the recipe and the base.
+    """The recipe with what was changed here, and the session's folder. Nothing is written.
 
     Raises:
         UsageError: neither or both of --recipe and --resume, or nothing to resume.
-        TrainingError, CheckpointError: no such recipe or base, or a session that was begun with another.
+        TrainingError: no such recipe, or it does not hold.
     """
     from robot_rl.learn.online import recipe as recipes
-    from robot_rl.learn.online.folder import begin_folder, continue_folder
+    from robot_rl.learn.online.opening import holds_session, steps_done
 
     if bool(options.recipe) == (options.resume is not None):
         known = ", ".join(workspace.names("policies", recipes.FILE))
@@ -163,18 +122,97 @@ def _resolve(options: Options) -> tuple[Recipe, Path]:
         directory = options.resume
         if not (directory / recipes.FILE).is_file():
             raise UsageError(f"{directory} holds no session: there is no {recipes.FILE} in it")
-        changed = _changed(recipes.load(directory / recipes.FILE), options)
-        continue_folder(changed, directory, accept_changes=options.accept_changes)
-        return changed, directory
+        if options.output is not None:
+            raise UsageError(f"{directory} goes on where it lies: leave --output out")
+        recipe = _changed(recipes.load(directory / recipes.FILE), options)
+        if options.steps and options.steps < (done := steps_done(directory)):
+            raise UsageError(f"{directory} has done {done} robot steps: --steps {options.steps} would end it; raise it")
+        return recipe, directory
     recipe = _changed(recipes.load(options.recipe), options)
     directory = options.output or recipe.directory()
-    if (directory / recipes.FILE).exists():
+    if directory.exists() and not directory.is_dir():
+        raise UsageError(f"--output {directory} is a file; name a folder")
+    if (directory / recipes.FILE).exists() and holds_session(directory):
         raise UsageError(f"{directory} holds a session already: continue it with --resume {directory}")
-    if recipe.practice is not None:
-        recipes.save(recipe, directory)  # each direction has a folder of its own
-    else:
-        begin_folder(recipe, directory)
     return recipe, directory
+
+
+def _check(recipe: Recipe, options: Options) -> None:
+    """Raise UsageError for what does not go together."""
+    setup = hardware_config.load(recipe.robot, recipe.control_mode or None)
+    if not setup.simulated:
+        raise UsageError(
+            f"robot '{recipe.robot}' is not simulated: use `robot-rl launch finetune robot:={recipe.robot}`"
+        )
+    if recipe.practice is not None and (options.actors or options.processes == 2):
+        raise UsageError("a practice takes turns in one process: leave --processes and --actors out")
+    if options.actors and (options.untouched or options.processes == 2):
+        raise UsageError("--actors goes with neither --processes 2 nor --untouched: many robots have no row of wins")
+    if options.actors and recipe.operator.partition(":")[0] in devices():
+        raise UsageError(f"--actors are many robots at a time: nobody can watch them all with a {recipe.operator}")
+
+
+def _write(recipe: Recipe, directory: Path, options: Options) -> None:
+    """What a session's folder holds before it begins or goes on.
+
+    Raises:
+        UsageError: nothing can be written there.
+        TrainingError, CheckpointError: no such base, or a session that was begun with another recipe.
+    """
+    from robot_rl.learn.online import recipe as recipes
+    from robot_rl.learn.online.folder import begin_folder, continue_folder
+
+    try:
+        if options.resume is not None:
+            continue_folder(recipe, directory, accept_changes=options.accept_changes)
+        elif recipe.practice is not None:
+            recipes.save(recipe, directory)  # each direction has a folder of its own
+        else:
+            begin_folder(recipe, directory)
+    except OSError as error:
+        raise UsageError(
+            f"{directory} cannot be written: {error.strerror or error}; choose another --output"
+        ) from error
+
+
+def _carry_out(recipe: Recipe, opening: Opening, options: Options) -> int:
+    """The session, in one of the ways there are to run it. Returns 0."""
+    untouched, accepted = options.untouched, options.accept_changes
+    if recipe.practice is not None:
+        from robot_rl.commands.finetune_practice import run_practice
+
+        return run_practice(recipe, opening, untouched=untouched, accept_changes=accepted)
+    if options.actors:
+        from robot_rl.commands.finetune_apart import run_cluster
+
+        return run_cluster(recipe, opening, options.actors, accept_changes=accepted)
+    if options.processes == 2:
+        from robot_rl.commands.finetune_apart import run_apart
+
+        return run_apart(recipe, opening, untouched=untouched, accept_changes=accepted)
+    from robot_rl.commands.finetune_parts import parts
+    from robot_rl.commands.finetune_view import View
+    from robot_rl.learn.online.session import Session
+
+    with (
+        parts(recipe, opening.directory) as (cell, demonstrations, base, dataset),
+        View(recipe, opening, untouched) as view,
+    ):
+        session = Session(
+            recipe.online,
+            cell,
+            demonstrations,
+            base,
+            opening.directory,
+            view.prepared,
+            dataset=dataset,
+            accept_changes=accepted,
+            say=view.say,
+        )
+        view.begin(session)
+        session.run(stop=view.stopped, on_episode=lambda r: view.episode(session, r), on_point=view.point)
+        view.end(session)
+    return 0
 
 
 def _changed(recipe: Recipe, options: Options) -> Recipe:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from robot_rl.commands.finetune_parts import parts
 from robot_rl.commands.finetune_view import View
 from robot_rl.commands.names import existing_dataset
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.extras import require
+from robot_rl.learn.online.opening import Opening
 from robot_rl.learn.online.recipe import Recipe
 from robot_rl.learn.online.remote.cluster import ClusterSession
 from robot_rl.learn.online.remote.link import Link
@@ -16,11 +15,12 @@ from robot_rl.learn.online.remote.process import LearnerProcess
 from robot_rl.learn.online.remote.session import RemoteSession
 
 
-def run_apart(recipe: Recipe, directory: Path, *, untouched: int = 0, accept_changes: bool = False) -> int:
+def run_apart(recipe: Recipe, opening: Opening, *, untouched: int = 0, accept_changes: bool = False) -> int:
     """Act here, with the learner in a process of its own that ends with this one. Returns 0."""
     require("serve")
+    directory = opening.directory
     process = LearnerProcess(directory, recipe.remote.restarts, accept_changes=accept_changes)
-    with parts(recipe, directory) as (cell, _, base, dataset), View(recipe, directory, untouched) as view:
+    with parts(recipe, directory) as (cell, _, base, dataset), View(recipe, opening, untouched) as view:
         link = Link(process.where, recipe.remote)
         try:
             session = RemoteSession(recipe.online, cell, link, dataset, base, view.say)
@@ -34,11 +34,11 @@ def run_apart(recipe: Recipe, directory: Path, *, untouched: int = 0, accept_cha
     return 0
 
 
-def run_cluster(recipe: Recipe, directory: Path, actors: int, *, accept_changes: bool = False) -> int:
+def run_cluster(recipe: Recipe, opening: Opening, actors: int, *, accept_changes: bool = False) -> int:
     """Learn here, with `actors` robots on a Ray cluster. Returns 0."""
     demonstrations = [e for name in recipe.dataset for e in Dataset.open(existing_dataset(name))]
-    with View(recipe, directory) as view:
-        session = ClusterSession(recipe, directory, demonstrations, actors, accept_changes=accept_changes)
+    with View(recipe, opening) as view:
+        session = ClusterSession(recipe, opening.directory, demonstrations, actors, accept_changes=accept_changes)
         try:
             view.begin(session)
             session.run(stop=view.stopped, on_episode=lambda _: view.episode(session), on_point=view.point)

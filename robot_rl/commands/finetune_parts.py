@@ -10,18 +10,21 @@ from robot_rl.commands.names import UsageError, existing_dataset
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.episode import Episode
 from robot_rl.hardware import config as hardware_config
-from robot_rl.learn.online.folder import EPISODES, load_base
+from robot_rl.learn.online.folder import EPISODES, load_base, release
 from robot_rl.learn.online.recipe import Recipe
 from robot_rl.learn.online.workcell import Workcell, recipe_workcell
-from robot_rl.policies import checkpoint
-from robot_rl.policies.chunk_policy import ChunkPolicy
+from robot_rl.serving.protocol import ServablePolicy
 
 
 @contextmanager
-def parts(recipe: Recipe, directory: Path) -> Iterator[tuple[Workcell, list[Episode], ChunkPolicy | None, Dataset]]:
+def parts(recipe: Recipe, directory: Path) -> Iterator[tuple[Workcell, list[Episode], ServablePolicy | None, Dataset]]:
     """The robot with all around it, demonstrations, base, the data set to record to; released at the end."""
-    demonstrations, base = demonstrations_of(recipe, directory), base_of(recipe, directory)
-    with recipe_workcell(recipe, demonstrations) as cell, recorded_to(recipe, directory) as dataset:
+    demonstrations = demonstrations_of(recipe, directory)
+    with (
+        base_of(recipe, directory) as base,
+        recipe_workcell(recipe, demonstrations) as cell,
+        recorded_to(recipe, directory) as dataset,
+    ):
         yield cell, demonstrations, base, dataset
 
 
@@ -33,13 +36,15 @@ def demonstrations_of(recipe: Recipe, directory: Path) -> list[Episode]:
     return [e for name in recipe.dataset for e in Dataset.open(existing_dataset(name))]
 
 
-def base_of(recipe: Recipe, directory: Path) -> ChunkPolicy | None:
-    """The frozen base policy in the session's folder, if the improver wants one. Raises CheckpointError."""
-    base = load_base(recipe.online, directory)
-    if base is not None:
-        setup = hardware_config.load(recipe.robot, recipe.control_mode or None)
-        checkpoint.require_fits(base, setup.spec, setup.cameras)
-    return base
+@contextmanager
+def base_of(recipe: Recipe, directory: Path) -> Iterator[ServablePolicy | None]:
+    """The frozen base policy of the session, if the improver wants one. Raises as `load_base`."""
+    setup = hardware_config.load(recipe.robot, recipe.control_mode or None)
+    base = load_base(recipe.online, directory, setup.spec, setup.cameras)
+    try:
+        yield base
+    finally:
+        release(base)
 
 
 @contextmanager

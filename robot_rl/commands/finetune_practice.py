@@ -14,6 +14,7 @@ from robot_rl.commands.names import UsageError
 from robot_rl.learn.online.curve import Point
 from robot_rl.learn.online.directed import begin_directions
 from robot_rl.learn.online.judging import WatchedCamera, classifier_judge
+from robot_rl.learn.online.opening import Opening
 from robot_rl.learn.online.practising import PracticeSession
 from robot_rl.learn.online.recipe import Recipe
 from robot_rl.learn.online.session import Session
@@ -22,8 +23,9 @@ from robot_rl.runtime.loop import EpisodeResult
 from robot_rl.runtime.resets import SelfResetting
 
 
-def run_practice(recipe: Recipe, directory: Path, *, untouched: int = 0, accept_changes: bool = False) -> int:
+def run_practice(recipe: Recipe, opening: Opening, *, untouched: int = 0, accept_changes: bool = False) -> int:
     """Practise until `online.steps` robot steps of all directions together. Returns 0."""
+    directory = opening.directory
     plans = begin_directions(recipe, directory)
     practice = recipe.practice
     with ExitStack() as stack:
@@ -38,7 +40,7 @@ def run_practice(recipe: Recipe, directory: Path, *, untouched: int = 0, accept_
                 own.online,
                 _aimed(cell, own, practice.goal(name)),
                 demonstrations_of(own, folder),
-                base_of(own, folder),
+                stack.enter_context(base_of(own, folder)),
                 folder,
                 watch.prepared,
                 dataset=stack.enter_context(recorded_to(own, folder)),
@@ -48,6 +50,7 @@ def run_practice(recipe: Recipe, directory: Path, *, untouched: int = 0, accept_
             books[name] = Book(own, folder)
             stack.callback(books[name].close)
         whole = PracticeSession(sessions, cell.robot, recipe.online.steps, practice.tries, watch.say)
+        opening.begun()
         _begin(whole, books, watch, recipe, directory)
 
         def episode(name: str, result: EpisodeResult) -> None:

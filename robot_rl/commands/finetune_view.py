@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from types import TracebackType
 
 from robot_rl.commands.finetune_book import Book, Shown
 from robot_rl.commands.finetune_watch import Watch
 from robot_rl.learn.online.curve import Point
+from robot_rl.learn.online.opening import Opening
 from robot_rl.learn.online.recipe import Recipe
 from robot_rl.learn.statistics import wilson
 from robot_rl.runtime.loop import EpisodeResult
@@ -18,12 +18,13 @@ class View:
     """A progress bar over robot steps, curves and, at each evaluation and at the end, the report.
 
     Args:
+        opening: of the session's folder; over when the session begins.
         untouched: successes in a row without help after which the session is over; 0 for no such rule.
     """
 
-    def __init__(self, recipe: Recipe, directory: Path, untouched: int = 0) -> None:
-        self.recipe, self.directory = recipe, directory
-        self.watch, self._book = Watch(untouched), Book(recipe, directory)
+    def __init__(self, recipe: Recipe, opening: Opening, untouched: int = 0) -> None:
+        self.recipe, self.opening, self.directory = recipe, opening, opening.directory
+        self.watch, self._book = Watch(untouched), Book(recipe, opening.directory)
         self.say, self.stopped, self.prepared = self.watch.say, self.watch.stopped, self.watch.prepared
 
     def __enter__(self) -> View:
@@ -38,6 +39,7 @@ class View:
 
     def begin(self, session: Shown) -> None:
         """The first robot step is near."""
+        self.opening.begun()
         self._book.begin(session)
         self.say(f"session: {self.directory}")
         if session.tally.episodes:
@@ -61,9 +63,11 @@ class View:
     def end(self, session: Shown, notes: Sequence[str] = ()) -> None:
         """The session is over, for now: the report, and what to do next."""
         path = self._book.report(session, notes)
-        if self.watch.reason is not None:
+        if session.tally.robot_steps >= self.recipe.online.steps:
+            self.say(f"all {self.recipe.online.steps} robot steps are done; --resume with a larger --steps goes on")
+        elif self.watch.reason is not None:
             self.say(f"over after {session.tally.robot_steps} robot steps: {self.watch.reason}")
-        elif session.tally.robot_steps < self.recipe.online.steps:
+        else:
             self.say(f"stopped after {session.tally.robot_steps} of {self.recipe.online.steps} robot steps; continue:")
             self.say(f"  robot-rl finetune --resume {self.directory}")
         if session.tally.set_up:

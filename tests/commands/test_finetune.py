@@ -62,10 +62,10 @@ def test_a_changed_recipe_is_refused_and_changes_nothing(
 
 
 def test_a_session_folder_is_not_begun_twice(plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = tmp_path / "session"
-    recipe.save(recipe.load(plan), folder)
-    assert main(["finetune", "--recipe", str(plan), "--output", str(folder)]) == 2
-    assert f"continue it with --resume {folder}" in capsys.readouterr().err
+    again = ["finetune", "--recipe", str(plan), "--output", str(tmp_path / "session"), "--trials", "1"]
+    assert main(again) == 0
+    assert main(again) == 2
+    assert f"continue it with --resume {tmp_path / 'session'}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -88,3 +88,56 @@ def test_an_unknown_option_of_a_recipe_is_named(plan: Path, capsys: pytest.Captu
     plan.write_text(RECIPE.replace("warmup", "warmupp"))
     assert main(["finetune", "--recipe", str(plan)]) == 2
     assert "unknown option 'warmupp'. Did you mean 'warmup'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--dataset", "nowhere"], "no data set at"),
+        (["--operator", "nobody"], "nobody"),
+        (["--classifier", "nowhere"], "nowhere"),
+        (["--operator", "gamepad:/dev/input/js99"], "js99"),
+    ],
+)
+def test_a_start_that_fails_leaves_nothing_and_the_corrected_command_works(
+    arguments: list[str], words: str, plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "session"
+    assert main(["finetune", "--recipe", str(plan), "--output", str(folder), *arguments]) == 2
+    assert words in capsys.readouterr().err
+    assert not folder.exists()
+
+
+def test_a_session_under_way_keeps_its_recipe_when_another_wants_to_continue_it(
+    plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "session"
+    assert main(["finetune", "--recipe", str(plan), "--output", str(folder), "--trials", "1"]) == 0
+    before = (folder / "finetune.yaml").read_text()
+    with Dataset.open(folder / "episodes", "a"):
+        assert main(["finetune", "--resume", str(folder), "--steps", "900", "--operator", "expert"]) == 2
+    assert "being written" in capsys.readouterr().err
+    assert (folder / "finetune.yaml").read_text() == before
+
+
+def test_steps_cannot_be_lowered_below_what_is_done_and_a_finished_session_says_how_to_go_on(
+    plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "session"
+    assert main(["finetune", "--recipe", str(plan), "--output", str(folder), "--trials", "1"]) == 0
+    assert main(["finetune", "--resume", str(folder), "--steps", "20"]) == 2
+    assert "--steps 20 would end it" in capsys.readouterr().err
+    assert main(["finetune", "--resume", str(folder)]) == 0
+    assert "all 60 robot steps are done" in capsys.readouterr().out
+    assert main(["finetune", "--resume", str(folder), "--output", str(tmp_path / "other")]) == 2
+    assert "leave --output out" in capsys.readouterr().err
+
+
+def test_an_output_that_cannot_be_a_folder_is_said_in_one_line(
+    plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["finetune", "--recipe", str(plan), "--output", str(tmp_path / "file")]) == 2
+    assert "is a file" in capsys.readouterr().err
+    assert main(["finetune", "--recipe", str(plan), "--output", str(tmp_path / "file" / "session")]) == 2
+    assert "cannot be written" in capsys.readouterr().err

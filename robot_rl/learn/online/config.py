@@ -12,7 +12,8 @@ from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.improvers.improver import ImproverConfig, improver_config, improver_dict
 from robot_rl.learn.online.improvers.rlpd import RlpdConfig
 from robot_rl.learn.online.shaping import ShapingConfig
-from robot_rl.policies.options import refuse_unknown, require_at_least
+from robot_rl.policies.options import require_at_least
+from robot_rl.settings.typed import fill
 
 
 @dataclass(frozen=True)
@@ -111,17 +112,13 @@ class OnlineConfig:
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> OnlineConfig:
-        """Read a recipe's or a saved session's options. Raises TrainingError on an unknown one, naming the nearest."""
-        options: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
-        refuse_unknown(options, (f.name for f in dataclasses.fields(cls)), "online: ", TrainingError)
-        if "improver" in options:
-            options["improver"] = improver_config(options["improver"])
-        if "guard" in options:
-            refuse_unknown(
-                options["guard"], (f.name for f in dataclasses.fields(GuardConfig)), "guard: ", TrainingError
-            )
-            options["guard"] = GuardConfig(**options["guard"])
-        if options.get("shaping") is not None:
-            options["shaping"] = ShapingConfig.from_dict(options["shaping"])
-        return cls(**options)
+    def from_dict(cls, data: Mapping[str, Any], where: str = "online") -> OnlineConfig:
+        """Read a recipe's or a saved session's options.
+
+        Args:
+            where: their key in that file.
+
+        Raises:
+            TrainingError: an unknown one, with the nearest, or a value that is not allowed; the message names it.
+        """
+        return fill(cls, data, where, error=TrainingError, readers={"improver": improver_config})

@@ -19,7 +19,7 @@ from torch import Generator
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.acting import AgentExecutor, consider
 from robot_rl.learn.online.config import OnlineConfig
-from robot_rl.learn.online.folder import load_base
+from robot_rl.learn.online.folder import load_base, release
 from robot_rl.learn.online.improvers.improver import Agent
 from robot_rl.learn.online.learner import make_improver, make_observer
 from robot_rl.learn.online.observe import Pictures, Values
@@ -45,7 +45,7 @@ class AgentPolicy:
     def __init__(
         self, config: OnlineConfig, spec: Spec, base: Policy | None = None, pictures: Pictures | None = None
     ) -> None:
-        self.config, self.spec, self.pictures = config, spec, dict(pictures or {})
+        self.config, self.spec, self.pictures, self.base = config, spec, dict(pictures or {}), base
         self.device = checkpoint.torch_device(config.device)
         self.observer = make_observer(config, spec, base, self.pictures)
         self.agent: Agent = make_improver(config, spec, self.observer, base).agent.eval()
@@ -79,6 +79,10 @@ class AgentPolicy:
     def make_executor(self) -> AgentPlayer:
         """What plays the agent as it acted while it learnt."""
         return AgentPlayer(self)
+
+    def close(self) -> None:
+        """End the connection to a base that is served."""
+        release(self.base)
 
 
 class AgentPlayer(AgentExecutor):
@@ -129,9 +133,10 @@ def load(directory: Path, device: str = "cpu") -> AgentPolicy:
                 f"'{FORMAT}', version {VERSION} is read"
             )
         config = OnlineConfig.from_dict({**document["config"], "device": device})
-        base = load_base(config, directory)
+        spec = Spec.from_dict(document["spec"])
+        base = load_base(config, directory, spec)
         pictures = {n: (int(h), int(w)) for n, (h, w) in document["pictures"].items()}
-        policy = AgentPolicy(config, Spec.from_dict(document["spec"]), base, pictures)
+        policy = AgentPolicy(config, spec, base, pictures)
         policy.agent.load_state_dict(storage.read_tensors(directory, document, policy.device))
     except (storage.StorageError, TrainingError, KeyError, TypeError, RuntimeError, ValueError) as error:
         if isinstance(error, CheckpointError):

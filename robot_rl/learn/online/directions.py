@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from robot_rl.learn.config import TrainingError
-from robot_rl.policies.options import refuse_unknown
+from robot_rl.settings.typed import refuse_unknown
 
 OWN = ("goal", "checkpoint", "dataset", "classifier", "online")
 """What a direction may say."""
@@ -49,14 +49,6 @@ class PracticeConfig:
             for key in options.get("online", {}):
                 if key in SHARED:
                     raise TrainingError(f"practice: {name}: '{key}' is the whole practice's; name it under online")
-
-    @classmethod
-    def from_dict(cls, data: Any) -> PracticeConfig:
-        """Read a recipe's section. Raises TrainingError."""
-        if not isinstance(data, Mapping):
-            raise TrainingError(f"practice: a mapping with `directions` was expected, got {data!r}")
-        refuse_unknown(data, ("directions", "tries"), "practice: ", TrainingError)
-        return cls(**data)
 
     def to_dict(self) -> dict[str, Any]:
         """A YAML-ready form; `from_dict` reads it back."""

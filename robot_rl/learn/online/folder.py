@@ -2,38 +2,75 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
+from robot_rl.hardware.config import CameraConfig
 from robot_rl.learn.config import TrainingError
+from robot_rl.learn.files import replace_text
 from robot_rl.learn.online import recipe as recipes
 from robot_rl.learn.online.config import OnlineConfig
 from robot_rl.learn.online.store import FREE, differences, plain
 from robot_rl.policies import checkpoint
-from robot_rl.policies.chunk_policy import ChunkPolicy
+from robot_rl.policies.policy import Policy
+from robot_rl.serving.loading import load_policy
+from robot_rl.serving.protocol import ServablePolicy, is_address
+from robot_rl.spec import Spec
 
 BASE = "base"
-"""The frozen base policy, copied."""
+"""The frozen base policy, copied, or where it is served."""
+SERVER = "server.json"
+"""In BASE: the address of a policy server."""
 EPISODES = "episodes"
 """The data set of online episodes."""
 
 
-def load_base(online: OnlineConfig, directory: Path) -> ChunkPolicy | None:
-    """The frozen base policy in the session's folder `directory`, if the improver wants one. Raises CheckpointError."""
-    return checkpoint.load(directory / BASE, online.device) if online.improver.base != "none" else None
+def load_base(
+    online: OnlineConfig, directory: Path, spec: Spec, cameras: Mapping[str, CameraConfig] | None = None
+) -> ServablePolicy | None:
+    """The frozen base policy of the session in `directory`, if the improver wants one; to be released.
+
+    Raises:
+        CheckpointError, RemoteError, MappingError, MissingExtraError: it cannot be read, or does not fit the robot.
+        PolicyUnavailableError: its server does not answer.
+    """
+    if online.improver.base == "none":
+        return None
+    server = directory / BASE / SERVER
+    if server.is_file():
+        return load_policy(json.loads(server.read_text())["address"], spec, cameras)
+    base = checkpoint.load(directory / BASE, online.device)
+    checkpoint.require_fits(base, spec, cameras)
+    return base
+
+
+def release(base: Policy | None) -> None:
+    """End the connection to a base that is served; a checkpoint holds nothing."""
+    close = getattr(base, "close", None)
+    if close is not None:
+        close()
 
 
 def begin_folder(recipe: recipes.Recipe, directory: Path) -> None:
     """Write the resolved recipe into `directory`, and the base policy, if the improver wants one.
 
     Raises:
-        TrainingError: no base is named.
+        TrainingError: no base is named, or a server where the base itself is needed.
         CheckpointError: there is no such base.
     """
-    if recipe.online.improver.base != "none":
-        if not recipe.checkpoint:
-            raise TrainingError(f"improver '{recipe.online.improver.name}' improves a base policy: name its checkpoint")
-        shutil.copytree(checkpoint.resolve(recipe.checkpoint), directory / BASE, dirs_exist_ok=True)
+    improver, base = recipe.online.improver, recipe.checkpoint
+    if improver.base != "none":
+        if not base:
+            raise TrainingError(f"improver '{improver.name}' improves a base policy: name its checkpoint")
+        if not is_address(base):
+            shutil.copytree(checkpoint.resolve(base), directory / BASE, dirs_exist_ok=True)
+        elif improver.base == "played":
+            (directory / BASE).mkdir(parents=True, exist_ok=True)
+            replace_text(directory / BASE / SERVER, json.dumps({"address": base}) + "\n")
+        else:
+            raise TrainingError(f"improver '{improver.name}' samples its base: name a checkpoint, not a policy server")
     recipes.save(recipe, directory)
 
 

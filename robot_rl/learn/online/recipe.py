@@ -8,15 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
-import yaml
-
 from robot_rl.learn.config import TrainingError, as_lists, new_run, read_recipe
 from robot_rl.learn.files import replace_text
 from robot_rl.learn.online.config import OnlineConfig
 from robot_rl.learn.online.directions import PracticeConfig, merged
 from robot_rl.learn.online.person import Keys
 from robot_rl.learn.online.remote.config import RemoteConfig
-from robot_rl.policies.options import refuse_unknown
+from robot_rl.settings import yaml_text
+from robot_rl.settings.typed import fill
 
 FILE = "finetune.yaml"
 
@@ -101,19 +100,8 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Recipe:
-        """Read a recipe. Raises TrainingError on an unknown option, naming the nearest."""
-        refuse_unknown(data, (f.name for f in dataclasses.fields(cls)), error=TrainingError)
-        options = dict(data)
-        if "dataset" in options:
-            given = options["dataset"]
-            options["dataset"] = (given,) if isinstance(given, str) else tuple(str(d) for d in given)
-        if "online" in options:
-            options["online"] = OnlineConfig.from_dict(options["online"])
-        if "remote" in options:
-            options["remote"] = RemoteConfig.from_dict(options["remote"])
-        if options.get("practice") is not None:
-            options["practice"] = PracticeConfig.from_dict(options["practice"])
-        return cls(**options)
+        """Read a recipe. Raises TrainingError on an unknown option, naming the nearest, or a value not allowed."""
+        return fill(cls, data, error=TrainingError, readers={"online": OnlineConfig.from_dict})
 
 
 def load(recipe: str | Path) -> Recipe:
@@ -128,4 +116,4 @@ def load(recipe: str | Path) -> Recipe:
 def save(recipe: Recipe, directory: Path) -> None:
     """Write the resolved recipe beside a session."""
     directory.mkdir(parents=True, exist_ok=True)
-    replace_text(directory / FILE, yaml.safe_dump(recipe.to_dict(), sort_keys=False))
+    replace_text(directory / FILE, yaml_text.dump(recipe.to_dict()))

@@ -20,7 +20,6 @@ from robot_rl.datasets.episode import Episode
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.labels import Label, StepWindow
 from robot_rl.learn.online.observe import STATE
-from robot_rl.policies.options import refuse_unknown
 from robot_rl.rewards.errors import RewardError
 from robot_rl.rewards.progress import Progress
 from robot_rl.rewards.shaping import shaped
@@ -50,13 +49,6 @@ class ShapingConfig:
                 f"shaping: weight is {self.weight}, min_steps {self.min_steps}, bandwidth {self.bandwidth}; weight "
                 "must be above 0, min_steps at least 1, bandwidth at least 0"
             )
-
-    @classmethod
-    def from_dict(cls, options: Mapping[str, Any]) -> ShapingConfig:
-        """Read a recipe's options. Raises TrainingError on an unknown one, naming the nearest."""
-        refuse_unknown(options, cls.__dataclass_fields__, "shaping: ", TrainingError)
-        fields = options.get("fields", ())
-        return cls(**{**options, "fields": (fields,) if isinstance(fields, str) else tuple(fields)})
 
 
 class Shaping:

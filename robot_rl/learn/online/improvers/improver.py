@@ -24,7 +24,7 @@ from robot_rl.learn.online.sampling import Sampling
 from robot_rl.learn.online.scale import ActionScale
 from robot_rl.learn.online.steady import Steady
 from robot_rl.policies.chunk_policy import ChunkPolicy
-from robot_rl.policies.options import refuse_unknown
+from robot_rl.settings.typed import fill
 from robot_rl.spec import Spec
 from robot_rl.workspace import did_you_mean
 
@@ -163,32 +163,25 @@ class ImproverConfig(Protocol):
         ...
 
 
-def improver_config(data: Mapping[str, Any]) -> Any:
+def improver_config(data: Mapping[str, Any], where: str = "improver") -> Any:
     """The configuration that `{"name": ..., option: value}` describes; options that are mappings fill dataclasses.
 
+    Args:
+        where: the key of `data` in its file.
+
     Raises:
-        TrainingError: unknown improver or option; the message names the nearest.
+        TrainingError: unknown improver or option, with the nearest, or a value that is not allowed.
     """
+    if not isinstance(data, Mapping):
+        raise TrainingError(f"{where} is {data!r}; it must be a mapping, e.g. {{name: rlpd}}")
     options = dict(data)
     name = options.pop("name", None)
     if name not in IMPROVERS:
         raise TrainingError(f"no improver '{name}'.{did_you_mean(str(name), IMPROVERS)}")
     module, _, attribute = IMPROVERS[name].partition(":")
-    return _fill(getattr(importlib.import_module(module), attribute)(), options, f"improver '{name}'")
+    return fill(getattr(importlib.import_module(module), attribute), options, where, error=TrainingError)
 
 
 def improver_dict(config: ImproverConfig) -> dict[str, Any]:
     """The JSON-ready form that `improver_config` reads."""
     return {"name": config.name, **dataclasses.asdict(config)}  # type: ignore[call-overload]
-
-
-def _fill(default: Any, options: Mapping[str, Any], where: str) -> Any:
-    """`default` with `options` in place of its values, nested dataclasses included."""
-    refuse_unknown(options, (f.name for f in dataclasses.fields(default)), f"{where}: ", TrainingError)
-    values = {}
-    for key, value in options.items():
-        present = getattr(default, key)
-        if dataclasses.is_dataclass(present) and isinstance(value, Mapping):
-            value = _fill(present, value, f"{where}, {key}")
-        values[key] = tuple(value) if isinstance(value, list) else value
-    return dataclasses.replace(default, **values)

@@ -60,7 +60,9 @@ class ClusterSession:
         self._ray, self.recipe, self.config, self.directory = ray, recipe, recipe.online, directory
         setup = hardware_config.load(recipe.robot, recipe.control_mode or None)
         pictures = {n: (c.height, c.width) for n, c in setup.select_cameras(recipe.cameras).items()}
-        self.learner = Learner(self.config, setup.spec, load_base(self.config, directory), pictures)
+        self.learner = Learner(
+            self.config, setup.spec, load_base(self.config, directory, setup.spec, setup.cameras), pictures
+        )
         self._rate = setup.spec.rate
         facts = deployed.describe(self.config, setup.spec, pictures)
         self._keeper = Keeper(Store(directory, self.learner, accept_changes=accept_changes), facts)

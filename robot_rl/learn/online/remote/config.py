@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from robot_rl.learn.config import TrainingError
-from robot_rl.policies.options import refuse_unknown
 
 Lost = Literal["continue", "hold", "stop"]
 
@@ -41,9 +38,3 @@ class RemoteConfig:
             )
         if self.lost not in ("continue", "hold", "stop"):
             raise TrainingError(f"remote: lost is '{self.lost}'; it must be continue, hold or stop")
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> RemoteConfig:
-        """Raises TrainingError on an unknown option, naming the nearest."""
-        refuse_unknown(data, (f.name for f in dataclasses.fields(cls)), "remote: ", TrainingError)
-        return cls(**data)

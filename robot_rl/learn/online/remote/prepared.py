@@ -14,7 +14,6 @@ from robot_rl.learn.online.learner import Learner
 from robot_rl.learn.online.recipe import Recipe
 from robot_rl.learn.online.remote.learning import Learning
 from robot_rl.learn.online.store import Store
-from robot_rl.policies import checkpoint
 
 
 def prepared(
@@ -36,9 +35,7 @@ def prepared(
         TrainingError, ReplayError, DatasetError, CheckpointError: the session does not hold.
     """
     pictures = {n: (c.height, c.width) for n, c in setup.select_cameras(plan.cameras).items()}
-    base = load_base(plan.online, folder)
-    if base is not None:
-        checkpoint.require_fits(base, setup.spec, setup.cameras)
+    base = load_base(plan.online, folder, setup.spec, setup.cameras)
     learner = Learner(plan.online, setup.spec, base, pictures)
     learning = Learning(
         learner,

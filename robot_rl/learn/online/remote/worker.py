@@ -17,7 +17,7 @@ from robot_rl.datasets.record import Step
 from robot_rl.hardware import config as hardware_config
 from robot_rl.learn.online.acting import AgentExecutor, RowRecorder
 from robot_rl.learn.online.episodes import held_out
-from robot_rl.learn.online.folder import EPISODES, load_base
+from robot_rl.learn.online.folder import EPISODES, load_base, release
 from robot_rl.learn.online.learner import EPISODE_ID, make_improver, make_observer
 from robot_rl.learn.online.recipe import Recipe
 from robot_rl.learn.online.remote import rows
@@ -41,9 +41,10 @@ class Worker:
         plan, folder = Recipe.from_dict(recipe), Path(directory)
         config, mode = plan.online, plan.control_mode or None
         setup = hardware_config.load(plan.robot, mode)
-        base = load_base(config, folder)
         cameras = setup.select_cameras(plan.cameras)
         self._stack = ExitStack()
+        base = load_base(config, folder, setup.spec, setup.cameras)
+        self._stack.callback(release, base)
         self._cell = self._stack.enter_context(recipe_workcell(plan))
         path = folder / f"{EPISODES}-{index}"
         dataset = self._stack.enter_context(Dataset.open_or_create(path, setup.spec, cameras))
