@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from robot_rl import extras, workspace
 from robot_rl.hardware.human import Operator
 from robot_rl.hardware.robot import Robot
+from robot_rl.settings import yaml_text
 from robot_rl.spec import Layout, Spec, SpecError
 
 
@@ -98,8 +97,8 @@ def load(name: str, control_mode: str | None = None) -> RobotConfig:
     if path is None or not path.is_file():
         raise ConfigError(f"no robot '{name}'.{workspace.did_you_mean(name, robots())}")
     try:
-        data = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
+        data = yaml_text.load(path.read_text())
+    except yaml_text.YAMLError as error:
         raise ConfigError(f"{path}: not readable as YAML: {error}") from None
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: a mapping was expected, got {type(data).__name__}")

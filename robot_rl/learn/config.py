@@ -9,11 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import yaml
-
 from robot_rl import workspace
-from robot_rl.policies.config import PolicyConfig, from_mapping
+from robot_rl.policies.config import PolicyConfig
 from robot_rl.policies.options import require_at_least
+from robot_rl.settings import yaml_text
+from robot_rl.settings.typed import fill
 
 Made = TypeVar("Made")
 
@@ -134,13 +134,10 @@ class TrainConfig:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> TrainConfig:
-        """Read a recipe. Raises TrainingError on an unknown key or value, naming the nearest."""
-        options = dict(data)
+        """Read a recipe. Raises TrainingError on an unknown key, naming the nearest, or a value not allowed."""
         try:
-            if "policy" in options:
-                options["policy"] = PolicyConfig.from_dict(options["policy"])
-            return from_mapping(cls, options, "train")
-        except (TypeError, ValueError) as error:
+            return fill(cls, data, readers={"policy": PolicyConfig.from_dict})
+        except ValueError as error:
             raise TrainingError(str(error)) from None
 
 
@@ -177,14 +174,14 @@ def read_recipe(recipe: str | Path, file: str, make: Callable[[dict[str, Any]], 
             raise TrainingError(f"no {kind} '{recipe}'.{workspace.did_you_mean(str(recipe), known)}")
         path = found
     try:
-        data = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
+        data = yaml_text.load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml_text.YAMLError) as error:
         raise TrainingError(f"{path}: not readable: {error}") from None
     if not isinstance(data, dict):
         raise TrainingError(f"{path}: a mapping was expected, got {type(data).__name__}")
     try:
         return make({"name": path.parent.name, **data})
-    except (TrainingError, TypeError) as error:
+    except TrainingError as error:
         raise TrainingError(f"{path}: {error}") from None
 
 

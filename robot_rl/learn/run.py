@@ -20,8 +20,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 
-import yaml
-
 from robot_rl.learn.card import write_card
 from robot_rl.learn.choice import Candidate, Choice, validation_seeds
 from robot_rl.learn.config import TrainConfig, TrainingError
@@ -32,6 +30,7 @@ from robot_rl.learn.evaluate import evaluate
 from robot_rl.learn.trainer import STATE, Trainer, learning_rate
 from robot_rl.policies import checkpoint
 from robot_rl.policies.chunk_policy import ChunkPolicy
+from robot_rl.settings import yaml_text
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +77,7 @@ class Run:
         self.curves: Curves | None = None
         if self.writes:
             directory.mkdir(parents=True, exist_ok=True)
-            (directory / "train.yaml").write_text(yaml.safe_dump(config.to_dict(), sort_keys=False))
+            (directory / "train.yaml").write_text(yaml_text.dump(config.to_dict()))
             self.curves = Curves(directory, series)
 
     def __enter__(self) -> Run:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from tyro.conf import AvoidSubcommands
 
@@ -24,9 +24,8 @@ from robot_rl.policies.joint import JointConfig
 from robot_rl.policies.meanflow import MeanFlowConfig
 from robot_rl.policies.normalization import Normalization
 from robot_rl.policies.slow_fast import SlowFastConfig
+from robot_rl.settings.typed import fill
 from robot_rl.workspace import did_you_mean
-
-T = TypeVar("T")
 
 AnyHead = (
     FlowConfig
@@ -119,22 +118,13 @@ class PolicyConfig:
         return {**dataclasses.asdict(self), "head": head_dict(self.head)}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> PolicyConfig:
-        """Read a recipe's or a checkpoint's policy section. Raises ValueError on an unknown key, with the nearest."""
-        options = dict(data)
-        if "head" in options:
-            options["head"] = head_config(options["head"])
-        if "auxiliary" in options:
-            options["auxiliary"] = from_mapping(AuxiliaryConfig, options["auxiliary"], "auxiliary")
-        if "encoder" in options:
-            options["encoder"] = from_mapping(EncoderConfig, options["encoder"], "encoder")
-        return from_mapping(cls, options, "policy")
+    def from_dict(cls, data: Mapping[str, Any], where: str = "policy") -> PolicyConfig:
+        """Read a recipe's or a checkpoint's policy section.
 
+        Args:
+            where: its key in that file.
 
-def from_mapping(config_class: type[T], data: Mapping[str, Any], where: str) -> T:
-    """Make a configuration dataclass from a mapping; lists become tuples, unknown keys are refused."""
-    known = [f.name for f in dataclasses.fields(config_class)]  # type: ignore[arg-type]
-    for key in data:
-        if key not in known:
-            raise ValueError(f"{where}: unknown key '{key}'.{did_you_mean(str(key), known)}")
-    return config_class(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+        Raises:
+            ValueError: an unknown key, with the nearest, or a value that is not allowed; the message names it.
+        """
+        return fill(cls, data, where, readers={"head": head_config})

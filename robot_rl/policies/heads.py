@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from torch import Generator, Tensor
 
-from robot_rl.policies.options import refuse_unknown
+from robot_rl.settings.typed import SettingError, fill
 from robot_rl.workspace import did_you_mean
 
 HEADS: dict[str, str] = {
@@ -66,20 +66,24 @@ class HeadConfig(Protocol):
         ...
 
 
-def head_config(data: Mapping[str, Any]) -> Any:
+def head_config(data: Mapping[str, Any], where: str = "head") -> Any:
     """The head configuration that `{"name": ..., option: value}` describes.
 
+    Args:
+        where: the key of `data` in its file.
+
     Raises:
-        ValueError: unknown head or option; the message names the nearest.
+        ValueError: unknown head or option, with the nearest, or a value that is not allowed.
     """
+    if not isinstance(data, Mapping):
+        raise SettingError(f"{where} is {data!r}; it must be a mapping, e.g. {{name: flow}}")
     options = dict(data)
     name = options.pop("name", None)
     if name not in HEADS:
         raise ValueError(f"no policy head '{name}'.{did_you_mean(str(name), HEADS)}")
     module, _, attribute = HEADS[name].partition(":")
     config_class = getattr(importlib.import_module(module), attribute)
-    refuse_unknown(sorted(options), (f.name for f in dataclasses.fields(config_class)), f"head '{name}': ")
-    return config_class(**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
+    return fill(config_class, options, where)
 
 
 def head_dict(config: HeadConfig) -> dict[str, Any]:

@@ -245,10 +245,39 @@ def test_a_recipe_is_read_strictly(tmp_path):
     config = training_config.load(recipe)
     assert (config.steps, config.policy.horizon, config.policy.head.width) == (5, 8, 32)
     recipe.write_text("stesp: 5\n")
-    with pytest.raises(TrainingError, match=r"train\.yaml: train: unknown key 'stesp'\. Did you mean 'steps'"):
+    with pytest.raises(TrainingError, match=r"train\.yaml: unknown option 'stesp'\. Did you mean 'steps'"):
         training_config.load(recipe)
     with pytest.raises(TrainingError, match="no recipe 'flow_lfit'"):
         training_config.load("flow_lfit")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("lr: fast", "lr is 'fast'; it must be a number"),
+        ("warmup: 20.5", "warmup is 20.5; it must be a whole number"),
+        ("select: some", "select is 'some'; it must be one of all, successful, human, rac"),
+        ("policy: {n_obs: two}", "policy.n_obs is 'two'; it must be a whole number"),
+        ("policy: {head: {name: flow, width: wide}}", "policy.head.width is 'wide'; it must be a whole number"),
+        ("policy: {head: flow}", "policy.head is 'flow'; it must be a mapping"),
+        ("policy: {encoder: {crop: no}}", "policy.encoder.crop is False; it must be a number"),
+        ("policy: {auxiliary: {latents: much}}", "policy.auxiliary.latents is 'much'; it must be a number"),
+        ("policy:", "policy is empty; it must be a mapping"),
+    ],
+)
+def test_a_value_of_another_kind_is_named_with_file_and_key(text, words, tmp_path):
+    recipe = tmp_path / "train.yaml"
+    recipe.write_text(text)
+    with pytest.raises(TrainingError) as raised:
+        training_config.load(recipe)
+    assert str(raised.value).startswith(f"{recipe}: {words}")
+
+
+def test_a_number_with_an_exponent_is_a_number(tmp_path):
+    recipe = tmp_path / "train.yaml"
+    recipe.write_text("lr: 1e-3\nsteps: 2e3\ndataset: lift\n")
+    config = training_config.load(recipe)
+    assert (config.lr, config.steps, [str(d) for d in config.dataset]) == (0.001, 2000, ["lift"])
 
 
 def test_held_out_episodes_stay_held_out_as_the_data_grows():

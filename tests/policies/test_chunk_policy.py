@@ -65,7 +65,7 @@ def test_a_policy_can_look_at_images():
 def test_configuration_is_checked():
     with pytest.raises(ValueError, match="n_action_steps is 20"):
         PolicyConfig(n_action_steps=20)
-    with pytest.raises(ValueError, match=r"unknown key 'horizn'\. Did you mean 'horizon'"):
+    with pytest.raises(ValueError, match=r"unknown option 'horizn'\. Did you mean 'horizon'"):
         PolicyConfig.from_dict({"horizn": 8})
     config = PolicyConfig(observation=("q",), horizon=12)
     assert PolicyConfig.from_dict(config.to_dict()) == config

@@ -6,21 +6,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from robot_rl.policies.options import refuse_unknown, require_at_least
+from robot_rl.policies.options import require_at_least
 
 
 @dataclass(frozen=True)
 class Sizes:
     width: int = 4
     depth: int = 1
-
-
-def test_an_unknown_option_is_refused_with_the_nearest_one() -> None:
-    refuse_unknown(["width"], ["width", "depth"])
-    with pytest.raises(
-        LookupError, match=r"^net: unknown option 'widht'\. Did you mean 'width'\? Known: depth, width\.$"
-    ):
-        refuse_unknown(["depth", "widht"], (n for n in ("width", "depth")), "net: ", LookupError)
 
 
 def test_the_first_option_that_is_too_small_is_named_with_its_value() -> None:

@@ -27,7 +27,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from robot_rl import workspace
@@ -41,6 +40,7 @@ from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.record import Sample
 from robot_rl.datasets.sampling.alignment import latest_before
 from robot_rl.hardware.config import CameraConfig
+from robot_rl.settings import yaml_text
 from robot_rl.spec import Field, Layout, Spec, SpecError
 
 _TOP = {"robot", "rate", "instruction", "control_mode", "clock", "observation", "cameras", "action"}
@@ -110,8 +110,8 @@ class Mapped:
 def load_mapping(path: Path) -> Mapped:
     """Read a mapping file. Raises DatasetError on a missing or unknown key."""
     try:
-        data = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
+        data = yaml_text.load(path.read_text())
+    except (OSError, yaml_text.YAMLError) as error:
         raise DatasetError(f"{path} cannot be read as YAML: {error}") from None
     if not isinstance(data, dict):
         raise DatasetError(f"{path}: a mapping was expected")

@@ -8,11 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from robot_rl import workspace
 from robot_rl.hardware.camera import Intrinsics
 from robot_rl.hardware.config import ConfigError
+from robot_rl.settings import yaml_text
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +42,8 @@ def load(path: str) -> Intrinsics:
     """
     file = _find(Path(path))
     try:
-        data = yaml.safe_load(file.read_text())
-    except (OSError, yaml.YAMLError) as error:
+        data = yaml_text.load(file.read_text())
+    except (OSError, yaml_text.YAMLError) as error:
         raise ConfigError(f"calibration {file}: not readable: {error}") from None
     matrix = _numbers(data, "camera_matrix", 9, file)
     model = data.get("distortion_model", "plumb_bob")

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from robot_rl import workspace
 from robot_rl.hardware.config import ConfigError
@@ -20,6 +19,7 @@ from robot_rl.hardware.devices.axes import AxisMap
 from robot_rl.hardware.devices.buttons import ButtonReader, ButtonRule, ButtonWriter
 from robot_rl.hardware.devices.raw import DeviceError
 from robot_rl.hardware.human import AXES, BUTTONS, DeviceInput
+from robot_rl.settings import yaml_text
 
 FOLDER = "hardware/devices"
 
@@ -63,8 +63,8 @@ class DeviceProfile:
         if path is None or not path.is_file():
             raise ConfigError(f"no input device '{name}'.{workspace.did_you_mean(name, devices())}")
         try:
-            data = yaml.safe_load(path.read_text())
-        except yaml.YAMLError as error:
+            data = yaml_text.load(path.read_text())
+        except yaml_text.YAMLError as error:
             raise ConfigError(f"{path}: not readable as YAML: {error}") from None
         return _parse(data, path)
 

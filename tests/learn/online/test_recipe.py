@@ -12,6 +12,7 @@ from robot_rl.hardware import config as hardware_config
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online import recipe
 from robot_rl.learn.online.config import GuardConfig
+from robot_rl.learn.online.improvers.improver import IMPROVERS, improver_config, improver_dict
 from robot_rl.learn.online.remote.config import RemoteConfig
 
 
@@ -33,8 +34,18 @@ def test_a_recipe_names_a_robot_and_comes_back_as_it_was_written(name: str, tmp_
     ("text", "words"),
     [
         ("robott: sim_lift", "unknown option 'robott'. Did you mean 'robot'"),
-        ("remote: {lost: wait}", "it must be continue, hold or stop"),
+        ("remote: {lost: wait}", "remote.lost is 'wait'; it must be one of continue, hold, stop"),
         ("remote: {periods: 1}", "remote: unknown option 'periods'. Did you mean 'period'"),
+        ("online: {steps: many}", "online.steps is 'many'; it must be a whole number"),
+        ("online: {warmup: 20.5}", "online.warmup is 20.5; it must be a whole number"),
+        ("online: {evaluation_seeds: 5}", "online.evaluation_seeds is 5; it must be a list"),
+        ("online: {help_cost: a lot}", "online.help_cost is 'a lot'; it must be a number"),
+        ("online: {guard: {lr: low}}", "online.guard.lr is 'low'; it must be a number"),
+        ("online: {shaping: {weight: low}}", "online.shaping.weight is 'low'; it must be a number"),
+        ("online: {improver: {name: rlpd, sac: {tau: low}}}", "online.improver.sac.tau is 'low'; it must be a number"),
+        ("online: {improver: rlpd}", "online.improver is 'rlpd'; it must be a mapping"),
+        ("practice: [1]", "practice is [1]; it must be a mapping"),
+        ("reset_steps: soon", "reset_steps is 'soon'; it must be a whole number"),
         ("online: {guard: {attempts: -1}}", "attempts at least 0"),
         ("online: {improver: {name: residul}}", "no improver 'residul'. Did you mean 'residual'"),
         ("[1, 2]", "a mapping was expected, got list"),
@@ -47,3 +58,21 @@ def test_what_a_recipe_cannot_say_is_named_with_its_file(text: str, words: str, 
     with pytest.raises(TrainingError) as raised:
         recipe.load(path)
     assert words in str(raised.value) and str(path) in str(raised.value)
+
+
+def test_numbers_with_an_exponent_are_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "finetune.yaml"
+    path.write_text("online: {help_cost: 3e-1, steps: 2e3, improver: {name: rlpd, sac: {temperature: 1e-2}}}")
+    online = recipe.load(path).online
+    assert (online.help_cost, online.steps, online.improver.sac.temperature) == (0.3, 2000, 0.01)
+
+
+@pytest.mark.parametrize("name", IMPROVERS)
+def test_an_improver_comes_back_as_it_was_written_and_refuses_a_wrong_type(name: str) -> None:
+    config = improver_config({"name": name})
+    written = improver_dict(config)
+    assert improver_config(written) == config
+    for key in set(written) - {"name"}:
+        if isinstance(written[key], int | float):
+            with pytest.raises(TrainingError, match=rf"^improver\.{key} is 'x'; it must be"):
+                improver_config({"name": name, key: "x"})

@@ -1,0 +1,47 @@
+"""Numbers are read as YAML 1.2 has them, and what is written is read back."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from robot_rl.settings import yaml_text
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e-3", 0.001),
+        ("3E5", 300000.0),
+        ("-2e+2", -200.0),
+        ("1.5e-3", 0.0015),
+        ("1.", 1.0),
+        (".5", 0.5),
+        ("-.inf", -math.inf),
+        ("10", 10),
+        ("-7", -7),
+        ("0x1f", 31),
+        ("1:30.5", "1:30.5"),
+        ("e3", "e3"),
+        ("1e", "1e"),
+        ("1.2.3", "1.2.3"),
+        ("'1e-3'", "1e-3"),
+        ("true", True),
+    ],
+)
+def test_a_plain_scalar_is_what_yaml_1_2_says(text: str, value: object) -> None:
+    read = yaml_text.load(f"key: {text}")["key"]
+    assert read == value and type(read) is type(value)
+
+
+def test_what_is_written_is_read_back_with_its_types() -> None:
+    data = {"name": "1e5", "lr": 1e-5, "steps": 10, "points": [0.5, 1e300], "none": None, "word": "1.5"}
+    read = yaml_text.load(yaml_text.dump(data))
+    assert read == data and [type(v) for v in read.values()] == [type(v) for v in data.values()]
+    assert list(read) == list(data)
+
+
+def test_no_python_object_is_made() -> None:
+    with pytest.raises(yaml_text.YAMLError):
+        yaml_text.load("!!python/object/apply:os.getcwd []")
