@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import signal
 import sys
 import threading
 import time
@@ -20,6 +19,7 @@ from std_msgs.msg import String
 from robot_rl.extras import for_the_user
 from robot_rl.hardware.config import CameraConfig, RobotConfig, load
 from robot_rl.ros import topics
+from robot_rl.ros.told import listen, undisturbed
 
 T = TypeVar("T")
 
@@ -116,11 +116,12 @@ def _executor() -> Any:
 def run(factory: Callable[[], Endable], argv: Sequence[str] | None = None) -> int:
     """Start a node, spin it until it ends or is told to, and clean up. Returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
-    told = _listen_for_signals()
+    told = listen()
     rclpy.init(args=list(sys.argv if argv is None else argv), signal_handler_options=SignalHandlerOptions.NO)
     node: Endable | None = None
     try:
-        node = factory()
+        with undisturbed():
+            node = factory()
         executor = _executor()
         executor.add_node(node)
         while rclpy.ok() and node.exit_code is None and not told:
@@ -128,25 +129,15 @@ def run(factory: Callable[[], Endable], argv: Sequence[str] | None = None) -> in
     except ExternalShutdownException:
         pass
     except Exception as error:
-        if not for_the_user(error):
+        if for_the_user(error):
+            print(error, file=sys.stderr, flush=True)
+            return 1
+        if node is not None or not told:
             raise
-        print(error, file=sys.stderr, flush=True)
-        return 1
+        print(f"ended while it was starting: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
     finally:
         if node is not None:
             node.close()
             node.destroy_node()
         rclpy.try_shutdown()
     return (node.exit_code or 0) if node else 0
-
-
-def _listen_for_signals() -> list[int]:
-    """A list that fills with the signals that ask the process to end.
-
-    They only set this flag: an exception in the middle of a callback could tear an episode, and the events
-    executor has been seen to swallow it.
-    """
-    told: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda n, _frame: told.append(n))
-    return told

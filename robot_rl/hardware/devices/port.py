@@ -40,13 +40,13 @@ class Port:
         self.close()
         path = self._locate()
         if path is None:
-            raise DeviceError("no such device is connected")
+            raise DeviceError("no such device is connected.")
         try:
             self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except PermissionError:
             raise DeviceError(f"{path} may not be read.{permission_remedy(path)}") from None
         except OSError as error:
-            raise DeviceError(f"{path} cannot be opened: {error.strerror}") from None
+            raise DeviceError(f"{path} cannot be opened: {error.strerror}.") from None
 
     def read(self) -> list[bytes] | None:
         """What arrived since the last call, one entry a read (a hidraw device gives one report a read).

@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from robot_rl.runtime.launch import guard, parent
 from robot_rl.runtime.launch.description import LaunchError, Process
+from robot_rl.runtime.launch.locate import PACKAGE
 
 ASKED = {0, -signal.SIGINT, -signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.SIGTERM}
 """Exit codes of a process that ended as it was told to."""
@@ -26,6 +28,19 @@ def environment(extra: Mapping[str, str], log_dir: Path | None) -> dict[str, str
     return merged
 
 
+@contextmanager
+def _held_back(process: Process) -> Iterator[None]:
+    """Start a node of robot_rl with SIGINT blocked, which it inherits, and unblocks in its first lines.
+
+    A Python that is interrupted before it has come to them prints a traceback that says nothing about the node.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT} if process.package == PACKAGE else set())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class Child:
     """A running process and whatever it starts in its group.
 
@@ -35,15 +50,16 @@ class Child:
     def __init__(self, process: Process, log_dir: Path | None = None, shared: Mapping[str, str] | None = None) -> None:
         self.process = process
         try:
-            self._popen = subprocess.Popen(
-                process.command,
-                env=environment({**(shared or {}), **process.environment}, log_dir),
-                cwd=process.cwd,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                process_group=None if process.terminal else 0,
-            )
+            with _held_back(process):
+                self._popen = subprocess.Popen(
+                    process.command,
+                    env=environment({**(shared or {}), **process.environment}, log_dir),
+                    cwd=process.cwd,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    process_group=None if process.terminal else 0,
+                )
         except OSError as error:
             raise LaunchError(f"{process.name}: cannot start {process.command[0]}: {error.strerror}") from None
         self.pid = self._popen.pid

@@ -1,0 +1,35 @@
+"""The signals that ask a node's process to end, from its first moment to its last.
+
+Before this module is imported, SIGINT ends the process at once and without a word (`scripts/` of the ROS package). From
+then on a signal only sets a flag that the event loop looks at: an exception in the middle of a callback could tear an
+episode, and the events executor has been seen to swallow it.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+def listen() -> list[int]:
+    """A list that fills with the signals that ask the process to end."""
+    told: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda n, _frame: told.append(n))
+    return told
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Hold SIGINT back while a node is made.
+
+    The signal goes to the whole process group. A library that looks for its parts in a process of its own, as pyglfw
+    does, would be interrupted there, and blame something else. SIGTERM, which follows where this takes too long, is not
+    held back.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

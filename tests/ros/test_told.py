@@ -1,0 +1,64 @@
+"""A node told to end while it is made: what it started meanwhile is left alone, and no failure is blamed wrongly."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+pytest.importorskip("rclpy", reason="needs robot_rl[ros]")
+
+BEGINNING = """
+import os, signal, subprocess, sys, time
+from robot_rl.ros.node import run
+
+class Made:
+    exit_code = None
+    def close(self): print("closed", flush=True)
+    def destroy_node(self): pass
+"""
+
+
+def made(factory: str) -> tuple[int, str, str]:
+    """Run a node that this function makes, in a process group of its own: exit code, output, errors."""
+    text = f"{BEGINNING}\n{textwrap.dedent(factory)}\nsys.exit(run(factory))\n"
+    done = subprocess.run(
+        [sys.executable, "-c", text], capture_output=True, text=True, timeout=60, check=False, process_group=0
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_helper_that_a_library_starts_meanwhile_is_not_interrupted():
+    code, out, errors = made("""
+        from rclpy.node import Node
+        class Node(Made, Node):
+            pass
+        def factory():
+            helper = subprocess.Popen([sys.executable, "-c", "print('up', flush=True); input(); print('found it')"],
+                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            helper.stdout.readline()
+            os.killpg(0, signal.SIGINT)
+            print(helper.communicate("go on\\n")[0], end="", flush=True)
+            return Node("made")
+    """)
+    assert (code, out.splitlines(), errors) == (0, ["found it", "closed"], "")
+
+
+def test_what_fails_since_it_was_told_to_end_is_one_line():
+    code, _, errors = made("""
+        def factory():
+            os.kill(os.getpid(), signal.SIGTERM)
+            raise ImportError("Failed to load GLFW3 shared library.")
+    """)
+    said = "ended while it was starting: ImportError: Failed to load GLFW3 shared library.\n"
+    assert (code, errors) == (0, said)
+
+
+def test_what_fails_by_itself_keeps_its_traceback():
+    code, _, errors = made("""
+        def factory():
+            raise ImportError("Failed to load GLFW3 shared library.")
+    """)
+    assert code == 1 and "Traceback" in errors and "Failed to load GLFW3" in errors
