@@ -25,10 +25,26 @@ from robot_rl.hardware.config import ConfigError
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.replay import ReplayError
 from robot_rl.policies.checkpoint import CheckpointError
-from robot_rl.serving.protocol import TOKEN
+from robot_rl.policies.execution import PolicyUnavailableError
+from robot_rl.serving.client import RemoteError
+from robot_rl.serving.mapping import MappingError
 
 log = logging.getLogger(__name__)
 
+REFUSALS = (
+    TrainingError,
+    ReplayError,
+    DatasetError,
+    CheckpointError,
+    ConfigError,
+    RemoteError,
+    MappingError,
+    PolicyUnavailableError,
+)
+"""What is said in one line."""
+
+TOKEN = "ROBOT_RL_LEARNER_TOKEN"
+"""Environment variable of the learner's own token; ROBOT_RL_TOKEN is that of a served base."""
 LOCK = ".learner"
 LOCK_WAIT = 30.0
 """How long a learner waits for one that is still saving [s]."""
@@ -140,7 +156,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     lock = hold_lock(options.directory)
     try:
         _learn(options)
-    except (TrainingError, ReplayError, DatasetError, CheckpointError, ConfigError) as error:
+    except REFUSALS as error:
         log.error("%s", error)
         _say({"error": str(error)})
         return 2
