@@ -15,6 +15,7 @@ from torch import Tensor
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.config import GuardConfig
 from robot_rl.learn.online.improvers.improver import Improver
+from robot_rl.learn.online.noise_watch import NoiseWatch
 from robot_rl.learn.online.replay import Replay
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class Guard:
         self.rollbacks = 0
         self.lr = 1.0
         """Factor of all learning rates by now."""
+        self._noise = NoiseWatch()
         self._calls, self._sound = 0, True
         self._snapshot: tuple[dict[str, Tensor], dict[str, Any]] | None = None
 
@@ -62,6 +64,8 @@ class Guard:
         except TrainingError as error:
             self._roll_back(str(error))
             return {}
+        if words := self._noise.look(figures):
+            log.warning("%s", words)
         self._sound = all(abs(v) < SOUND * self.config.limit for v in figures.values())
         return figures
 
