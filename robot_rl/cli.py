@@ -17,7 +17,7 @@ import sys
 from collections.abc import Sequence
 
 COMMANDS: dict[str, str] = {
-    "launch": "start a launch description: the nodes of teleop, record or deploy",
+    "launch": "start a launch description: the nodes of teleop, record, deploy, collect or finetune",
     "record": "record demonstrations, driven by a person or a scripted operator",
     "train": "train a policy from a data set",
     "deploy": "run a policy on a robot; a person may step in, and that is recorded",

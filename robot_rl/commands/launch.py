@@ -1,4 +1,4 @@
-"""Start a launch description: the nodes of teleop, record or deploy, each a process of its own.
+"""Start a launch description: the nodes of teleop, record, deploy, collect or finetune, each a process of its own.
 
 The same description runs under `ros2 launch robot_rl <name>.launch.py`. Ctrl-C ends every node.
 
@@ -6,6 +6,8 @@ Examples:
   robot-rl launch teleop robot:=sim_lift device:=gamepad
   robot-rl launch record device:=scripted dataset:=datasets/lift episodes:=40 lockstep:=true
   robot-rl launch deploy checkpoint:=flow_lift dataset:=datasets/deployed
+  robot-rl launch collect robot:=sim_lift camera:=front output:=policies/lift_reward/checkpoints device:=gamepad
+  robot-rl launch finetune session:=runs/peg recipe:=residual_pegslot robot:=sim_pegslot device:=gamepad
   robot-rl launch teleop --show-args
 """
 
@@ -16,6 +18,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
+from robot_rl.commands.launch_checks import check
 from robot_rl.commands.names import UsageError
 
 
@@ -24,7 +27,7 @@ class Options:
     """Which description, and its arguments."""
 
     name: Positional[str]
-    """teleop, record, deploy, or the path of a *.launch.yaml."""
+    """teleop, record, deploy, collect, finetune, or the path of a *.launch.yaml."""
     arguments: Annotated[Positional[tuple[str, ...]], arg(metavar="ARG:=VALUE")] = ()
     """Arguments of the description, each as name:=value."""
     show_args: bool = False
@@ -48,4 +51,6 @@ def run(options: Options) -> int:
     if options.show_args:
         print("\n".join(a.help() for a in launch.arguments_of(options.name)))
         return 0
-    return launch.launch(options.name, parse(options.arguments))
+    given = parse(options.arguments)
+    check(options.name, given)
+    return launch.launch(options.name, given)

@@ -81,13 +81,18 @@ class RobotNode(Node):  # type: ignore[misc]
         self.create_subscription(String, topic, read, topics.latched())
 
     def in_thread(self, work: Callable[[], None], name: str) -> threading.Thread:
-        """Do work in a thread of its own. Should it fail, the node ends: a robot is better off without it than half."""
+        """Do work in a thread of its own. Should it fail, the node says why, in one line where it was written for the
+        user, and ends: a robot is better off without it than half."""
 
         def guarded() -> None:
             ended = False
             try:
                 work()
                 ended = True
+            except Exception as error:
+                if not for_the_user(error):
+                    raise
+                self.get_logger().fatal(str(error))
             finally:
                 if not ended:
                     self.exit_code = 1

@@ -9,6 +9,7 @@ from robot_rl.commands import deploy, launch, record
 from robot_rl.commands.names import UsageError
 from robot_rl.hardware.config import load
 from robot_rl.runtime.launch import arguments_of
+from robot_rl.runtime.launch.locate import launch_file
 
 
 def test_arguments_are_split_at_the_first_mark() -> None:
@@ -77,3 +78,37 @@ def test_an_unknown_robot_names_the_nearest_before_anything_starts(capsys: pytes
 def test_an_unknown_policy_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["deploy", "--checkpoint", "flow_lfit"]) == 2
     assert "no policy at 'flow_lfit'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["recipe:=rlpd_pegslot"], "session:= is missing"),
+        (["session:=new"], "new holds no session yet: give recipe:="),
+        (["session:=new", "recipe:=rlpd_pegslto"], "'rlpd_pegslto'. Did you mean 'rlpd_pegslot'?"),
+        (["session:=old", "recipe:=rlpd_pegslot"], "old/finetune.yaml: unknown option 'robto'"),
+    ],
+)
+def test_a_session_without_a_recipe_that_holds_is_refused_before_anything_starts(
+    given: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "finetune.yaml").write_text("robto: sim_lift\n")
+    assert cli.main(["launch", "finetune", *given]) == 2
+    out, errors = capsys.readouterr()
+    assert said in errors and "started" not in out
+
+
+def test_help_names_every_description_that_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    names = {p.name.removesuffix(".launch.yaml") for p in launch_file("teleop").parent.glob("*.launch.yaml")}
+    assert {"collect", "finetune"} < names
+    assert all(name in cli.COMMANDS["launch"] for name in names)
+    with pytest.raises(SystemExit):
+        cli.main(["launch", "--help"])
+    text = capsys.readouterr().out
+    assert all(name in text for name in names)

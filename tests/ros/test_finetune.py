@@ -25,6 +25,7 @@ from std_srvs.srv import Trigger  # noqa: E402
 
 from robot_rl.datasets import Dataset, Source  # noqa: E402
 from robot_rl.hardware import config as hardware_config  # noqa: E402
+from robot_rl.learn.config import TrainingError  # noqa: E402
 from robot_rl.learn.online import recipe  # noqa: E402
 from robot_rl.learn.online.config import OnlineConfig  # noqa: E402
 from robot_rl.learn.online.directions import PracticeConfig  # noqa: E402
@@ -33,6 +34,7 @@ from robot_rl.learn.online.improvers.dsrl import NOISE, DsrlConfig  # noqa: E402
 from robot_rl.learn.online.improvers.rlpd import RlpdConfig  # noqa: E402
 from robot_rl.learn.online.learner import Learner  # noqa: E402
 from robot_rl.learn.online.recipe import Recipe  # noqa: E402
+from robot_rl.learn.online.remote import address  # noqa: E402
 from robot_rl.learn.online.remote.config import RemoteConfig  # noqa: E402
 from robot_rl.learn.online.replay import CHUNK_STEP, FINAL, Replay  # noqa: E402
 from robot_rl.learn.online.sac import SacConfig  # noqa: E402
@@ -251,11 +253,15 @@ def call(service: str) -> None:
     assert answer.success, answer.message
 
 
-@pytest.mark.slow
-def test_a_session_without_a_recipe_is_refused(tmp_path: Path) -> None:
-    result = finetune(tmp_path / "nothing", episodes="1")
-    assert result.returncode != 0
-    assert "holds no session, and parameter 'recipe' names none" in result.stdout + result.stderr
+def test_a_learner_without_a_recipe_ends_in_one_line_and_tells_whoever_waits(tmp_path: Path) -> None:
+    given = [f"session:={tmp_path}", "robot:=sim_pegslot", "recipe:=rlpd_pegslto"]
+    parameters = [part for p in given for part in ("-p", p)]
+    learner = [sys.executable, str(SCRIPTS / "learner_node"), "--ros-args", *parameters]
+    result = subprocess.run(learner, capture_output=True, text=True, timeout=110, check=False)
+    said = "no fine-tuning recipe 'rlpd_pegslto'. Did you mean 'rlpd_pegslot'?"
+    assert result.returncode == 1 and said in result.stderr and "Traceback" not in result.stderr
+    with pytest.raises(TrainingError, match="'rlpd_pegslto'"):
+        address.find(tmp_path)
 
 
 @pytest.mark.slow

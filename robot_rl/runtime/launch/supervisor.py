@@ -46,7 +46,7 @@ class Launch:
         """Read the description; nothing is started yet.
 
         Args:
-            name_or_path: teleop, record, deploy, or the path of a `*.launch.yaml`.
+            name_or_path: teleop, record, deploy, collect, finetune, or the path of a `*.launch.yaml`.
             arguments: as on the command line, all text.
             log_dir: where each process's output is kept as `<name>.log`, and ROS's own logs go.
             quiet: show nothing but failures, each with the last lines of the process that failed.

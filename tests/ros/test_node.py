@@ -1,4 +1,4 @@
-"""A node told to end while it is made: what it started meanwhile is left alone, and no failure is blamed wrongly."""
+"""How a node ends: told to while it is made, or since its work failed; what is said then is what matters."""
 
 from __future__ import annotations
 
@@ -54,6 +54,27 @@ def test_what_fails_since_it_was_told_to_end_is_one_line():
     """)
     said = "ended while it was starting: ImportError: Failed to load GLFW3 shared library.\n"
     assert (code, errors) == (0, said)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [("ConfigError('no recipe of that name')", "one line"), ("ValueError('a mistake in a node')", "a traceback")],
+)
+def test_work_in_a_thread_that_fails_ends_the_node_and_says_why(error: str, said: str):
+    code, _, errors = made(f"""
+        from robot_rl.hardware.config import ConfigError
+        from robot_rl.ros.node import RobotNode
+        class Worker(RobotNode):
+            def work(self):
+                raise {error}
+        def factory():
+            node = Worker("worker")
+            node.in_thread(node.work, "work")
+            return node
+    """)
+    assert code == 1 and error.split("'")[1] in errors
+    assert (len(errors.splitlines()) == 1) == (said == "one line")
+    assert ("Traceback" in errors) == (said == "a traceback")
 
 
 def test_what_fails_by_itself_keeps_its_traceback():
