@@ -22,7 +22,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.control.measured import Measurement
+from robot_rl.control.measured import Measurement, numbers
 from robot_rl.spec import Field, Spec, SpecError
 from robot_rl.workspace import did_you_mean
 
@@ -52,9 +52,9 @@ class ForceLimit:
         Raises:
             SpecError: a key is missing, unknown or does not fit the spec.
         """
-        section = limits.get("force")
-        if section is None:
+        if "force" not in limits:
             return None
+        section = limits["force"]
         if not isinstance(section, Mapping):
             raise SpecError(f"limits of 'force': a mapping was expected, got {section!r}")
         for key in section:
@@ -71,7 +71,7 @@ class ForceLimit:
         retreat, steps = section.get("retreat", "hold"), section.get("steps", 3)
         if retreat not in ("rewind", "hold"):
             raise SpecError(f"limits of 'force': retreat is {retreat!r}; it is 'rewind' or 'hold'")
-        if not isinstance(steps, int) or steps < 1:
+        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
             raise SpecError(f"limits of 'force': steps is {steps!r}; it is a whole number, 1 or more")
         seconds, release = _number(section, "seconds", 0.5, 60.0), _number(section, "release", 0.5, 1.0)
         measurement = Measurement.parse(spec.observation, name, len(limit))
@@ -141,10 +141,9 @@ def _pushes(spec: Spec, limits: Mapping[str, Any], named: Any, force: Field) -> 
 
 
 def _limit(value: Any, size: int) -> Array:
-    try:
-        limit = np.array(value, float)
-    except (TypeError, ValueError):
-        raise SpecError(f"limits of 'force': limit is {value!r}; numbers were expected") from None
+    limit = numbers(value)
+    if limit is None:
+        raise SpecError(f"limits of 'force': limit is {value!r}; numbers were expected")
     limit = np.full(size, float(limit)) if limit.ndim == 0 else limit
     if limit.shape != (size,) or np.isnan(limit).any() or (limit <= 0.0).any() or np.isinf(limit).all():
         raise SpecError(

@@ -33,7 +33,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_rl.control.force_limit import ForceLimit
-from robot_rl.control.measured import Measurement
+from robot_rl.control.measured import Measurement, numbers
+from robot_rl.control.rewind_section import RewindConfig
 from robot_rl.control.safety import Safety
 from robot_rl.spec import Field, Spec, SpecError
 from robot_rl.workspace import did_you_mean
@@ -94,6 +95,7 @@ def parse(spec: Spec, section: Mapping[str, Any]) -> Limits:
     Raises:
         SpecError: a key is missing, unknown or does not fit the spec; the message names it.
     """
+    RewindConfig.of(section)
     names = {f.name for f in spec.action.vectors}
     for key in section:
         if key not in names | _COMMON:
@@ -116,7 +118,7 @@ def _field(spec: Spec, field: Field, section: Mapping[str, Any]) -> FieldLimits:
     where = f"limits of '{field.name}'"
     _mapping(where, section)
     order = section.get("order")
-    if order not in _FIELD_KEYS:
+    if order != "velocity" and order != "position":
         raise SpecError(f"{where}: order is {order!r}; it is 'velocity' or 'position'")
     _known(where, section, _FIELD_KEYS[order])
     if field.kind == "pose":
@@ -167,7 +169,8 @@ def _workspace(spec: Spec, field: Field, order: Order, section: Mapping[str, Any
     if "position" in section:
         measurement = Measurement.parse(spec.observation, section["position"], 3)
         _same_frame(where, field, spec.observation[measurement.field])
-    return _box(where, section, 3, Safety.WORKSPACE, measurement, float(section.get("reaction", 0.0)))
+    reaction = float(_numbers(where, section, "reaction", 1, default=0.0)[0])
+    return _box(where, section, 3, Safety.WORKSPACE, measurement, reaction)
 
 
 def _box(
@@ -247,10 +250,9 @@ def _numbers(
         if default is not None:
             return np.full(size, default)
         raise SpecError(f"{where}: '{key}' is missing")
-    try:
-        values = np.array(section[key], float)
-    except (TypeError, ValueError):
-        raise SpecError(f"{where}: '{key}' is {section[key]!r}; numbers were expected") from None
+    values = numbers(section[key])
+    if values is None:
+        raise SpecError(f"{where}: '{key}' is {section[key]!r}; numbers were expected")
     if values.ndim == 0:
         values = np.full(size, float(values))
     if values.shape != (size,):

@@ -16,6 +16,17 @@ _UNIT = 1.01
 """No number of a unit quaternion is larger, rounding of the sensor allowed for."""
 
 
+def numbers(given: Any) -> NDArray[np.float64] | None:
+    """What a file gives as a number or a list of numbers, as an array; None for texts, truth values and the like."""
+    each = given if isinstance(given, list | tuple) else [given]
+    if any(isinstance(v, bool) or not isinstance(v, int | float) for v in each):
+        return None
+    try:
+        return np.array(given, np.float64)
+    except OverflowError:
+        return None
+
+
 @dataclass(frozen=True)
 class Measurement:
     """The first `size` numbers of an observation field, or the yaw of a pose."""

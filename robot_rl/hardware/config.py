@@ -1,25 +1,28 @@
 """Reading `hardware/<robot>/robot.yaml`: one robot's spec, driver, cameras, limits and teleoperation.
 
-Every key is checked; an unknown or missing one is refused with its place in the file.
+Every key is checked, those of the limits and of teleoperation too, before anything is made of them: an unknown,
+missing or ill-typed one is refused with its place in the file.
 """
 
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from robot_rl import extras, workspace
+from robot_rl.control.limits import parse as parse_limits
+from robot_rl.hardware import teleop_map
+from robot_rl.hardware.errors import ConfigError as ConfigError
 from robot_rl.hardware.human import Operator
 from robot_rl.hardware.robot import Robot
+from robot_rl.hardware.task import TaskSection, is_class_path
 from robot_rl.settings import yaml_text
-from robot_rl.spec import Layout, Spec, SpecError
-
-
-class ConfigError(ValueError):
-    """A configuration file does not hold; the message names the file, the key and the remedy."""
+from robot_rl.settings.typed import SettingError, checked, fill, refuse_unknown, value
+from robot_rl.spec import Field, Layout, Spec, SpecError
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ class RobotConfig:
     task: Mapping[str, Any]
     """`horizon` [steps], `success_hold` [steps], `instruction`, and the scripted `operator` of a simulated task."""
     path: Path
+    control_modes: tuple[str, ...] = ()
+    """All that the file has; `spec.control_mode` is this one's."""
 
     @property
     def simulated(self) -> bool:
@@ -75,8 +80,21 @@ class RobotConfig:
         return {n: c for n, c in self.cameras.items() if "all" in names or n in names}
 
 
-_REQUIRED = {"description", "driver", "rate", "observation", "action", "limits"}
-_OPTIONAL = {"options", "cameras", "teleop", "task", "control_mode"}
+@dataclass(frozen=True)
+class _File:
+    """The keys of robot.yaml and what kind of thing each holds."""
+
+    description: str
+    driver: str
+    rate: float
+    observation: Mapping[str, Mapping[str, Any]]
+    action: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    limits: Mapping[str, Any]
+    options: Mapping[str, Any] | None = None
+    cameras: Mapping[str, Mapping[str, Any]] | None = None
+    teleop: Mapping[str, Any] | None = None
+    task: TaskSection | None = None
+    control_mode: str | None = None
 
 
 def robots() -> list[str]:
@@ -98,68 +116,78 @@ def load(name: str, control_mode: str | None = None) -> RobotConfig:
         raise ConfigError(f"no robot '{name}'.{workspace.did_you_mean(name, robots())}")
     try:
         data = yaml_text.load(path.read_text())
-    except yaml_text.YAMLError as error:
+    except (OSError, UnicodeDecodeError, yaml_text.YAMLError) as error:
         raise ConfigError(f"{path}: not readable as YAML: {error}") from None
-    if not isinstance(data, dict):
-        raise ConfigError(f"{path}: a mapping was expected, got {type(data).__name__}")
-    return _parse(path.parent.name, data, path, control_mode)
-
-
-def _parse(name: str, data: dict[str, Any], path: Path, control_mode: str | None) -> RobotConfig:
-    for key in sorted(_REQUIRED - set(data)):
-        raise ConfigError(f"{path}: '{key}' is missing")
-    for key in sorted(set(data) - _REQUIRED - _OPTIONAL):
-        raise ConfigError(f"{path}: unknown key '{key}'.{workspace.did_you_mean(key, _REQUIRED | _OPTIONAL)}")
-    modes = data["action"]
-    mode = control_mode or data.get("control_mode") or next(iter(modes))
-    if mode not in modes:
-        raise ConfigError(f"{path}: no control mode '{mode}' under 'action'.{workspace.did_you_mean(mode, modes)}")
     try:
-        spec = Spec(
-            robot=name,
-            rate=float(data["rate"]),
-            observation=Layout.from_dict(data["observation"]),
-            action=Layout.from_dict(modes[mode]),
-            control_mode=mode,
-        )
-    except SpecError as error:
+        return _parse(path.parent.name, data, path, control_mode)
+    except (SettingError, SpecError, ConfigError) as error:
         raise ConfigError(f"{path}: {error}") from None
+
+
+def _parse(name: str, data: Any, path: Path, control_mode: str | None) -> RobotConfig:
+    file = fill(_File, data)
+    if not 0.0 < file.rate < math.inf:
+        raise ConfigError(f"rate is {file.rate:g} Hz; it must be above 0")
+    if not is_class_path(file.driver):
+        raise ConfigError(f"driver is '{file.driver}'; write module:Class")
+    if not file.action:
+        raise ConfigError("action is empty; name at least one control mode")
+    mode = control_mode or file.control_mode or next(iter(file.action))
+    if mode not in file.action:
+        raise ConfigError(f"no control mode '{mode}' under 'action'.{workspace.did_you_mean(mode, file.action)}")
+    spec = Spec(
+        robot=name,
+        rate=file.rate,
+        observation=_layout(file.observation, "observation"),
+        action=_layout(file.action[mode], f"action.{mode}"),
+        control_mode=mode,
+    )
     for f in spec.action.vectors:
         if f.low is None or f.high is None:
-            raise ConfigError(f"{path}: action '{f.name}' needs 'low' and 'high': a command without bounds is not safe")
+            raise ConfigError(f"action '{f.name}' needs 'low' and 'high': a command without bounds is not safe")
+    limits, teleop = _for_mode(file.limits, "limits", mode), _for_mode(file.teleop or {}, "teleop", mode)
+    parse_limits(spec, limits)
+    if teleop:
+        teleop_map.parse(spec, teleop)
     return RobotConfig(
         name=name,
-        description=data["description"],
-        driver=data["driver"],
+        description=file.description,
+        driver=file.driver,
         spec=spec,
-        options=data.get("options") or {},
-        cameras={n: _camera(n, c, path) for n, c in (data.get("cameras") or {}).items()},
-        limits=_for_mode(data["limits"], "limits", mode, path),
-        teleop=_for_mode(data.get("teleop") or {}, "teleop", mode, path),
-        task=data.get("task") or {},
+        options=file.options or {},
+        cameras={n: _camera(n, c) for n, c in (file.cameras or {}).items()},
+        limits=limits,
+        teleop=teleop,
+        task=checked(TaskSection, data.get("task") or {}, "task"),
         path=path,
+        control_modes=tuple(file.action),
     )
 
 
-def _for_mode(section: Mapping[str, Any], key: str, mode: str, path: Path) -> Mapping[str, Any]:
+def _layout(section: Mapping[str, Mapping[str, Any]], where: str) -> Layout:
+    return Layout.from_dict({n: checked(Field, f, f"{where}.{n}") for n, f in section.items()})
+
+
+def _for_mode(section: Mapping[str, Any], key: str, mode: str) -> Mapping[str, Any]:
     """The part of a section that is written per control mode, with the part common to all merged in."""
-    if not section:
-        return {}
-    modes = section.get("modes", {})
     common = {k: v for k, v in section.items() if k != "modes"}
-    if modes and mode not in modes:
-        raise ConfigError(f"{path}: '{key}.modes' says nothing of control mode '{mode}'")
-    return {**common, **(modes.get(mode) or {})}
+    if "modes" not in section:
+        return common
+    modes = value(Mapping[str, Mapping[str, Any] | None], section["modes"], f"{key}.modes")
+    if mode not in modes:
+        raise ConfigError(f"'{key}.modes' says nothing of control mode '{mode}'")
+    return {**common, **(modes[mode] or {})}
 
 
-def _camera(name: str, data: Mapping[str, Any], path: Path) -> CameraConfig:
-    known = {"driver", "width", "height", "fps", "depth", "options"}
-    for key in sorted(set(data) - known):
-        raise ConfigError(f"{path}: camera '{name}': unknown key '{key}'.{workspace.did_you_mean(key, known)}")
-    for key in ("driver", "width", "height", "fps"):
-        if key not in data:
-            raise ConfigError(f"{path}: camera '{name}': '{key}' is missing")
-    return CameraConfig(name=name, **data)
+def _camera(name: str, data: Mapping[str, Any]) -> CameraConfig:
+    where = f"cameras.{name}"
+    refuse_unknown(data, (f.name for f in fields(CameraConfig) if f.name != "name"), f"{where}: ")
+    camera = fill(CameraConfig, {"name": name, **data}, where)
+    if camera.width < 1 or camera.height < 1 or not 0.0 < camera.fps < math.inf:
+        raise ConfigError(
+            f"{where}: {camera.width} x {camera.height} pictures at {camera.fps:g} Hz; each must be above 0"
+        )
+    return camera
 
 
 def make(config: RobotConfig, **overrides: Any) -> Robot:

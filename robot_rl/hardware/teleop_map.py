@@ -4,21 +4,45 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from robot_rl.control import poses
-from robot_rl.hardware.config import ConfigError
+from robot_rl.hardware.errors import ConfigError
 from robot_rl.hardware.human import AXES
 from robot_rl.hardware.robot import Reading
+from robot_rl.settings.typed import fill
 from robot_rl.spec import Field, Spec
 from robot_rl.workspace import did_you_mean
 
 TURNS = ("roll", "pitch", "yaw")
 """Rotations about the fixed x, y, z axes, as labels of an action field of kind pose."""
+
+
+@dataclass(frozen=True)
+class GripperSection:
+    """`teleop.gripper` as it is written."""
+
+    field: str
+    """An action field."""
+    open: float
+    closed: float
+    measured: str = ""
+    """An observation field with the gripper in the units of the command."""
+
+
+@dataclass(frozen=True)
+class TeleopSection:
+    """`teleop` of one control mode as it is written; see `teleop.py`."""
+
+    axes: Mapping[str, str]
+    scale: Mapping[str, float] = field(default_factory=dict)
+    gripper: GripperSection | None = None
+    integrate: bool = False
+    reference: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,33 +94,28 @@ def parse(spec: Spec, section: Mapping[str, Any]) -> TeleopMap:
     where = f"robot '{spec.robot}', control mode '{spec.control_mode}': teleop"
     if not section:
         raise ConfigError(f"{where}: this section is missing in robot.yaml, so no input device can drive the robot")
-    known = {"axes", "scale", "gripper", "integrate", "reference"}
-    for key in sorted(set(section) - known):
-        raise ConfigError(f"{where}: unknown key '{key}'.{did_you_mean(key, known)}")
-    if not isinstance(section.get("axes"), dict):
-        raise ConfigError(f"{where}: 'axes' is missing: which canonical axis drives which number of the action")
-    integrate = bool(section.get("integrate", False))
-    gripper = _gripper(spec, section.get("gripper"), where)
+    given = fill(TeleopSection, section, where, error=ConfigError)
+    integrate = given.integrate
+    gripper = None if given.gripper is None else _gripper(spec, given.gripper, where)
     labels = _labels(spec, integrate, gripper)
-    scale = _scales(section.get("scale") or {}, labels, f"{where}.scale")
+    scale = _scales(given.scale, labels, f"{where}.scale")
 
     rates = np.zeros((spec.action.size, len(AXES)))
     turns = {f.name: np.zeros((3, len(AXES))) for f in spec.action.vectors if f.kind == "pose"}
-    for axis, label in section["axes"].items():
+    for axis, label in given.axes.items():
         if axis not in AXES:
-            raise ConfigError(f"{where}.axes: no canonical axis '{axis}'.{did_you_mean(str(axis), AXES)}")
+            raise ConfigError(f"{where}.axes: no canonical axis '{axis}'.{did_you_mean(axis, AXES)}")
         if label not in labels:
-            raise ConfigError(f"{where}.axes.{axis}: no action number '{label}'.{did_you_mean(str(label), labels)}")
+            raise ConfigError(f"{where}.axes.{axis}: no action number '{label}'.{did_you_mean(label, labels)}")
         row = labels[label]
         size = scale[label] if label in scale else _default_scale(spec, label, row, integrate, where)
         if isinstance(row, int):
             rates[row, AXES.index(axis)] = size
         else:
             turns[row[0]][row[1], AXES.index(axis)] = size
-    reference = section.get("reference", "")
-    anchors = _anchors(spec, reference, gripper, where) if integrate else ()
+    anchors = _anchors(spec, given.reference, gripper, where) if integrate else ()
     pose_turns = tuple((spec.action.slices[name], turn) for name, turn in turns.items())
-    return TeleopMap(rates, pose_turns, gripper, integrate, reference, anchors)
+    return TeleopMap(rates, pose_turns, gripper, integrate, given.reference, anchors)
 
 
 def _labels(spec: Spec, integrate: bool, gripper: GripperMap | None) -> dict[str, int | tuple[str, int]]:
@@ -116,13 +135,13 @@ def _labels(spec: Spec, integrate: bool, gripper: GripperMap | None) -> dict[str
     return out
 
 
-def _scales(section: Mapping[str, Any], labels: Mapping[str, Any], where: str) -> dict[str, float]:
-    for label, value in section.items():
+def _scales(scales: Mapping[str, float], labels: Mapping[str, Any], where: str) -> Mapping[str, float]:
+    for label, value in scales.items():
         if label not in labels:
-            raise ConfigError(f"{where}: no action number '{label}'.{did_you_mean(str(label), labels)}")
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise ConfigError(f"{where}.{label}: {value!r} must be a finite number")
-    return {label: float(value) for label, value in section.items()}
+            raise ConfigError(f"{where}: no action number '{label}'.{did_you_mean(label, labels)}")
+        if not math.isfinite(value):
+            raise ConfigError(f"{where}.{label} is {value}; it must be finite")
+    return scales
 
 
 def _default_scale(spec: Spec, label: str, row: int | tuple[str, int], integrate: bool, where: str) -> float:
@@ -133,25 +152,16 @@ def _default_scale(spec: Spec, label: str, row: int | tuple[str, int], integrate
     return high
 
 
-def _gripper(spec: Spec, section: Mapping[str, Any] | None, where: str) -> GripperMap | None:
-    if section is None:
-        return None
-    known = {"field", "open", "closed", "measured"}
-    for key in sorted(set(section) - known):
-        raise ConfigError(f"{where}.gripper: unknown key '{key}'.{did_you_mean(key, known)}")
-    for key in ("field", "open", "closed"):
-        if key not in section:
-            raise ConfigError(f"{where}.gripper: '{key}' is missing")
-    name, measured = section["field"], section.get("measured", "")
+def _gripper(spec: Spec, section: GripperSection, where: str) -> GripperMap:
+    name, measured = section.field, section.measured
     if name not in spec.action:
         raise ConfigError(f"{where}.gripper.field: no action field '{name}'.{did_you_mean(name, spec.action)}")
     if measured and measured not in spec.observation:
         hint = did_you_mean(measured, spec.observation)
         raise ConfigError(f"{where}.gripper.measured: no observation field '{measured}'.{hint}")
-    field = spec.action[name]
     for key in ("open", "closed"):
-        _inside(float(section[key]), field, f"{where}.gripper.{key}")
-    return GripperMap(spec.action.slices[name], float(section["open"]), float(section["closed"]), measured)
+        _inside(getattr(section, key), spec.action[name], f"{where}.gripper.{key}")
+    return GripperMap(spec.action.slices[name], section.open, section.closed, measured)
 
 
 def _inside(value: float, field: Field, where: str) -> None:

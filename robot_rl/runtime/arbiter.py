@@ -16,7 +16,7 @@ from robot_rl.control.envelope import REFUSED, SafetyEnvelope
 from robot_rl.control.force_limit import ForceGuard
 from robot_rl.control.safety import Safety
 from robot_rl.datasets.record import Phase, Source
-from robot_rl.hardware.config import RobotConfig
+from robot_rl.hardware.config import ConfigError, RobotConfig
 from robot_rl.hardware.human import HumanInput
 from robot_rl.hardware.robot import Reading
 from robot_rl.runtime.rewinding import Rewinder
@@ -88,8 +88,11 @@ class Arbiter:
 
     @classmethod
     def from_config(cls, config: RobotConfig, *, takeover: TakeoverRules | None = None) -> Arbiter:
-        """The arbiter of the robot that a robot.yaml describes."""
-        return cls(config.spec, config.limits, takeover=takeover)
+        """The arbiter of the robot that a robot.yaml describes. Raises ConfigError, naming the file."""
+        try:
+            return cls(config.spec, config.limits, takeover=takeover)
+        except SpecError as error:
+            raise ConfigError(f"{config.path}: {error}") from None
 
     @property
     def policy_wanted(self) -> bool:

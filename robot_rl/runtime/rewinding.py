@@ -4,16 +4,7 @@ A robot commanded by velocities (a `twist` (6,), or a velocity (3,) with a measu
 along the poses it was measured at, in closed loop. A robot commanded by set-points gets its set-points
 again in reverse. What else there is in the action (a gripper) is replayed in reverse too, or kept.
 
-Read from the `limits` section of robot.yaml, everything optional:
-
-    rewind:
-      pose: ee_pose       # the measured pose; by default the field that `workspace.position` names
-      speed: 0.25         # [m/s], by default the action field's own bound
-      turn_speed: 1.0     # [rad/s], by default the action field's own bound
-      others: replay      # replay, or keep: what becomes of the set-points beside the velocity
-      lag: 0.0            # [s] the robot takes to follow its command, so that it need not meet each point exactly
-      dwell: 0.3          # [s] to stand still once such a set-point has changed, so that a gripper can open
-      automatic: true     # false: the human drives while the rewind button is held, labelled as recovery
+Read from the section `limits.rewind` of robot.yaml, see `robot_rl.control.rewind_section`.
 """
 
 from __future__ import annotations
@@ -21,7 +12,6 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,42 +19,14 @@ from numpy.typing import NDArray
 
 from robot_rl.control.measured import Measurement
 from robot_rl.control.rewind import RewindSpeed, near, twist_towards
+from robot_rl.control.rewind_section import RewindConfig
 from robot_rl.spec import Field, Spec, SpecError
-from robot_rl.workspace import did_you_mean
 
 Array = NDArray[np.float64]
 log = logging.getLogger(__name__)
 
 LONGEST = 2**15
 """Steps remembered; the oldest are forgotten first (27 minutes of constant motion at 20 Hz)."""
-
-
-@dataclass(frozen=True)
-class RewindConfig:
-    """The `rewind` section; see the module."""
-
-    pose: str = ""
-    speed: float = 0.0
-    turn_speed: float = 0.0
-    others: str = "replay"
-    lag: float = 0.0
-    dwell: float = 0.3
-    automatic: bool = True
-
-    @classmethod
-    def parse(cls, section: Mapping[str, Any]) -> RewindConfig:
-        """Raises SpecError for an unknown key or a value that makes no sense."""
-        known = cls.__dataclass_fields__
-        for key in section:
-            if key not in known:
-                raise SpecError(f"limits of 'rewind': unknown key '{key}'.{did_you_mean(key, known)}")
-        config = cls(**section)
-        if config.others not in ("replay", "keep"):
-            raise SpecError(f"limits of 'rewind': others is '{config.others}'; it is 'replay' or 'keep'")
-        for key in ("speed", "turn_speed", "lag", "dwell"):
-            if not 0.0 <= float(getattr(config, key)) < np.inf:
-                raise SpecError(f"limits of 'rewind': {key} is {getattr(config, key)}; it must be 0 or more")
-        return config
 
 
 class Rewinder:
@@ -75,7 +37,7 @@ class Rewinder:
     """
 
     def __init__(self, spec: Spec, limits: Mapping[str, Any]) -> None:
-        self.config = RewindConfig.parse(limits.get("rewind") or {})
+        self.config = RewindConfig.of(limits)
         self.spec = spec
         self._period = 1.0 / spec.rate
         self._driven, self._measurement = self._guide(limits)

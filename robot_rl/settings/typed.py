@@ -12,6 +12,7 @@ import dataclasses
 import math
 import types
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -55,15 +56,13 @@ def fill(
     return made(**values)
 
 
-def checked(
-    made: type[Any], data: Any, where: str = "", *, readers: Mapping[str, Reader] | None = None
-) -> dict[str, Any]:
+def checked(made: Any, data: Any, where: str = "", *, readers: Mapping[str, Reader] | None = None) -> dict[str, Any]:
     """The values of `data` as the fields of `made` hold them; what is missing is left out. Raises SettingError."""
     if not isinstance(data, Mapping):
         raise _wrong(made, data, where)
     fields = {f.name: f for f in dataclasses.fields(made) if f.init}
     refuse_unknown(data, fields, f"{where}: " if where else "", SettingError)
-    hints, readers, out = get_type_hints(made), readers or {}, {}
+    hints, readers, out = _hints(made), readers or {}, {}
     for key, given in data.items():
         default = _default(fields[key])
         if key in readers:
@@ -118,16 +117,19 @@ def dotted(where: str, key: Any) -> str:
     return f"{where}.{key}" if where else str(key)
 
 
-def _whole(given: Any) -> int | None:
-    if isinstance(given, bool) or not isinstance(given, int | float) or not math.isfinite(given):
-        return None
-    return int(given) if given == int(given) else None
-
-
 def _number(given: Any) -> float | None:
-    if isinstance(given, bool) or not isinstance(given, int | float) or math.isnan(given):
+    if isinstance(given, bool) or not isinstance(given, int | float):
         return None
-    return float(given)
+    try:
+        number = float(given)
+    except OverflowError:
+        return None
+    return None if math.isnan(number) else number
+
+
+def _whole(given: Any) -> int | None:
+    number = _number(given)
+    return int(given) if number is not None and number.is_integer() else None
 
 
 _PLAIN: dict[Any, Callable[[Any], Any]] = {
@@ -204,3 +206,9 @@ def _default(field: dataclasses.Field[Any]) -> Any:
     if field.default_factory is not dataclasses.MISSING:
         return field.default_factory()
     return field.default
+
+
+@cache
+def _hints(made: Any) -> dict[str, Any]:
+    """The type of each field of a class."""
+    return get_type_hints(made)

@@ -200,18 +200,18 @@ def test_a_pose_target_turns_about_the_fixed_axes() -> None:
 @pytest.mark.parametrize(
     ("spec", "change", "message"),
     [
-        (ARM, {"axis": {}}, "unknown key 'axis'. Did you mean 'axes'"),
+        (ARM, {"axis": {}}, "unknown option 'axis'. Did you mean 'axes'"),
         (ARM, {"axes": {"x": "twist.v"}}, "no action number 'twist.v'. Did you mean 'twist.v"),
         (ARM, {"axes": {"surge": "twist.vx"}}, "no canonical axis 'surge'"),
         (ARM, {"axes": {"x": "gripper"}}, "no action number 'gripper'"),
-        (ARM, {"scale": {"twist.vx": "fast"}}, "'fast' must be a finite number"),
+        (ARM, {"scale": {"twist.vx": "fast"}}, r"scale\.twist\.vx is 'fast'; it must be a number"),
         (ARM, {"scale": {"twist.ox": 1.0}}, "no action number 'twist.ox'"),
         (ARM, {"gripper": {"field": "hand", "open": 0, "closed": 1}}, "no action field 'hand'"),
         (ARM, {"gripper": {"field": "gripper", "open": 0, "closed": 2}}, "2 is outside the bounds 0 to 1"),
-        (ARM, {"gripper": {"field": "gripper", "open": 0}}, "'closed' is missing"),
+        (ARM, {"gripper": {"field": "gripper", "open": 0}}, r"gripper\.closed' is missing"),
         (DRONE, {"reference": "odometry"}, "no observation field 'odometry'"),
         (DRONE, {"scale": {"position.x": 1.0, "position.z": 1.0}}, "'yaw' is missing"),
-        (DRONE, {"axes": None}, "'axes' is missing"),
+        (DRONE, {"axes": None}, "axes is empty; it must be a mapping"),
     ],
 )
 def test_a_wrong_section_is_refused_with_the_key(spec: Spec, change: dict, message: str) -> None:

@@ -200,5 +200,5 @@ def test_an_unknown_purpose_names_those_there_are(scene):
 
 def test_limits_that_do_not_fit_are_refused_when_the_arbiter_is_made(spec, limits):
     limits["rewind"] = {"sped": 0.1}
-    with pytest.raises(SpecError, match=r"unknown key 'sped'.*Did you mean 'speed'"):
+    with pytest.raises(SpecError, match=r"limits.rewind: unknown option 'sped'.*Did you mean 'speed'"):
         Arbiter(spec, limits)

@@ -159,7 +159,7 @@ def test_a_pose_in_another_frame_is_refused_where_it_was_asked_for(spec, limits)
 @pytest.mark.parametrize(
     ("section", "message"),
     [
-        ({"others": "drop"}, "'replay' or 'keep'"),
+        ({"others": "drop"}, "others is 'drop'; it must be one of replay, keep"),
         ({"speed": -1.0}, "speed is -1.0"),
         ({"pose": "goal"}, "'goal' is not a pose"),
     ],
