@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from http import HTTPStatus
 from typing import Any
 
 from robot_rl.policies.execution import PolicyUnavailableError
@@ -67,7 +68,7 @@ class Connection:
     def _open(self) -> Any:
         if self._socket is not None:
             return self._socket
-        from websockets.exceptions import WebSocketException
+        from websockets.exceptions import InvalidStatus, WebSocketException
         from websockets.sync.client import connect
 
         if time.monotonic() < self._next_try:
@@ -83,12 +84,20 @@ class Connection:
                 proxy=None,
             )
             metadata = wire.unpack(self._socket.recv(timeout=self.timeout))
+        except InvalidStatus as error:
+            refused = error.response.status_code == HTTPStatus.UNAUTHORIZED
+            raise self._fail(self._no_entry() if refused else f"cannot connect: {error}") from None
         except (WebSocketException, OSError, ValueError, TypeError) as error:
             raise self._fail(f"cannot connect: {error}") from None
         if self._metadata is not None and metadata != self._metadata:
             raise self._fail("the server came back with another policy; start again to use it")
         self._metadata = metadata
         return self._socket
+
+    def _no_entry(self) -> str:
+        """What to do about a server that does not let this client in."""
+        why = "it has another token than was given here" if self._headers else "it asks for a token, and none was given"
+        return f"{why} (HTTP 401): set {protocol.TOKEN} to the token that the server was started with"
 
     def _fail(self, reason: str) -> PolicyUnavailableError:
         self.close()
