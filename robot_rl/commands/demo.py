@@ -20,6 +20,7 @@ from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from robot_rl import workspace
 from robot_rl.commands.demo_folder import DemoFolder, read_episodes
@@ -81,14 +82,14 @@ class Demo:
 
     def run(self) -> None:
         """Every stage in turn; each looks first at what an earlier run has left."""
-        self.console.print(f"[bold]robot-rl demo[/] in {self.folder.path}")
+        self.console.print(f"[bold]robot-rl demo[/] in {escape(str(self.folder.path))}", soft_wrap=True)
         self.record()
         self.train(1, "on the demonstrations")
         self.deploy()
         self.train(2, "on demonstrations, recoveries and corrections")
         self.evaluate()
         report = DemoReport(self.folder, self.options.robot, self.options.quality, self.console).write()
-        self.console.print(f"\nreport: [bold]{report}[/]")
+        self.console.print(f"\nreport: [bold]{escape(str(report))}[/]", soft_wrap=True)
 
     # -- stages ---------------------------------------------------------------------------------------
 

@@ -47,8 +47,8 @@ class Watch:
         self._bar.update(self._row, description="offline phase", total=100, completed=round(100 * share))
 
     def say(self, text: str) -> None:
-        """One line above the bar."""
-        self._bar.console.print(text, highlight=False, markup=False)
+        """One line above the bar, however long: what it says may be a command to copy."""
+        self._bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def begin(self, title: str, steps: int, total: int) -> None:
         """The first robot step is near; `steps` of `total` were taken in earlier sittings."""

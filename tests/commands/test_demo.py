@@ -55,6 +55,7 @@ def test_an_interrupted_demo_goes_on_where_it_stopped_and_ends_in_a_report(tmp_p
     third = demo(tmp_path)  # nothing is left to do: the report is written again
     output, _ = third.communicate(timeout=120)
     assert third.returncode == 0, output
+    assert f"report: {tmp_path / 'report.html'}" in output.splitlines()  # longer than 80 columns, and yet one line
     trained, again = (re.findall(r"trained for \d+ s", p) for p in (page, (tmp_path / "report.html").read_text()))
     assert len(trained) == 2 and again == trained
 

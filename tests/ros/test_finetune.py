@@ -253,6 +253,7 @@ def call(service: str) -> None:
     assert answer.success, answer.message
 
 
+@pytest.mark.slow
 def test_a_learner_without_a_recipe_ends_in_one_line_and_tells_whoever_waits(tmp_path: Path) -> None:
     given = [f"session:={tmp_path}", "robot:=sim_pegslot", "recipe:=rlpd_pegslto"]
     parameters = [part for p in given for part in ("-p", p)]

@@ -1,0 +1,19 @@
+"""What a session says above its progress bar."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("torch", reason="needs robot_rl[train]")
+
+from robot_rl.commands.finetune_watch import Watch  # noqa: E402
+
+
+def test_a_command_to_copy_is_one_line_however_narrow_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    command = "  robot-rl finetune --resume " + "/a/folder/with/a/long/name [of sorts]" * 5
+    with Watch() as watch:
+        watch.say(command)
+    assert command in capsys.readouterr().out.splitlines()
