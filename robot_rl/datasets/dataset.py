@@ -27,6 +27,7 @@ from robot_rl.datasets.recording.writer import EpisodeWriter
 from robot_rl.datasets.store.description import Description, camera_differences, new_root
 from robot_rl.datasets.store.episode_attributes import begun, complete
 from robot_rl.datasets.store.files import fsync, fsync_tree, group_json, replace_atomically
+from robot_rl.datasets.store.foreign import convert_command, foreign
 from robot_rl.datasets.store.index import Entry, Index, episode_name
 from robot_rl.datasets.store.lock import WriterLock
 from robot_rl.datasets.store.root import HIDDEN, make_folder, read_root
@@ -103,7 +104,7 @@ class Dataset(Sequence[Episode]):
         """
         url, path, cameras = store_url(path), Path(path), cameras or {}
         if not url and path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise DatasetError(f"{path} exists already; open it with mode='a' to append, or choose another name")
+            raise DatasetError(f"{path} exists already{_what_is_there(path)}")
         root = new_root(spec, cameras, images, attributes)
         if url:
             from robot_rl.datasets.cloud.dataset import RemoteDataset
@@ -139,6 +140,9 @@ class Dataset(Sequence[Episode]):
     ) -> Dataset:
         """Open to append what is there, else create it.
 
+        A data set that never had an episode, as a recording that did not come about leaves it, takes this spec and
+        these cameras.
+
         Raises:
             DatasetError: the data set there is of another spec or other cameras; each difference is named.
         """
@@ -146,6 +150,9 @@ class Dataset(Sequence[Episode]):
             return cls.create(path, spec, cameras, images=images, **attributes)
         dataset = cls.open(path, "a")
         differences = dataset.spec.differences(spec) + camera_differences(dataset.cameras, cameras or {})
+        if differences and dataset.untouched:
+            dataset.describe_anew(new_root(spec, cameras or {}, images, {**dataset.attributes, **attributes}))
+            return dataset
         if differences:
             dataset.close()
             lines = "\n  ".join(differences)
@@ -186,6 +193,13 @@ class Dataset(Sequence[Episode]):
         return sorted(p for p in found if p not in self._recording)
 
     @property
+    def untouched(self) -> bool:
+        """No episode was ever here: none that was deleted and could be restored, none begun or left by a crash."""
+        begun = self.journal.next_number > 0 or self.unfinished() or self._recording
+        there = any(p.is_dir() for p in (self.path / "episodes").iterdir())
+        return not begun and not there and not (self._hidden / "edits").exists()
+
+    @property
     def recording(self) -> bool:
         """Whether this object is recording an episode now."""
         return any(folder.exists() for folder in self._recording)
@@ -210,6 +224,17 @@ class Dataset(Sequence[Episode]):
         folder = self._hidden / "incoming" / own["id"]
         self._recording.add(folder)
         return EpisodeWriter(folder, self.fields, self.codecs, self.spec.action.size, own, self._put_in_place)
+
+    def describe_anew(self, root: Mapping[str, Any]) -> None:
+        """Take other attributes of the root, those of another robot for one, while there is no episode.
+
+        Raises:
+            DatasetError: there is or was one, or it is open to read only.
+        """
+        if self._lock is None or not self.untouched:
+            raise DatasetError(f"{self.path} holds episodes, or is open to read only: it keeps its description")
+        self._describe(dict(root))
+        replace_atomically(self.path / "zarr.json", group_json(self.attributes))
 
     def set_intrinsics(self, camera: str, intrinsics: Intrinsics) -> None:
         """Note a camera's intrinsics among the data set's attributes, once it is open and they are known."""
@@ -259,6 +284,15 @@ class Dataset(Sequence[Episode]):
             self.journal.append(Entry.from_attributes(committed))
             self._numbers.append(number)
             return number
+
+
+def _what_is_there(path: Path) -> str:
+    """How a message goes on that nothing can be created at `path`."""
+    if exists(path):
+        return "; open it with mode='a' to append, or choose another name"
+    if (kind := foreign(path)) is not None:
+        return f" and is {kind}: {convert_command(path, kind)}, or choose another name"
+    return f", a {'folder' if path.is_dir() else 'file'} that is no data set: choose another name"
 
 
 def exists(path: str | Path) -> bool:

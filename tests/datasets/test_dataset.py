@@ -175,7 +175,8 @@ def test_a_reader_sees_what_a_writer_commits(dataset: Dataset, record: Record) -
     assert len(reader) == 1
 
 
-def test_opening_with_another_spec_names_every_difference(dataset: Dataset) -> None:
+def test_opening_with_another_spec_names_every_difference(dataset: Dataset, record: Record) -> None:
+    record(2)
     dataset.close()
     changed = replace(SPEC, action=Layout((Field("twist", (2,), unit="mm/s", low=(-1, -1), high=(1, 1)),)))
     cameras = {"wrist": replace(CAMERAS["wrist"], width=32)}
@@ -184,6 +185,48 @@ def test_opening_with_another_spec_names_every_difference(dataset: Dataset) -> N
     for text in ("unit m/s against mm/s", "action 'gripper': only in the first", "camera 'wrist': width 16 against 32"):
         assert text in str(error.value)
     Dataset.open_or_create(dataset.path, SPEC, CAMERAS).close()
+
+
+OTHER = replace(SPEC, robot="other", rate=10.0)
+
+
+def test_a_data_set_that_never_had_an_episode_takes_the_spec_and_cameras_of_the_next_recording(tmp_path: Path) -> None:
+    Dataset.create(tmp_path / "data", SPEC, CAMERAS, title="pegs").close()
+    with Dataset.open_or_create(tmp_path / "data", OTHER) as dataset:
+        assert (dataset.spec, dataset.cameras, set(dataset.codecs)) == (OTHER, {}, set())
+        assert set(dataset.fields) == {"pose", "joints"}
+    read = Dataset.open(tmp_path / "data")
+    assert (read.spec, read.cameras, read.attributes["title"]) == (OTHER, {}, "pegs")
+
+
+@pytest.mark.parametrize("what", ["an episode", "a deleted one", "one under way", "one left by a crash", "an edit"])
+def test_a_data_set_with_anything_to_lose_keeps_its_description(dataset: Dataset, record: Record, what: str) -> None:
+    if what in ("an episode", "a deleted one"):
+        record(2)
+    if what == "a deleted one":
+        dataset.journal.remove(0)
+        (dataset.path / "episodes/000000").rename(dataset.path.parent / "elsewhere")
+    if what == "one left by a crash":
+        (dataset.path / ".robot_rl/incoming/abc").mkdir()
+    if what == "an edit":
+        (dataset.path / ".robot_rl/edits").mkdir()
+    if what == "one under way":
+        dataset.new_episode()
+        with pytest.raises(DatasetError, match="keeps its description"):
+            dataset.describe_anew(dataset.attributes)
+        return
+    dataset.close()
+    before = (dataset.path / "zarr.json").read_bytes()
+    with pytest.raises(DatasetError, match="does not fit"):
+        Dataset.open_or_create(dataset.path, OTHER)
+    assert (dataset.path / "zarr.json").read_bytes() == before
+
+
+def test_a_folder_that_is_no_data_set_is_refused_in_words_of_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes/a.txt").touch()
+    with pytest.raises(DatasetError, match=r"notes exists already, a folder that is no data set: choose another name$"):
+        Dataset.open_or_create(tmp_path / "notes", SPEC)
 
 
 def test_foreign_and_missing_stores_are_refused(dataset: Dataset, tmp_path: Path) -> None:

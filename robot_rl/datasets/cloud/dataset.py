@@ -82,6 +82,11 @@ class RemoteDataset(Dataset):
         mirror.prepare(self.objects)
         super().refresh()
 
+    @property
+    def untouched(self) -> bool:
+        """Never: another computer may be recording into it."""
+        return False
+
     def set_intrinsics(self, camera: str, intrinsics: Intrinsics) -> None:
         """As for a folder; the store's attributes are written after the mirror's."""
         before = canonical_json(self.attributes)
