@@ -17,22 +17,15 @@ Examples:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from robot_rl import workspace
-from robot_rl.commands.names import UsageError, dataset_path
 from robot_rl.extras import require
-from robot_rl.hardware import config as hardware_config
-from robot_rl.hardware.devices.profile import devices
 
 if TYPE_CHECKING:
     from robot_rl.learn.online.opening import Opening
     from robot_rl.learn.online.recipe import Recipe
-
-FIRST_TRIAL = 1_000_000
-"""Seed of the first held-out initial state."""
 
 
 @dataclass(frozen=True)
@@ -96,83 +89,14 @@ class Options:
 
 def run(options: Options) -> int:
     require("train", "sim")
+    from robot_rl.commands import finetune_plan as plan
     from robot_rl.learn.online.opening import Opening
 
-    recipe, directory = _resolve(options)
-    _check(recipe, options)
+    recipe, directory = plan.resolved(options)
+    plan.check(recipe, options)
     with Opening(directory) as opening:
-        _write(recipe, directory, options)
+        plan.write(recipe, directory, options)
         return _carry_out(recipe, opening, options)
-
-
-def _resolve(options: Options) -> tuple[Recipe, Path]:
-    """The recipe with what was changed here, and the session's folder. Nothing is written.
-
-    Raises:
-        UsageError: neither or both of --recipe and --resume, or nothing to resume.
-        TrainingError: no such recipe, or it does not hold.
-    """
-    from robot_rl.learn.online import recipe as recipes
-    from robot_rl.learn.online.opening import holds_session, steps_done
-
-    if bool(options.recipe) == (options.resume is not None):
-        known = ", ".join(workspace.names("policies", recipes.FILE))
-        raise UsageError(f"give either --recipe NAME for a new session ({known}) or --resume FOLDER")
-    if options.resume is not None:
-        directory = options.resume
-        if not (directory / recipes.FILE).is_file():
-            raise UsageError(f"{directory} holds no session: there is no {recipes.FILE} in it")
-        if options.output is not None:
-            raise UsageError(f"{directory} goes on where it lies: leave --output out")
-        recipe = _changed(recipes.load(directory / recipes.FILE), options)
-        if options.steps and options.steps < (done := steps_done(directory)):
-            raise UsageError(f"{directory} has done {done} robot steps: --steps {options.steps} would end it; raise it")
-        return recipe, directory
-    recipe = _changed(recipes.load(options.recipe), options)
-    directory = options.output or recipe.directory()
-    if directory.exists() and not directory.is_dir():
-        raise UsageError(f"--output {directory} is a file; name a folder")
-    if (directory / recipes.FILE).exists() and holds_session(directory):
-        raise UsageError(f"{directory} holds a session already: continue it with --resume {directory}")
-    return recipe, directory
-
-
-def _check(recipe: Recipe, options: Options) -> None:
-    """Raise UsageError for what does not go together."""
-    setup = hardware_config.load(recipe.robot, recipe.control_mode or None)
-    if not setup.simulated:
-        raise UsageError(
-            f"robot '{recipe.robot}' is not simulated: use `robot-rl launch finetune robot:={recipe.robot}`"
-        )
-    if recipe.practice is not None and (options.actors or options.processes == 2):
-        raise UsageError("a practice takes turns in one process: leave --processes and --actors out")
-    if options.actors and (options.untouched or options.processes == 2):
-        raise UsageError("--actors goes with neither --processes 2 nor --untouched: many robots have no row of wins")
-    if options.actors and recipe.operator.partition(":")[0] in devices():
-        raise UsageError(f"--actors are many robots at a time: nobody can watch them all with a {recipe.operator}")
-
-
-def _write(recipe: Recipe, directory: Path, options: Options) -> None:
-    """What a session's folder holds before it begins or goes on.
-
-    Raises:
-        UsageError: nothing can be written there.
-        TrainingError, CheckpointError: no such base, or a session that was begun with another recipe.
-    """
-    from robot_rl.learn.online import recipe as recipes
-    from robot_rl.learn.online.folder import begin_folder, continue_folder
-
-    try:
-        if options.resume is not None:
-            continue_folder(recipe, directory, accept_changes=options.accept_changes)
-        elif recipe.practice is not None:
-            recipes.save(recipe, directory)  # each direction has a folder of its own
-        else:
-            begin_folder(recipe, directory)
-    except OSError as error:
-        raise UsageError(
-            f"{directory} cannot be written: {error.strerror or error}; choose another --output"
-        ) from error
 
 
 def _carry_out(recipe: Recipe, opening: Opening, options: Options) -> int:
@@ -213,30 +137,3 @@ def _carry_out(recipe: Recipe, opening: Opening, options: Options) -> int:
         session.run(stop=view.stopped, on_episode=lambda r: view.episode(session, r), on_point=view.point)
         view.end(session)
     return 0
-
-
-def _changed(recipe: Recipe, options: Options) -> Recipe:
-    """The recipe with what the options say. Raises TrainingError."""
-    from robot_rl.learn.online.directed import absolute, directed, located
-
-    online: dict[str, Any] = {}
-    if options.steps:
-        online["steps"] = options.steps
-    if options.seed is not None:
-        online["seed"] = options.seed
-    if options.device:
-        online["device"] = options.device
-    if options.evaluate_every:
-        online["evaluate_every"] = options.evaluate_every
-    if options.trials:
-        online["evaluation_seeds"] = tuple(range(FIRST_TRIAL, FIRST_TRIAL + options.trials))
-    keys = ("robot", "operator", "keys", "reset", "reset_steps")
-    given = {key: getattr(options, key) for key in keys if getattr(options, key)}
-    if options.latency is not None:
-        given["latency"] = options.latency
-    if options.reset_goal is not None:
-        given["reset_goal"] = options.reset_goal
-    recipe = directed(recipe, "dataset", [located(d, dataset_path) for d in options.dataset])
-    recipe = directed(recipe, "checkpoint", [c for c in options.checkpoint.split(",") if c])
-    recipe = directed(recipe, "classifier", absolute(options.classifier))
-    return replace(recipe, **given, online=replace(recipe.online, **online))
