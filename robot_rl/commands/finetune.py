@@ -37,7 +37,8 @@ class Options:
     resume: Path | None = None
     """Continue the session in this folder, with its own recipe; --steps may be raised."""
     checkpoint: str = ""
-    """The base policy that is improved and stays frozen: a checkpoint's folder, a training run's, or a recipe.
+    """The base policy that is improved and stays frozen: a checkpoint's folder, a training run's, or a recipe; for a
+    residual also the address of a server (`robot-rl serve`), ws://host:port.
     For a practice of several directions: direction=name,direction=name."""
     dataset: tuple[str, ...] = ()
     """Data sets with demonstrations: names under datasets/, or paths. For a practice of several directions write
