@@ -37,14 +37,15 @@ class Options:
 
 
 def run(options: Options) -> int:
-    """Print the table, write the picture. Raises UsageError or TrainingError."""
+    """Print the table, write the picture. Raises UsageError, OutputError or TrainingError."""
     from robot_rl.learn.online.curve import read_curve
-    from robot_rl.learn.online.picture import draw
+    from robot_rl.learn.online.picture import draw, require_picture
 
     if not options.sessions:
         raise UsageError("name at least one session: robot-rl compare runs/a runs/b")
     if not 0.0 < options.target <= 1.0:
         raise UsageError(f"--target is {options.target}; it must lie above 0 and at most at 1")
+    require_picture(options.output)
     curves = {n: read_curve(p) for n, p in zip(_names(options.sessions), options.sessions)}
     table = Table("session", "from", "to", "95 % interval", "steps", "minutes", "human", box=None)
     table.add_column(f"{options.target:.0%} at step")

@@ -38,6 +38,7 @@ class Options(GraphOptions):
 
 
 def run(options: Options) -> int:
+    options.check_counts()
     robot = options.load_robot()
     policy = _resolve(options.checkpoint)
     if options.intervene:

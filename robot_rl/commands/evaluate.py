@@ -30,6 +30,7 @@ from robot_rl.commands.session import progress
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.learn.card import add_evaluation, run_of
 from robot_rl.learn.evaluate import EvaluationResult, Trial, evaluate
+from robot_rl.learn.files import require_file
 from robot_rl.policies import checkpoint
 from robot_rl.serving.protocol import is_address
 
@@ -71,12 +72,24 @@ def run(options: Options) -> int:
     robot = options.robot or next((card.spec.robot for card in cards.values()), "")
     if not robot:
         raise UsageError("a policy server does not say which simulated robot it is for: add --robot NAME")
+    files = _files(options)
+    for file in files:
+        require_file(file)
     results = [_evaluate(options, name, robot, seeds) for name in options.checkpoint]
     _report(results)
+    for result, file in zip(results, files):
+        result.save(file)
+        print(f"every trial is in {file}")
     _keep(results)
-    if options.save is not None:
-        _save(results, options.save)
     return 0
+
+
+def _files(options: Options) -> list[Path]:
+    """Where the trials of each policy go: one file each, numbered where there are several, or none."""
+    path, count = options.save, len(options.checkpoint)
+    if path is None:
+        return []
+    return [path] if count == 1 else [path.with_stem(f"{path.stem}-{n}") for n in range(1, count + 1)]
 
 
 def _warn(name: str, card: checkpoint.Origin, seeds: set[int]) -> None:
@@ -147,10 +160,3 @@ def _report(results: list[EvaluationResult]) -> None:
         console.print(f"policy {number} against policy 1: {other.against(first)}")
     states = [t.seed for t in first.trials]
     console.print(f"robot {first.robot}, initial states of seeds {states[0]} to {states[-1]}")
-
-
-def _save(results: list[EvaluationResult], path: Path) -> None:
-    for number, result in enumerate(results, start=1):
-        target = path if len(results) == 1 else path.with_stem(f"{path.stem}-{number}")
-        result.save(target)
-        print(f"every trial is in {target}")

@@ -45,6 +45,13 @@ class GraphOptions:
         """Its configuration in the control mode asked for. Raises ConfigError."""
         return config.load(self.robot, self.control_mode or None)
 
+    def check_counts(self) -> None:
+        """Raise UsageError at a number of episodes, steps or a seed that is below 0."""
+        for name in ("episodes", "max_steps", "seed"):
+            if getattr(self, name) < 0:
+                option = name.replace("_", "-")
+                raise UsageError(f"--{option} is {getattr(self, name)}; it must be at least 0")
+
     def check_driver(self, robot: config.RobotConfig) -> None:
         """Raise UsageError when nobody can drive the robot like that."""
         check_driver(robot, self.device, simulated_only=self.lockstep or self.in_process)

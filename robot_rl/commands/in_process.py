@@ -81,11 +81,12 @@ def episodes(job: Job) -> Iterator[EpisodeResult]:
         robot = config.make(job.robot)
         stack.callback(robot.close)
         cameras = stack.enter_context(scene_cameras(job.robot, robot, list(job.robot.select_cameras(job.cameras))))
-        recorder = None
-        if job.dataset is not None:
-            recorder = stack.enter_context(_recorder(job, [job.robot.cameras[n] for n in cameras]))
         arbiter = Arbiter.from_config(job.robot)
         machine = EpisodeMachine(EpisodeRules.of_task(job.robot.task, max_steps=job.max_steps))
+        teleop = Teleop(job.robot.spec, job.robot.teleop) if operator else None
+        recorder = None
+        if job.dataset is not None:  # last, so that a part that does not fit leaves no empty data set
+            recorder = stack.enter_context(_recorder(job, [job.robot.cameras[n] for n in cameras]))
         count = 0
         while job.episodes == 0 or count < job.episodes:
             result = run_episode(
@@ -94,7 +95,7 @@ def episodes(job: Job) -> Iterator[EpisodeResult]:
                 machine,
                 executor=executor,
                 operator=operator,
-                teleop=Teleop(job.robot.spec, job.robot.teleop) if operator else None,
+                teleop=teleop,
                 recorder=recorder,
                 cameras=cameras,
                 seed=job.seed + count,
@@ -112,7 +113,6 @@ def _recorder(job: Job, cameras: list[config.CameraConfig]) -> Iterator[Any]:
 
     if job.dataset is None:
         raise UsageError("no data set to record to")
-    job.dataset.parent.mkdir(parents=True, exist_ok=True)
     with Dataset.open_or_create(job.dataset, job.robot.spec, {c.name: c for c in cameras}) as dataset:
         yield Recorder(dataset)
 

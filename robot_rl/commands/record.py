@@ -28,7 +28,9 @@ class Options(GraphOptions):
 
 
 def run(options: Options) -> int:
+    options.check_counts()
     robot = options.load_robot()
+    robot.select_cameras(options.cameras)
     options.check_driver(robot)
     if not options.dataset:
         raise UsageError("nothing would be recorded: give --dataset a name, or watch with `robot-rl launch teleop`")

@@ -1,8 +1,13 @@
-"""Files of a run that others read while they are written."""
+"""Files of a run: whether they can be written, found out before the work, and written so that others can read on."""
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
+
+
+class OutputError(RuntimeError):
+    """Something cannot be written where it was asked for; the message says why."""
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -10,3 +15,31 @@ def replace_text(path: Path, text: str) -> None:
     fresh = path.with_name(f"{path.name}.new")
     fresh.write_text(text)
     fresh.replace(path)
+
+
+def require_folder(path: Path) -> None:
+    """Raise OutputError unless `path` is a folder that can be written to, or can become one. Leaves nothing behind."""
+    _require_room(path, path)
+
+
+def require_file(path: Path) -> None:
+    """Raise OutputError unless a file can be written at `path`. Leaves what is there as it is."""
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; name a file in it")
+    if not path.exists():
+        return _require_room(path, path.parent)
+    try:
+        path.open("ab").close()
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror}; choose another place") from None
+
+
+def _require_room(path: Path, folder: Path) -> None:
+    """Raise OutputError, naming `path`, unless `folder`, or the nearest above it that exists, can be written to."""
+    there = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.exists())
+    if not there.is_dir():
+        raise OutputError(f"{path} cannot be written: {there} is a file; choose another place")
+    try:
+        tempfile.TemporaryFile(dir=there).close()
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {there}: {error.strerror}; choose another place") from None

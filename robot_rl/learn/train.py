@@ -12,6 +12,7 @@ from tqdm import tqdm
 from robot_rl.learn.choice import require_simulated
 from robot_rl.learn.config import TrainConfig
 from robot_rl.learn.data import load_data
+from robot_rl.learn.files import require_folder
 from robot_rl.learn.interrupt import deferred_interrupt
 from robot_rl.learn.parallel import World, joined, local_device
 from robot_rl.learn.run import Run, TrainResult
@@ -31,7 +32,9 @@ def train(config: TrainConfig, *, progress: bool = True) -> TrainResult:
     Raises:
         TrainingError: the data or configuration do not hold, or the loss diverged (the last good checkpoint stays).
         DatasetError: the data cannot be read.
+        OutputError: the run cannot be written where it was asked for; nothing has been read.
     """
+    require_folder(config.directory())
     device = local_device(checkpoint.torch_device(config.device))
     threads = torch.get_num_threads()
     with ExitStack() as stack:

@@ -33,6 +33,12 @@ def test_what_each_reached_and_when_is_told_and_drawn(tmp_path: Path, capsys: py
     assert picture.read_bytes()[:4] == b"\x89PNG" and picture.stat().st_size > 10_000
 
 
+def test_the_pictures_folder_is_made(tmp_path: Path) -> None:
+    run = session(tmp_path / "run", (0, 0, 8))
+    assert cli.main(["compare", str(run), "--output", str(tmp_path / "new" / "deeper" / "c.svg")]) == 0
+    assert "<svg" in (tmp_path / "new" / "deeper" / "c.svg").read_text()
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
@@ -40,6 +46,9 @@ def test_what_each_reached_and_when_is_told_and_drawn(tmp_path: Path, capsys: py
         (["{run}", "{run}"], "named twice"),
         (["{run}", "--target", "95"], "--target is 95.0"),
         ([], "name at least one session"),
+        (["{run}", "--output", "/proc/x.png"], "/proc/x.png cannot be written: /proc"),
+        (["{run}", "--output", "c.foo"], "c.foo: a picture's name ends in its format, one of"),
+        (["{run}", "--output", "{run}"], "its format"),
     ],
 )
 def test_what_is_no_session_is_refused_in_one_line(

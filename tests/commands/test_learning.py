@@ -75,6 +75,27 @@ def test_evaluation_gives_the_interval_the_comparison_and_every_trial(
     assert first["summary"] == second["summary"]
 
 
+def test_trials_that_cannot_be_saved_are_told_before_the_first(
+    lab: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("robot_rl.commands.evaluate.evaluate", None)
+    evaluate = ["evaluate", "--checkpoint", str(lab / "runs/a"), "--episodes", "2"]
+    assert cli.main([*evaluate, "--save", "/proc/e.json"]) == 2
+    assert "/proc/e.json cannot be written: /proc" in capsys.readouterr().err
+    assert cli.main([*evaluate, "--save", str(tmp_path)]) == 2
+    assert "is a folder; name a file in it" in capsys.readouterr().err
+
+
+def test_a_run_that_cannot_be_written_is_told_before_the_data_are_read(
+    lab: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("robot_rl.learn.train.load_data", None)
+    (tmp_path / "file").touch()
+    for output, reason in (("/proc/x", "/proc: "), (str(tmp_path / "file"), "is a file")):
+        assert cli.main(["train", "--dataset", "lift", "--output", output]) == 2
+        assert f"{output} cannot be written: " in (error := capsys.readouterr().err) and reason in error
+
+
 def test_evaluating_on_states_that_were_recorded_warns(lab: Path, capsys: pytest.CaptureFixture[str]) -> None:
     evaluate = ["evaluate", "--checkpoint", str(lab / "runs/a"), "--max-steps", "2"]
     assert cli.main([*evaluate, "--episodes", "2", "--seed", "6"]) == 0

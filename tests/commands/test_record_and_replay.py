@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robot_rl import cli
+from robot_rl import cli, workspace
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.record import Source
+from robot_rl.hardware import config
 
 pytest.importorskip("robosuite")
 
@@ -61,8 +62,44 @@ def test_recording_again_appends(recorded: Path, tmp_path: Path) -> None:
     assert [e.attributes["seed"] for e in Dataset.open(copy)] == [5, 6, 9]
 
 
-def test_a_camera_that_the_robot_lacks_names_the_nearest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = ["record", "--device", "scripted", "--in-process", "--cameras", "fornt"]
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--episodes", "-3"], "--episodes is -3; it must be at least 0"),
+        (["--max-steps", "-1"], "--max-steps is -1; it must be at least 0"),
+        (["--seed", "-1"], "--seed is -1; it must be at least 0"),
+        (["--robot", "{robot}"], "limits: unknown key 'comand_timeout'"),
+    ],
+)
+@pytest.mark.parametrize("device", [["--device", "scripted", "--in-process"], ["--device", "keyboard"]])
+def test_what_cannot_begin_leaves_no_data_set(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], words: str, device: list[str]
+) -> None:
+    robot = workspace.find("hardware", "sim_pegslot", "robot.yaml")
+    assert robot is not None
+    (tmp_path / "mine").mkdir()
+    mistaken = tmp_path / "mine" / "robot.yaml"
+    mistaken.write_text(robot.read_text().replace("command_timeout", "comand_timeout"))
+    command = ["record", "--robot", "sim_pegslot", *device, *(o.format(robot=mistaken) for o in options)]
+    assert cli.main([*command, "--dataset", str(tmp_path / "data")]) == 2
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()
+
+
+def test_an_empty_data_set_left_by_another_attempt_takes_the_new_cameras(tmp_path: Path) -> None:
+    setup = config.load("sim_pegslot")
+    Dataset.create(tmp_path / "data", config.load("sim_lift").spec, config.load("sim_lift").cameras).close()
+    command = ["record", "--robot", "sim_pegslot", "--device", "scripted", "--in-process", "--cameras", "none"]
+    assert cli.main([*command, "--episodes", "1", "--dataset", str(tmp_path / "data")]) == 0
+    dataset = Dataset.open(tmp_path / "data")
+    assert (dataset.spec, dataset.cameras, len(dataset)) == (setup.spec, {}, 1)
+
+
+@pytest.mark.parametrize("device", [["--device", "scripted", "--in-process"], ["--device", "keyboard"]])
+def test_a_camera_that_the_robot_lacks_names_the_nearest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], device: list[str]
+) -> None:
+    command = ["record", *device, "--cameras", "fornt"]
     assert cli.main([*command, "--dataset", str(tmp_path / "x")]) == 2
     assert "no camera 'fornt'. Did you mean 'front'?" in capsys.readouterr().err
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from robot_rl.learn.files import OutputError, require_file
 from robot_rl.learn.online.curve import Point
+
+
+def require_picture(path: Path) -> None:
+    """Raise OutputError unless a picture can be written at `path`, in the format that its name ends in."""
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    formats = sorted(FigureCanvasBase.get_supported_filetypes())
+    if path.suffix[1:].lower() not in formats:
+        raise OutputError(f"{path}: a picture's name ends in its format, one of {', '.join(formats)}")
+    require_file(path)
 
 
 def draw(curves: Mapping[str, Sequence[Point]], path: Path) -> None:
@@ -13,6 +24,7 @@ def draw(curves: Mapping[str, Sequence[Point]], path: Path) -> None:
 
     Args:
         curves: by the session's name, which is shown where there are several.
+        path: the picture; its folder is made if need be.
     """
     from matplotlib.figure import Figure
 
@@ -34,4 +46,5 @@ def draw(curves: Mapping[str, Sequence[Point]], path: Path) -> None:
     axes[0].set_ylabel("success [%]")
     if several:
         axes[-1].legend(fontsize="small", loc="lower right")
+    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
