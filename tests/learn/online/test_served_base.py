@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -30,12 +31,12 @@ CONFIG = OnlineConfig(
 )
 
 
-@pytest.fixture
-def address(point: SimpleNamespace) -> Iterator[str]:
-    """Where the base is served."""
+@contextmanager
+def served(point: SimpleNamespace, port: int = 0) -> Iterator[str]:
+    """The base behind this address."""
     base = point.base()
     base.inputs, base.can_continue = base.spec.observation, False
-    server = PolicyServer(base, port=0)
+    server = PolicyServer(base, port=port)
     thread = threading.Thread(target=server.run)
     thread.start()
     yield f"ws://127.0.0.1:{server.port}"
@@ -43,15 +44,21 @@ def address(point: SimpleNamespace) -> Iterator[str]:
     thread.join(timeout=10)
 
 
+@pytest.fixture
+def address(point: SimpleNamespace) -> Iterator[str]:
+    with served(point) as where:
+        yield where
+
+
 def test_a_session_on_a_served_base_is_the_session_beside_the_base_itself(
     address: str, cell: Workcell, point: SimpleNamespace, tmp_path: Path
 ) -> None:
     folder = tmp_path / "served"
     begin_folder(Recipe(checkpoint=address, online=CONFIG), folder)
-    served = load_base(CONFIG, folder, cell.robot.spec)
-    there = Session(CONFIG, cell, base=served, directory=folder)
+    remote = load_base(CONFIG, folder, cell.robot.spec)
+    there = Session(CONFIG, cell, base=remote, directory=folder)
     there.run()
-    release(served)
+    release(remote)
     here = Session(CONFIG, cell, base=point.base(), directory=tmp_path / "own")
     here.run()
     count = len(here.learner.replay)
@@ -78,3 +85,24 @@ def test_an_improver_that_samples_its_base_refuses_a_server(address: str, tmp_pa
     with pytest.raises(TrainingError, match="not a policy server"):
         begin_folder(Recipe(checkpoint=address, online=OnlineConfig(ExpoConfig())), tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_server_that_falls_silent_ends_the_session_and_it_goes_on_when_the_server_is_back(
+    cell: Workcell, point: SimpleNamespace, tmp_path: Path
+) -> None:
+    with served(point) as where:
+        begin_folder(Recipe(checkpoint=where, online=CONFIG), tmp_path)
+        remote = load_base(CONFIG, tmp_path, cell.robot.spec)
+        session = Session(CONFIG, cell, base=remote, directory=tmp_path)
+        session.turn()
+        done = session.tally.robot_steps
+    with pytest.raises(TrainingError, match="the base policy does not answer"):
+        session.run()
+    release(remote)
+    with served(point, int(where.rpartition(":")[2])):
+        back = load_base(CONFIG, tmp_path, cell.robot.spec)
+        again = Session(CONFIG, cell, base=back, directory=tmp_path)
+        assert again.tally.robot_steps == done > 0
+        again.run()
+        assert again.tally.robot_steps >= CONFIG.steps
+        release(back)
