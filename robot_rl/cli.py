@@ -119,7 +119,6 @@ def _run(name: str, arguments: list[str]) -> int:
         args=arguments,
         prog=f"robot-rl {name}",
         description=command.__doc__,
-        config=(tyro.conf.FlagCreatePairsOff,),
         **defaults,
     )
     return int(command.run(options))

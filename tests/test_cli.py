@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -68,6 +69,19 @@ def test_every_command_explains_itself_with_examples(name: str, capsys: pytest.C
         cli.main([name, "--help"])
     assert caught.value.code == 0
     assert f"robot-rl {name}" in capsys.readouterr().out.split("Examples:")[1]
+
+
+@pytest.mark.parametrize(("name", "least"), [("deploy", 3), ("train", 3), ("record", 2)])
+def test_what_turns_a_switch_off_stands_beside_the_switch_that_the_text_explains(
+    name: str, least: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        cli.main([name, "--help"])
+    text = capsys.readouterr().out.partition("-h, --help")[2]  # after the examples
+    off = re.findall(r"--([\w.]*)no-([\w-]+)", text)
+    assert len(off) >= least
+    for path, switch in off:
+        assert f"--{path}{switch}," in text, switch
 
 
 def raising(error: BaseException) -> object:
