@@ -48,3 +48,12 @@ def test_require_passes_when_everything_is_there_and_names_what_is_not(monkeypat
 
 def test_every_extra_named_to_the_user_is_declared_in_the_packaging() -> None:
     assert set(extras.EXTRAS) <= set(PROJECT["optional-dependencies"])
+
+
+def test_all_brings_every_extra_but_tools_and_the_readme_names_each() -> None:
+    declared = set(PROJECT["optional-dependencies"]) - {"all"}
+    (everything,) = PROJECT["optional-dependencies"]["all"]
+    assert set(everything.removeprefix("robot_rl[").removesuffix("]").split(",")) == declared - {"dev"}
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    table = readme.partition("## Installing parts")[2].partition("\n\n")[0]
+    assert all(f"`[{extra}]`" in table for extra in declared), table
