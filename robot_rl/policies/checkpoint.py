@@ -20,6 +20,7 @@ import torch
 from robot_rl import __version__, workspace
 from robot_rl.hardware.config import CameraConfig
 from robot_rl.policies import storage
+from robot_rl.policies.absent import why_absent
 from robot_rl.policies.chunk_policy import ChunkPolicy
 from robot_rl.policies.config import PolicyConfig
 from robot_rl.policies.fits import Fitted, check_fits
@@ -185,11 +186,7 @@ def resolve(path: str | Path) -> Path:
         cards = [*runs.glob(f"*/checkpoint/{NAME}.json"), *runs.glob(f"*/{AGENT}.json")]
         if newest := sorted(cards, key=lambda p: p.stat().st_mtime):
             return newest[-1].parent
-    known = workspace.names("policies", "train.yaml")
-    raise CheckpointError(
-        f"no policy at '{path}': it holds no {NAME}.json, and no recipe of that name has a trained checkpoint."
-        f"{workspace.did_you_mean(path.name, known)}"
-    )
+    raise CheckpointError(why_absent(path))
 
 
 def torch_device(name: str) -> torch.device:

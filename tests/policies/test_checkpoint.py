@@ -75,6 +75,20 @@ def test_a_checkpoint_from_before_poses_were_related_still_plays(spec, statistic
     np.testing.assert_array_equal(old.predict(observation(old)), loaded.predict(observation(old)))
 
 
+@pytest.mark.parametrize(("file", "command"), [("train.yaml", "train"), ("finetune.yaml", "finetune")])
+def test_a_recipe_that_has_made_no_policy_yet_is_told_from_a_name_that_is_none(file, command, tmp_path, monkeypatch):
+    (tmp_path / "hardware").mkdir()
+    recipe = tmp_path / "policies" / "flow_own" / file
+    recipe.parent.mkdir(parents=True)
+    recipe.write_text("")
+    monkeypatch.setenv("ROBOT_RL_WORKSPACE", str(tmp_path))
+    wanted = rf"recipe 'flow_own' has made no policy yet: robot-rl {command} --recipe flow_own --dataset \.\.\.$"
+    with pytest.raises(CheckpointError, match=wanted):
+        checkpoint.resolve("flow_own")
+    with pytest.raises(CheckpointError, match="no policy at 'flow_onw', and no recipe .* Did you mean 'flow_own'"):
+        checkpoint.resolve("flow_onw")
+
+
 def test_what_is_not_a_checkpoint_is_refused_with_the_reason(policy, statistics, tmp_path):
     with pytest.raises(CheckpointError, match="no policy at"):
         checkpoint.load(tmp_path)
