@@ -12,17 +12,16 @@ from pathlib import Path
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
 from robot_rl import workspace
-from robot_rl.datasets.errors import DatasetError
 from robot_rl.hardware.config import ConfigError
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online import recipe
 from robot_rl.learn.online.directed import absolute, begin_directions, directed, located
-from robot_rl.learn.online.folder import begin_folder, continue_folder
+from robot_rl.learn.online.folder import EPISODES, begin_folder, continue_folder
+from robot_rl.learn.online.opening import Opening
 from robot_rl.learn.online.remote import address, graph
 from robot_rl.learn.online.remote.hosting import Hosted
 from robot_rl.learn.online.remote.learning import Learning
-from robot_rl.learn.online.replay import ReplayError
-from robot_rl.policies.checkpoint import CheckpointError
+from robot_rl.learn.online.remote.process import REFUSALS
 from robot_rl.ros import topics
 from robot_rl.ros.node import RobotNode, run
 
@@ -66,10 +65,12 @@ class LearnerNode(RobotNode):
         threads: list[threading.Thread] = []
         try:
             try:
-                for name, plan in self._plans().items():
-                    folder, accept = self._folder / name, self._accept_changes
-                    hosted[name] = Hosted(plan, folder, self.config, self._in_background, accept_changes=accept)
-            except (TrainingError, ReplayError, DatasetError, CheckpointError, ConfigError) as error:
+                with Opening(self._folder, spare=(EPISODES,)) as opening:  # the recorder's
+                    for name, plan in self._plans().items():
+                        folder, accept = self._folder / name, self._accept_changes
+                        hosted[name] = Hosted(plan, folder, self.config, self._in_background, accept_changes=accept)
+                    opening.begun()
+            except REFUSALS as error:
                 address.refuse(self._folder, str(error))
                 raise
             self._hosted = hosted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -18,10 +19,13 @@ class Opening:
     """Until `begun` is called, an error puts recipes back as they were and takes away what a new session had written.
 
     What a session has saved or recorded is never taken away.
+
+    Args:
+        spare: names of entries that others may be writing meanwhile.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
+    def __init__(self, directory: Path, spare: Sequence[str] = ()) -> None:
+        self.directory, self._spare = directory, tuple(spare)
         self._recipes = {p: p.read_text() for p in _recipes(directory)}
         self._there = set(directory.iterdir()) if directory.is_dir() else None
         """What was in it; None where there was no folder."""
@@ -46,11 +50,13 @@ class Opening:
 
     def _clear(self) -> None:
         for path in set(self.directory.iterdir()) - (self._there or set()):
+            if path.name in self._spare or any((path / name).exists() for name in self._spare):
+                continue
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink()
-        if self._there is None:
+        if self._there is None and not any(self.directory.iterdir()):
             self.directory.rmdir()
 
 

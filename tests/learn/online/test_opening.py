@@ -65,3 +65,15 @@ def test_an_episode_or_a_saved_session_is_never_taken_away(tmp_path: Path) -> No
             raise RuntimeError
         assert holds_session(folder)
         assert (place / recipe.FILE).is_file()
+
+
+def test_what_others_may_be_writing_is_spared(tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    with pytest.raises(RuntimeError), Opening(folder, spare=("episodes",)):
+        recipe.save(Recipe(), folder)
+        recipe.save(Recipe(), folder / "insert")
+        for place in (folder, folder / "insert"):
+            Dataset.create(place / "episodes", SPEC).close()
+        raise RuntimeError
+    assert sorted(p.name for p in folder.iterdir()) == ["episodes", "insert"]
+    assert (folder / "insert" / "episodes" / "zarr.json").is_file()
