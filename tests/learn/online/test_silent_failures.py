@@ -119,6 +119,22 @@ FAULTS = (
         "tests/learn/test_train.py::test_what_is_deployed_are_the_averaged_weights",
     ),
     Fault(
+        5,
+        "online, the newest weights act where the average is to be deployed",
+        f"{IMPROVERS}/improver.py",
+        'if mode != "mode" or self.steady is None:',
+        "if True:",
+        f"{T_ONLINE}/test_steady.py::test_it_acts_when_deployed_and_never_when_exploring",
+    ),
+    Fault(
+        5,
+        "online, the average explores",
+        f"{IMPROVERS}/improver.py",
+        'if mode != "mode" or self.steady is None:',
+        "if self.steady is None:",
+        f"{T_ONLINE}/test_steady.py::test_it_acts_when_deployed_and_never_when_exploring",
+    ),
+    Fault(
         6,
         "more of a chunk is played than there is",
         "robot_rl/policies/execution.py",
