@@ -29,6 +29,7 @@ from robot_rl.runtime.driving import Driving
 from robot_rl.runtime.episodes import Ending, EpisodeRules
 from robot_rl.runtime.judged_episode import JudgedEpisode
 from robot_rl.runtime.preparation import Preparation, describe
+from robot_rl.runtime.prompt import Prompt
 from robot_rl.runtime.results import Results, note
 
 ASK_AGAIN = 2.0
@@ -37,14 +38,13 @@ SAVE_WITHIN = 60.0
 """[s] the recorder has to say that an episode is saved; after that the session stops, since data would be lost."""
 AHEAD = 150_000_000
 """How far ahead [ns] of its first step an episode is announced in real time."""
-SET_UP = "Set the scene up and press start (or call episode/start); until then the robot holds still"
 
 
 class EpisodeNode(RobotNode):
-    """Parameters: `episodes` (0: without end), `seed` of the first, `purpose`, `max_steps` (0: the task's
-    horizon), `auto`, `record` (wait for the recorder), `agenda` (an agent says what each episode is for; its
-    evaluations come on top of `episodes`), `exit_when_done`, `results` (a file that gets one JSON line an episode),
-    `latency` (of a person's keys [s]), `end_on_success` (false: neither the task nor the key ends an episode in
+    """Parameters: `episodes` (0: without end), `seed` of the first, `purpose`, `max_steps` (0: the task's horizon),
+    `auto`, `record` (wait for the recorder), `agenda` (an agent says what each episode is for; its evaluations come on
+    top of `episodes`), `exit_when_done`, `results` (a file that gets one JSON line an episode), `device` (in a person's
+    hand), `latency` (of a person's keys [s]), `end_on_success` (false: neither the task nor the key ends an episode in
     success, so that pictures of success can be collected), and those of `EpisodeEvents`.
 
     The next episode waits for as long as the success key is held: there may be something to be seen; and for as long
@@ -76,6 +76,7 @@ class EpisodeNode(RobotNode):
             self, self._press, self._judges, lambda stamp, held: self._conclude(self._episode.key(stamp, held))
         )
         self._judge = JudgeWatch(self, self._keys, self._episode)
+        self._prompt = Prompt(self.param("device", ""), self.say)
         self._asked = 0.0
         self._note: dict[str, Any] = {}
         self._recorder_ready, self._stopped = not self._record, False
@@ -143,8 +144,11 @@ class EpisodeNode(RobotNode):
         elif self._machine.state == "idle":
             if self._done:
                 self._finish()
-            elif self._auto and not self._missing() and not self._next.ask:
-                self._reset()
+            elif not self._missing() and not self._next.ask:
+                if self._auto:
+                    self._reset()
+                else:
+                    self._prompt.waiting()
         elif self._machine.state == "resetting" and waited > ASK_AGAIN:
             self._ask()
         elif self._machine.state == "saving" and waited > SAVE_WITHIN:
@@ -181,9 +185,9 @@ class EpisodeNode(RobotNode):
             return
         self._next = Coming.from_event(event)
         if self._told and self._next.ask:
-            self.get_logger().warning(f"{self._next.ask}. {SET_UP}")
+            self.get_logger().warning(f"{self._next.ask}. {self._prompt.set_up}")
         elif self._told and self._next.evaluation:
-            hand = "" if self._auto else "; reset the scene and press start"
+            hand = "" if self._auto else "; reset the scene"
             self.say(f"evaluation, trial {self._next.trial} of {self._next.trials}, by the agent alone{hand}")
 
     def _on_stopped(self, message: Bool) -> None:
@@ -203,6 +207,7 @@ class EpisodeNode(RobotNode):
             self.exit_code = 0
 
     def _reset(self) -> None:
+        self._prompt.answered()
         coming = self._next
         episode = describe(coming, self._results.count, seed=self._seed, purpose=self._purpose)
         self._preparation = Preparation(episode, coming, recorded=self._record)
@@ -233,7 +238,7 @@ class EpisodeNode(RobotNode):
             return
         self._machine.abort()
         self._next = coming.failed(why)
-        self.get_logger().warning(f"the robot could not reset itself: {why}. {SET_UP}")
+        self.get_logger().warning(f"the robot could not reset itself: {why}. {self._prompt.set_up}")
 
     def _on_robot(self, event: dict[str, Any]) -> None:
         if event["event"] == "fault":

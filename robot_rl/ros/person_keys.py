@@ -18,7 +18,8 @@ REQUESTS = ("start", "undo", *MARKS)
 
 
 class PersonKeys:
-    """Offers a service `episode/<request>` for each request, and hears the keys of the same names.
+    """Offers a service `episode/<request>` for each request, and hears the keys of the same names. What is
+    asked for by a key and cannot be is said.
 
     Args:
         ask: takes a request; returns why not, or nothing.
@@ -33,7 +34,7 @@ class PersonKeys:
         judges: Callable[[str], bool],
         success: Callable[[int, bool], None],
     ) -> None:
-        self._ask, self._judges, self._success = ask, judges, success
+        self._ask, self._judges, self._success, self._say = ask, judges, success, node.say
         self._layout, self._lockstep = node.spec.action, node.lockstep
         self._keys = HeardKeys()
         for name in REQUESTS:
@@ -57,6 +58,6 @@ class PersonKeys:
     def _on_human(self, message: JointState) -> None:
         human = wire.read_human(self._layout, message)
         for name in self._keys.hear(human.pressed, time.monotonic()):
-            if name in REQUESTS and not self._judges(name):
-                self._ask(name)
+            if name in REQUESTS and not self._judges(name) and (why_not := self._ask(name)):
+                self._say(f"{name}: {why_not}")
         self._success(human.stamp, "success" in human.pressed)

@@ -22,11 +22,13 @@ from std_srvs.srv import Trigger  # noqa: E402
 
 from robot_rl.control.safety import Safety  # noqa: E402
 from robot_rl.datasets.record import Phase, Source  # noqa: E402
+from robot_rl.hardware.human import HumanInput  # noqa: E402
 from robot_rl.hardware.robot import Outcome, Reading  # noqa: E402
 from robot_rl.ros import codecs, topics, wire  # noqa: E402
 from robot_rl.ros.episode_node import EpisodeNode  # noqa: E402
 from robot_rl.ros.state import StatePublisher  # noqa: E402
 from robot_rl.runtime.arbiter import Decision  # noqa: E402
+from robot_rl.runtime.launch import Launch  # noqa: E402
 
 
 @contextmanager
@@ -166,3 +168,33 @@ def test_a_classifier_s_word_is_passed_on_and_its_silence_is_no_success(
         assert spin(lambda: any(e["event"] == "end" for e in events))
         assert spin(lambda: len(verdicts) == 2) and verdicts == [(first, False), (second, True)]
         assert next(e for e in events if e["event"] == "end")["result"] == "success"
+
+
+def test_who_waits_for_a_person_says_what_to_press_and_why_a_key_did_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(EpisodeNode, "say", lambda _, text: said.append(text))
+    given = ("robot:=sim_crazyflie", "record:=false", "auto:=false", "device:=keyboard")
+    with managed(*given) as (manager, node, spin):
+        assert spin(lambda: any(s.startswith("waiting: press Enter") for s in said))
+        human = node.create_publisher(JointState, topics.HUMAN_ACTION, topics.stream(10))
+        still, held = np.zeros(manager.spec.action.size), {"success"}
+
+        def press() -> None:
+            pressed = HumanInput(time.time_ns(), still, engaged=False, pressed=frozenset(held))
+            human.publish(wire.human_message(manager.spec.action, pressed))
+
+        node.create_timer(0.05, press)
+        assert spin(lambda: "success: no episode is running (state: idle)" in said)
+        events = heard(node)
+        held.clear()
+        assert spin(lambda: not manager._keys.holds("success"))
+        held.add("start")
+        assert spin(lambda: bool(events)) and events[0]["event"] == "reset"
+        assert sum(s.startswith("waiting:") for s in said) == 1
+
+
+@pytest.mark.parametrize(("human", "device"), [("true", "keyboard"), ("false", "")])
+def test_the_episode_manager_knows_what_the_person_holds(human: str, device: str) -> None:
+    given = {"checkpoint": "x", "device": "keyboard", "intervene": human}
+    processes = {p.name: p for p in Launch("deploy", given).processes}
+    assert f'device:="{device}"' in processes["episode_node"].command

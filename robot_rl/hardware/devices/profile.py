@@ -47,9 +47,11 @@ class DeviceProfile:
         axes: Mapping[str, AxisMap],
         buttons: Sequence[ButtonRule],
         description: str = "",
+        names: Mapping[str, str] | None = None,
     ) -> None:
         self.name, self.driver, self.layout, self.description = name, driver, layout, description
-        self._axes = dict(axes)
+        self._axes, self._names = dict(axes), dict(names or {})
+        self._meanings = frozenset(m for rule in buttons for m in rule.meanings)
         self._reader, self._writer = ButtonReader(buttons), ButtonWriter(buttons)
 
     @classmethod
@@ -108,6 +110,10 @@ class DeviceProfile:
             raise DeviceError(f"device '{self.name}': {error}") from None
         return tuple(axes), tuple(buttons)
 
+    def printed_on(self, button: str) -> str | None:
+        """What a person reads on a canonical button, else its canonical name; None where the device has none."""
+        return self._names.get(button, button) if button in self._meanings else None
+
     def reset(self) -> None:
         """Forget the buttons seen so far; toggles start again from their first meaning."""
         self._reader.reset()
@@ -121,7 +127,7 @@ def devices() -> list[str]:
 
 def _parse(data: Any, path: Path) -> DeviceProfile:
     where = str(path)
-    top = _mapping(data, where, required={"description", "driver", "raw", "axes", "buttons"})
+    top = _mapping(data, where, required={"description", "driver", "raw", "axes", "buttons"}, optional={"names"})
     raw = _mapping(top["raw"], f"{where}: raw", required={"axes", "buttons"}, optional={"rest"})
     layout = RawLayout(
         axes=_index(raw["axes"], f"{where}: raw.axes", 1000),
@@ -139,10 +145,12 @@ def _parse(data: Any, path: Path) -> DeviceProfile:
         _button(name, entry, layout, f"{where}: buttons.{name}")
         for name, entry in _mapping(top["buttons"], f"{where}: buttons", optional={*BUTTONS, "gripper"}).items()
     ]
+    meanings = {m for rule in rules for m in rule.meanings}
+    names = {b: str(n) for b, n in _mapping(top.get("names", {}), f"{where}: names", optional=meanings).items()}
     _refuse_double_use(axes, where)
     if not any("clutch" in r.meanings for r in rules):
         raise ConfigError(f"{where}: buttons: 'clutch' is missing: without a deadman nobody could take control")
-    return DeviceProfile(path.parent.name, str(top["driver"]), layout, axes, rules, str(top["description"]))
+    return DeviceProfile(path.parent.name, str(top["driver"]), layout, axes, rules, str(top["description"]), names)
 
 
 def _axis(entry: Any, layout: RawLayout, where: str) -> AxisMap:

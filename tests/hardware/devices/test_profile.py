@@ -180,3 +180,13 @@ def test_a_profile_without_a_clutch_is_refused(tmp_path: Path) -> None:
     (tmp_path / "device.yaml").write_text(yaml.safe_dump(data))
     with pytest.raises(ConfigError, match="'clutch' is missing: without a deadman"):
         DeviceProfile.load(str(tmp_path / "device.yaml"))
+
+
+def test_a_button_is_called_by_what_is_printed_on_it(tmp_path: Path) -> None:
+    assert DeviceProfile.load("keyboard").printed_on("start") == "Enter"
+    assert DeviceProfile.load("keyboard").printed_on("success") == "success"  # nothing else is known
+    assert DeviceProfile.load("spacemouse").printed_on("start") is None
+    data = yaml.safe_load((Path(__file__).parents[3] / "hardware/devices/spacemouse/device.yaml").read_text())
+    (tmp_path / "device.yaml").write_text(yaml.safe_dump(data | {"names": {"start": "Menu"}}))
+    with pytest.raises(ConfigError, match="names: unknown key 'start'"):
+        DeviceProfile.load(str(tmp_path / "device.yaml"))
