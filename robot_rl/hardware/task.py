@@ -34,6 +34,10 @@ class TaskSection:
             raise ConfigError(f"task.success_hold is {self.success_hold}; it must be at least 1 step")
         if self.operator and not is_class_path(self.operator):
             raise ConfigError(f"task.operator is '{self.operator}'; write module:Class")
+        for key, routine in (("reset", self.reset), *((f"routines.{n}", r) for n, r in self.routines.items())):
+            kind, _, path = routine.partition(":")
+            if routine and not (kind == "scripted" and is_class_path(path)):
+                raise ConfigError(f"task.{key} is '{routine}'; write scripted:<module>:<Class>")
 
 
 def is_class_path(text: str) -> bool:

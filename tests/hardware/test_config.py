@@ -83,6 +83,8 @@ def test_every_robot_here_holds_in_each_of_its_control_modes(name: str) -> None:
         ("task.success_hold", 0, "task.success_hold is 0; it must be at least 1 step"),
         ("task.horizn", 3, "task: unknown option 'horizn'. Did you mean 'horizon'?"),
         ("task.operator", "lift", "task.operator is 'lift'; write module:Class"),
+        ("task.reset", "by hand", "task.reset is 'by hand'; write scripted:<module>:<Class>"),
+        ("task.routines", {"again": "scripted:x"}, "task.routines.again is 'scripted:x'; write scripted:"),
         ("task.routines", ["x"], "task.routines is ['x']; it must be a mapping"),
     ],
 )
