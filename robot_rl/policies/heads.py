@@ -7,14 +7,12 @@ A head's configuration is a frozen dataclass with a `name` and a `build` method;
 from __future__ import annotations
 
 import dataclasses
-import importlib
 from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from torch import Generator, Tensor
 
-from robot_rl.settings.typed import SettingError, fill
-from robot_rl.workspace import did_you_mean
+from robot_rl.settings.named import named
 
 HEADS: dict[str, str] = {
     "flow": "robot_rl.policies.flow:FlowConfig",
@@ -75,15 +73,7 @@ def head_config(data: Mapping[str, Any], where: str = "head") -> Any:
     Raises:
         ValueError: unknown head or option, with the nearest, or a value that is not allowed.
     """
-    if not isinstance(data, Mapping):
-        raise SettingError(f"{where} is {data!r}; it must be a mapping, e.g. {{name: flow}}")
-    options = dict(data)
-    name = options.pop("name", None)
-    if name not in HEADS:
-        raise ValueError(f"no policy head '{name}'.{did_you_mean(str(name), HEADS)}")
-    module, _, attribute = HEADS[name].partition(":")
-    config_class = getattr(importlib.import_module(module), attribute)
-    return fill(config_class, options, where)
+    return named(data, HEADS, "policy head", where)
 
 
 def head_dict(config: HeadConfig) -> dict[str, Any]:

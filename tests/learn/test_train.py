@@ -259,6 +259,8 @@ def test_a_recipe_is_read_strictly(tmp_path):
         ("select: some", "select is 'some'; it must be one of all, successful, human, rac"),
         ("policy: {n_obs: two}", "policy.n_obs is 'two'; it must be a whole number"),
         ("policy: {head: {name: flow, width: wide}}", "policy.head.width is 'wide'; it must be a whole number"),
+        ("policy: {head: {name: [flow]}}", "policy.head.name is ['flow']; it must be a text"),
+        ("policy: {head: {width: 3}}", "policy.head.name is empty; it must be a text"),
         ("policy: {head: flow}", "policy.head is 'flow'; it must be a mapping"),
         ("policy: {encoder: {crop: no}}", "policy.encoder.crop is False; it must be a number"),
         ("policy: {auxiliary: {latents: much}}", "policy.auxiliary.latents is 'much'; it must be a number"),

@@ -8,7 +8,6 @@ the agent's weights go back to where the robot is.
 from __future__ import annotations
 
 import dataclasses
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -24,9 +23,8 @@ from robot_rl.learn.online.sampling import Sampling
 from robot_rl.learn.online.scale import ActionScale
 from robot_rl.learn.online.steady import Steady
 from robot_rl.policies.chunk_policy import ChunkPolicy
-from robot_rl.settings.typed import fill
+from robot_rl.settings.named import named
 from robot_rl.spec import Spec
-from robot_rl.workspace import did_you_mean
 
 Mode = Literal["warmup", "sample", "mode"]
 """How an agent acts: before the first update, as it explores, or as it is deployed."""
@@ -172,14 +170,7 @@ def improver_config(data: Mapping[str, Any], where: str = "improver") -> Any:
     Raises:
         TrainingError: unknown improver or option, with the nearest, or a value that is not allowed.
     """
-    if not isinstance(data, Mapping):
-        raise TrainingError(f"{where} is {data!r}; it must be a mapping, e.g. {{name: rlpd}}")
-    options = dict(data)
-    name = options.pop("name", None)
-    if name not in IMPROVERS:
-        raise TrainingError(f"no improver '{name}'.{did_you_mean(str(name), IMPROVERS)}")
-    module, _, attribute = IMPROVERS[name].partition(":")
-    return fill(getattr(importlib.import_module(module), attribute), options, where, error=TrainingError)
+    return named(data, IMPROVERS, "improver", where, error=TrainingError)
 
 
 def improver_dict(config: ImproverConfig) -> dict[str, Any]:
