@@ -110,7 +110,18 @@ def load(recipe: str | Path) -> Recipe:
     Raises:
         TrainingError: no such recipe, or it does not hold; the message names the file.
     """
-    return read_recipe(recipe, FILE, Recipe.from_dict, "fine-tuning recipe")
+    return read_recipe(recipe, FILE, _whole, "fine-tuning recipe")
+
+
+def _whole(data: Mapping[str, Any]) -> Recipe:
+    """A recipe whose practice, if it has one, holds in each direction too."""
+    plan = Recipe.from_dict(data)
+    for name in () if plan.practice is None else plan.practice.directions:
+        try:
+            plan.toward(name)
+        except TrainingError as error:
+            raise TrainingError(f"practice.directions.{name}: {error}") from None
+    return plan
 
 
 def save(recipe: Recipe, directory: Path) -> None:

@@ -45,6 +45,10 @@ def test_a_recipe_names_a_robot_and_comes_back_as_it_was_written(name: str, tmp_
         ("online: {improver: {name: rlpd, sac: {tau: low}}}", "online.improver.sac.tau is 'low'; it must be a number"),
         ("online: {improver: rlpd}", "online.improver is 'rlpd'; it must be a mapping"),
         ("practice: [1]", "practice is [1]; it must be a mapping"),
+        (
+            "practice: {directions: {there: {goal: 0}, back: {goal: 1, online: {warmup: many}}}}",
+            "practice.directions.back: online.warmup is 'many'; it must be a whole number",
+        ),
         ("reset_steps: soon", "reset_steps is 'soon'; it must be a whole number"),
         ("online: {guard: {attempts: -1}}", "attempts at least 0"),
         ("online: {improver: {name: residul}}", "no improver 'residul'. Did you mean 'residual'"),
