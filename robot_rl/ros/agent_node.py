@@ -26,6 +26,7 @@ from robot_rl.ros import codecs, topics, wire
 from robot_rl.ros.node import run
 from robot_rl.ros.policy_node import PolicyNode
 from robot_rl.ros.self_resets import SelfResets
+from robot_rl.ros.told import give_up_if_told
 from robot_rl.runtime import assembly
 from robot_rl.runtime.arbiter import Decision
 from robot_rl.serving.loading import load_policy
@@ -64,7 +65,7 @@ class AgentNode(PolicyNode):
     def _load(self, path: str) -> Policy:
         """A new session's learner writes the agents when it is prepared."""
         folder = Path(path)
-        await_learner(folder, lambda: address.find(folder) is not None)
+        await_learner(folder, lambda: _listens(folder))
         self._plan = recipe.load(folder / recipe.FILE)
         practice = self._plan.practice
         trials, every = self.param("trials", 10), self.param("evaluate_every", 0)
@@ -247,6 +248,12 @@ class AgentNode(PolicyNode):
         for part in getattr(self, "_parts", {}).values():
             part.close()
         super().close()
+
+
+def _listens(folder: Path) -> bool:
+    """The session's learner is there. Raises ToldToEndError where nobody is to wait for it any longer."""
+    give_up_if_told()
+    return address.find(folder) is not None
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -19,7 +19,7 @@ from std_msgs.msg import String
 from robot_rl.extras import for_the_user
 from robot_rl.hardware.config import CameraConfig, RobotConfig, load
 from robot_rl.ros import topics
-from robot_rl.ros.told import listen, undisturbed
+from robot_rl.ros.told import ToldToEndError, listen, undisturbed
 
 T = TypeVar("T")
 
@@ -131,7 +131,7 @@ def run(factory: Callable[[], Endable], argv: Sequence[str] | None = None) -> in
         executor.add_node(node)
         while rclpy.ok() and node.exit_code is None and not told:
             executor.spin_once(timeout_sec=0.1)
-    except ExternalShutdownException:
+    except (ExternalShutdownException, ToldToEndError):
         pass
     except Exception as error:
         if for_the_user(error):

@@ -12,12 +12,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+class ToldToEndError(Exception):
+    """A node that was waiting while it was made gives up, since the process is to end."""
+
+
+_told: list[int] = []
+"""Signals are the process's, and so is this."""
+
+
 def listen() -> list[int]:
     """A list that fills with the signals that ask the process to end."""
-    told: list[int] = []
+    _told.clear()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda n, _frame: told.append(n))
-    return told
+        signal.signal(number, lambda n, _frame: _told.append(n))
+    return _told
+
+
+def give_up_if_told() -> None:
+    """For a node that waits while it is made. Raises ToldToEndError once the process is asked to end."""
+    if _told or signal.SIGINT in signal.sigpending():
+        raise ToldToEndError
 
 
 @contextmanager

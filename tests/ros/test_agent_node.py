@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +14,9 @@ import pytest
 pytest.importorskip("rclpy", reason="needs robot_rl[ros]")
 pytest.importorskip("torch", reason="needs robot_rl[train]")
 
+from robot_rl.hardware import config as hardware_config  # noqa: E402
 from robot_rl.ros.agent_node import PATIENCE, AgentNode  # noqa: E402
+from robot_rl.ros.told import ToldToEndError, undisturbed  # noqa: E402
 
 
 def test_an_episode_that_is_heard_to_be_saved_before_its_end_is_concluded_when_the_end_is_heard() -> None:
@@ -35,3 +40,15 @@ def test_an_episode_that_is_heard_to_be_saved_before_its_end_is_concluded_when_t
     assert concluded == [(5, 1, True)] and announced == ["e"]
     node._settle()
     assert len(concluded) == 1
+
+
+def test_an_agent_that_waits_for_its_learner_gives_up_when_it_is_told_to_end(tmp_path: Path) -> None:
+    node = AgentNode.__new__(AgentNode)
+    node.config = hardware_config.load("sim_pegslot")
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        with undisturbed(), pytest.raises(ToldToEndError):
+            os.kill(os.getpid(), signal.SIGINT)
+            node._load(str(tmp_path))
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -46,6 +46,21 @@ def test_a_helper_that_a_library_starts_meanwhile_is_not_interrupted():
     assert (code, out.splitlines(), errors) == (0, ["found it", "closed"], "")
 
 
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+def test_a_node_that_waits_while_it_is_made_gives_up_without_a_word(number: str):
+    code, out, errors = made(f"""
+        from robot_rl.ros.told import give_up_if_told
+        def factory():
+            give_up_if_told()
+            os.kill(os.getpid(), signal.{number})
+            deadline = time.monotonic() + 10
+            while time.monotonic() < deadline:
+                give_up_if_told()
+            raise TimeoutError("it goes on waiting")
+    """)
+    assert (code, out, errors) == (0, "", "")
+
+
 def test_what_fails_since_it_was_told_to_end_is_one_line():
     code, _, errors = made("""
         def factory():
