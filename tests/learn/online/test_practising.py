@@ -166,7 +166,7 @@ def test_a_workcell_has_only_the_goals_of_its_robot() -> None:
         ({"directions": {"there": {"goal": 0}, "../back": {"goal": 1}}}, "names a folder"),
         ({"directions": {"there": {"goal": 0}, "back": {"goal": 1, "online": {"seed": 2}}}}, "the whole practice's"),
         ({**DIRECTIONS, "trys": 2}, "Did you mean 'tries'"),
-        ([1], "a mapping with `directions`"),
+        ([1], r"practice is \[1\]; it must be a mapping"),
     ],
 )
 def test_a_practice_that_does_not_hold_is_refused(section: Any, words: str) -> None:
