@@ -7,6 +7,7 @@ import logging
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -89,10 +90,9 @@ class RobotNode(Node):  # type: ignore[misc]
             try:
                 work()
                 ended = True
-            except Exception as error:
-                if not for_the_user(error):
-                    raise
-                self.get_logger().fatal(str(error))
+            except Exception as error:  # said before the node ends: the process does not wait for this thread
+                self.get_logger().fatal(str(error) if for_the_user(error) else traceback.format_exc())
+                raise SystemExit from error  # of the thread, without a word
             finally:
                 if not ended:
                     self.exit_code = 1

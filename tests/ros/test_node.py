@@ -56,6 +56,7 @@ def test_a_node_that_waits_while_it_is_made_gives_up_without_a_word(number: str)
             deadline = time.monotonic() + 10
             while time.monotonic() < deadline:
                 give_up_if_told()
+                time.sleep(0.01)
             raise TimeoutError("it goes on waiting")
     """)
     assert (code, out, errors) == (0, "", "")
