@@ -16,7 +16,7 @@ pytest.importorskip("torch", reason="needs robot_rl[train]")
 
 from robot_rl.hardware import config as hardware_config  # noqa: E402
 from robot_rl.ros.agent_node import PATIENCE, AgentNode  # noqa: E402
-from robot_rl.ros.told import ToldToEndError, undisturbed  # noqa: E402
+from robot_rl.ros.told import ToldToEndError, listen, undisturbed  # noqa: E402
 
 
 def test_an_episode_that_is_heard_to_be_saved_before_its_end_is_concluded_when_the_end_is_heard() -> None:
@@ -45,10 +45,12 @@ def test_an_episode_that_is_heard_to_be_saved_before_its_end_is_concluded_when_t
 def test_an_agent_that_waits_for_its_learner_gives_up_when_it_is_told_to_end(tmp_path: Path) -> None:
     node = AgentNode.__new__(AgentNode)
     node.config = hardware_config.load("sim_pegslot")
-    before = signal.signal(signal.SIGINT, lambda *_: None)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    listen()  # another thread may take the signal: then it is told, else it is pending
     try:
         with undisturbed(), pytest.raises(ToldToEndError):
             os.kill(os.getpid(), signal.SIGINT)
             node._load(str(tmp_path))
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
