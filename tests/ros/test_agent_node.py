@@ -52,5 +52,6 @@ def test_an_agent_that_waits_for_its_learner_gives_up_when_it_is_told_to_end(tmp
             os.kill(os.getpid(), signal.SIGINT)
             node._load(str(tmp_path))
     finally:
+        listen().clear()
         for number, handler in before.items():
             signal.signal(number, handler)
