@@ -6,7 +6,6 @@ or last step repeated), normalisation that of its processors, optimiser, clippin
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import itertools
 import time
@@ -15,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from pipe import rows, serve
+from pipe import as_input, picture, rows, serve
 
 _OPERATORS = torch.library.Library("torchvision", "DEF")
 for _name in ("nms", "qnms"):  # where torchvision's compiled part is missing, its Python still wants these two
@@ -109,8 +108,8 @@ class Peer:
     def act(self, values: dict[str, Any]) -> list[float]:
         observation = {KEYS[n]: torch.tensor(v, dtype=torch.float32) for n, v in values.items() if n in KEYS}
         for name in self.cameras:
-            seen = np.frombuffer(base64.b64decode(values[name.removeprefix(PICTURES)]), np.uint8)
-            observation[name] = as_input(torch.from_numpy(seen.reshape(self.columns[name].shape[1:]).copy()))
+            seen = picture(values[name.removeprefix(PICTURES)], self.columns[name].shape[1:])
+            observation[name] = as_input(torch.from_numpy(seen))
         with torch.inference_mode():
             action = self.after(self.policy.select_action(self.before(observation)))
         return [float(a) for a in action[0]]
@@ -147,11 +146,6 @@ class Peer:
             if schedule is not None:
                 schedule.step()
             yield
-
-
-def as_input(picture: torch.Tensor) -> torch.Tensor:
-    """(..., H, W, 3) bytes to (..., 3, H, W) in [0, 1]."""
-    return picture.movedim(-1, -3).float() / 255
 
 
 if __name__ == "__main__":

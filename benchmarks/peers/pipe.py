@@ -4,9 +4,11 @@ Import it before the libraries that print."""
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -33,3 +35,13 @@ def rows(ends: NDArray[np.int64], offsets: list[int]) -> tuple[NDArray[np.int64]
     first, last = np.repeat(starts, length)[:, None], np.repeat(ends, length)[:, None] - 1
     wanted = np.arange(ends[-1])[:, None] + np.asarray(offsets)
     return np.clip(wanted, first, last), (wanted < first) | (wanted > last)
+
+
+def picture(text: str, shape: Sequence[int]) -> NDArray[np.uint8]:
+    """The picture (H, W, 3) that came as base64 of its bytes."""
+    return np.frombuffer(base64.b64decode(text), np.uint8).reshape(shape).copy()
+
+
+def as_input(pictures: Any) -> Any:
+    """A tensor of pictures (..., H, W, 3), bytes, as networks take them: (..., 3, H, W) in [0, 1]."""
+    return pictures.movedim(-1, -3).float() / 255

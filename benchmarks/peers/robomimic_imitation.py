@@ -6,7 +6,6 @@ repeated), actions scaled to [-1, 1] as it wants them, observations as they are,
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import itertools
 import time
@@ -15,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from pipe import rows, serve
+from pipe import as_input, picture, rows, serve
 
 _OPERATORS = torch.library.Library("torchvision", "DEF")
 for _name in ("nms", "qnms"):  # where torchvision's compiled part is missing, its Python still wants these two
@@ -89,8 +88,8 @@ class Peer:
     def act(self, values: dict[str, Any]) -> list[float]:
         observation = {n: torch.tensor(values[n], dtype=torch.float32)[None] for n in self.vectors}
         for name in self.cameras:
-            seen = np.frombuffer(base64.b64decode(values[name]), np.uint8)
-            observation[name] = as_input(torch.from_numpy(seen.reshape(self.columns[name].shape[1:]).copy()))[None]
+            seen = picture(values[name], self.columns[name].shape[1:])
+            observation[name] = as_input(torch.from_numpy(seen))[None]
         with torch.inference_mode():
             action = self.model.get_action(observation)[0]
         return [float(a) for a in (action + 1) / 2 * self.span + self.low]
@@ -127,11 +126,6 @@ class Peer:
         seen |= {n: as_input(self.columns[n][chosen]) for n in self.cameras}
         sample = {"obs": seen, "actions": self.columns["action"][chosen]}
         model.train_on_batch(model.process_batch_for_training(sample), epoch=0)
-
-
-def as_input(picture: torch.Tensor) -> torch.Tensor:
-    """(..., H, W, 3) bytes to (..., 3, H, W) in [0, 1]."""
-    return picture.movedim(-1, -3).float() / 255
 
 
 if __name__ == "__main__":
