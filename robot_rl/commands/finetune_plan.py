@@ -10,6 +10,7 @@ from robot_rl import workspace
 from robot_rl.commands.names import UsageError, dataset_path
 from robot_rl.hardware import config as hardware_config
 from robot_rl.hardware.devices.profile import devices
+from robot_rl.learn.files import require_folder
 from robot_rl.learn.online import recipe as recipes
 from robot_rl.learn.online.directed import absolute, directed, located
 from robot_rl.learn.online.folder import begin_folder, continue_folder
@@ -29,6 +30,7 @@ def resolved(options: Options) -> tuple[Recipe, Path]:
     Raises:
         UsageError: neither or both of --recipe and --resume, or nothing to resume.
         TrainingError: no such recipe, or it does not hold.
+        OutputError: the folder cannot be written.
     """
     if bool(options.recipe) == (options.resume is not None):
         known = ", ".join(workspace.names("policies", recipes.FILE))
@@ -45,8 +47,7 @@ def resolved(options: Options) -> tuple[Recipe, Path]:
         return recipe, directory
     recipe = _changed(recipes.load(options.recipe), options)
     directory = options.output or recipe.directory()
-    if directory.exists() and not directory.is_dir():
-        raise UsageError(f"--output {directory} is a file; name a folder")
+    require_folder(directory)
     if (directory / recipes.FILE).exists() and holds_session(directory):
         raise UsageError(f"{directory} holds a session already: continue it with --resume {directory}")
     return recipe, directory
