@@ -20,6 +20,7 @@ from std_msgs.msg import String
 from robot_rl.extras import for_the_user
 from robot_rl.hardware.config import CameraConfig, RobotConfig, load
 from robot_rl.ros import topics
+from robot_rl.ros.sole import SoleName
 from robot_rl.ros.told import ToldToEndError, listen, undisturbed
 
 T = TypeVar("T")
@@ -35,10 +36,12 @@ class Endable(Protocol):
 
 
 class RobotNode(Node):  # type: ignore[misc]
-    """A node that knows its robot: parameters `robot`, `control_mode` and `lockstep`."""
+    """A node that knows its robot: parameters `robot`, `control_mode` and `lockstep`. The only one of its name."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
+        full, domain = self.get_fully_qualified_name(), self.context.get_domain_id()
+        self._sole = SoleName(full, domain, self.get_logger().warning)
         self.exit_code: int | None = None
         """Set to end the process."""
         self.config: RobotConfig = load(self.param("robot", "sim_lift"), self.param("control_mode", "") or None)
@@ -107,6 +110,10 @@ class RobotNode(Node):  # type: ignore[misc]
 
     def close(self) -> None:
         """Release what the node holds; called once, on every way out."""
+
+    def destroy_node(self) -> None:
+        super().destroy_node()
+        self._sole.release()
 
 
 def _executor() -> Any:

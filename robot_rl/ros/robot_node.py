@@ -20,6 +20,8 @@ from robot_rl.ros.robot_pace import LockstepPace, Pace, RealtimePace
 from robot_rl.ros.state import StatePublisher
 from robot_rl.runtime.learned_resets import HasGoals
 
+COUNT_COMMANDERS = 0.5
+"""[s] between two looks at how many nodes publish commands."""
 FRESH = 5_000_000_000
 """A reset older than this [ns] is not obeyed."""
 
@@ -43,6 +45,8 @@ class RobotServer(RobotNode):
         seed, cameras = self.param("seed", 0), list(self.cameras_param("none"))
         self._pace: Pace = LockstepPace(self, cameras) if self.lockstep else RealtimePace(self, seed)
         self.create_subscription(JointState, topics.COMMAND, self._on_command, topics.stream(10))
+        self._commanders = 1
+        self.create_timer(COUNT_COMMANDERS, self._count_commanders)
         self._backing_off = False
         if self.config.limits.get("force"):
             self.create_subscription(JointState, topics.DECISION, self._on_decision, topics.kept())
@@ -50,7 +54,20 @@ class RobotServer(RobotNode):
         self.on_event(topics.EPISODE_EVENT, self._on_episode_event)
 
     def _on_command(self, message: JointState) -> None:
+        if self._commanders > 1:
+            self.get_logger().error(
+                f"no command is obeyed: {self._commanders} nodes publish on '{topics.COMMAND}' in ROS domain "
+                f"{self.context.get_domain_id()}, one of them of another graph; give each graph a domain of its own",
+                throttle_duration_sec=5.0,
+            )
+            return
         self._pace.command(codecs.stamp_of(message), codecs.unlabelled(message, self.spec.action.labels))
+
+    def _count_commanders(self) -> None:
+        """Two arbiters, on two computers, would pull one robot two ways."""
+        before, self._commanders = self._commanders, self.count_publishers(topics.COMMAND)
+        if before <= 1 < self._commanders:
+            self._pace.stop()
 
     def _on_decision(self, message: JointState) -> None:
         """The beginning of a retreat from force lets go of the lead that presses, as the driver's own stop does."""

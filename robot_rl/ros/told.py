@@ -10,10 +10,11 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 
 class ToldToEndError(Exception):
-    """A node that was waiting while it was made gives up, since the process is to end."""
+    """A node gives up being made, since the process is to end."""
 
 
 _told: list[int] = []
@@ -24,8 +25,17 @@ def listen() -> list[int]:
     """A list that fills with the signals that ask the process to end."""
     _told.clear()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda n, _frame: _told.append(n))
+        signal.signal(number, _note)
     return _told
+
+
+def _note(number: int, _frame: FrameType | None) -> None:
+    _told.append(number)
+
+
+def _give_up(number: int, _frame: FrameType | None) -> None:
+    _note(number, None)
+    raise ToldToEndError
 
 
 def give_up_if_told() -> None:
@@ -39,11 +49,13 @@ def undisturbed() -> Iterator[None]:
     """Hold SIGINT back while a node is made.
 
     The signal goes to the whole process group. A library that looks for its parts in a process of its own, as pyglfw
-    does, would be interrupted there, and blame something else. SIGTERM, which follows where this takes too long, is not
-    held back.
+    does, would be interrupted there, and blame something else. SIGTERM, which follows where this takes too long, ends
+    the making with ToldToEndError: no episode has begun that could be torn.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    signal.signal(signal.SIGTERM, _give_up)
     try:
         yield
     finally:
+        signal.signal(signal.SIGTERM, _note)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

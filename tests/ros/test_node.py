@@ -62,10 +62,21 @@ def test_a_node_that_waits_while_it_is_made_gives_up_without_a_word(number: str)
     assert (code, out, errors) == (0, "", "")
 
 
+def test_a_node_that_takes_long_to_be_made_ends_at_sigterm():
+    code, out, errors = made("""
+        def factory():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.1)
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(50)
+    """)
+    assert (code, out, errors) == (0, "", "")
+
+
 def test_what_fails_since_it_was_told_to_end_is_one_line():
     code, _, errors = made("""
         def factory():
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGINT)
             raise ImportError("Failed to load GLFW3 shared library.")
     """)
     said = "ended while it was starting: ImportError: Failed to load GLFW3 shared library.\n"

@@ -93,6 +93,19 @@ def test_an_emergency_stop_brakes_the_robot_although_commands_go_on(graph: Graph
     assert graph.spin(lambda: speed(twists[-1]) > 0.4)
 
 
+def test_a_robot_obeys_nobody_while_two_nodes_command_it(graph: Graph) -> None:
+    robot = graph.add(RobotServer())
+    labels = robot.spec.action.labels
+    commands = [graph.look.create_publisher(JointState, topics.COMMAND, topics.stream(10))]
+    twists = graph.hear(TwistStamped, topics.state("twist"), topics.stream(1))
+    graph.look.create_timer(0.02, lambda: commands[0].publish(codecs.labelled(time.time_ns(), labels, FORWARD)))
+    assert graph.spin(lambda: bool(twists) and speed(twists[-1]) > 0.4)
+    commands.append(graph.look.create_publisher(JointState, topics.COMMAND, topics.stream(10)))
+    assert graph.spin(lambda: speed(twists[-1]) < 0.05)
+    graph.look.destroy_publisher(commands.pop())
+    assert graph.spin(lambda: speed(twists[-1]) > 0.4)
+
+
 def test_a_latched_stop_is_told_to_late_joiners_and_on_diagnostics_until_it_is_released(graph: Graph) -> None:
     graph.add(RobotServer())
     graph.add(ArbiterNode())
