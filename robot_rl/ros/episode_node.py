@@ -220,6 +220,8 @@ class EpisodeNode(RobotNode):
         if self._preparation is not None and not self._preparation.driving:
             self._asked = time.monotonic()
             self._events.reset(self._preparation)
+            if whom := self._preparation.delayed_by:
+                self.get_logger().warning(f"the reset takes long: waiting for {whom}", throttle_duration_sec=10.0)
 
     @property
     def _drive(self) -> Driving | None:

@@ -226,7 +226,10 @@ class RecorderNode(RobotNode):
         self._episode = self._end = None
         if episode is None or end is None:
             return
-        if end["result"] == "discarded":
+        unheard = end["result"] != "discarded" and not self._recorder.steps
+        if unheard:
+            self.get_logger().error(f"nothing to save: none of the {end['steps']} steps of the episode was heard")
+        if unheard or end["result"] == "discarded":
             self._recorder.discard()
             self._settle()
             self.publish_event(topics.RECORDER_EVENT, event="discarded", episode=episode["episode"])

@@ -10,6 +10,10 @@ from robot_rl.runtime.coming import Coming
 from robot_rl.runtime.driving import Driving
 
 
+PATIENT = 5
+"""Requests to the robot, one every two seconds, after which somebody should hear what is waited for."""
+
+
 def describe(coming: Coming, number: int, *, seed: int, purpose: str) -> dict[str, Any]:
     """A new episode, JSON-ready: `episode` (its name), `seed`, `purpose`, and of a practice its `direction`.
 
@@ -43,6 +47,7 @@ class Preparation:
         self.alone = coming.alone
         """The robot is to be left to itself."""
         self._coming, self._scene = coming, coming.scene
+        self._requests = 0
 
     @property
     def name(self) -> str:
@@ -54,8 +59,16 @@ class Preparation:
         """The robot is resetting itself at this moment."""
         return self.drive is not None and self.drive.begun
 
+    @property
+    def delayed_by(self) -> str:
+        """Who has been asked often enough to be spoken of and has not answered, or nothing."""
+        if self._requests <= PATIENT:
+            return ""
+        return "the robot to stand at its start" if self.start is None else "the recorder to hear every stream"
+
     def request(self) -> dict[str, Any]:
-        """What the robot is asked for: to get ready for its own reset, else for the episode."""
+        """What the robot is asked for, once more: to get ready for its own reset, else for the episode."""
+        self._requests += 1
         if self.drive is not None:
             return {**self.episode_of(self.drive), "scene": self._scene, "goal": self.drive.wanted["goal"]}
         return {**self.episode, "scene": self._scene, "goal": self._coming.goal}
@@ -77,7 +90,7 @@ class Preparation:
 
     def driven(self) -> None:
         """The robot has reset itself: the episode begins where that led."""
-        self.drive, self._scene = None, "kept"
+        self.drive, self._scene, self._requests = None, "kept", 0
 
     def failed(self, why: str) -> Coming:
         """The robot could not reset itself, and a person must set the scene up: what comes then."""

@@ -20,7 +20,7 @@ from sensor_msgs.msg import Image  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
 from robot_rl.datasets.dataset import Dataset  # noqa: E402
-from robot_rl.ros import codecs, topics  # noqa: E402
+from robot_rl.ros import codecs, recorder_node, topics  # noqa: E402
 from robot_rl.ros.arbiter_node import ArbiterNode  # noqa: E402
 from robot_rl.ros.episode_node import EpisodeNode  # noqa: E402
 from robot_rl.ros.recorder_node import RecorderNode  # noqa: E402
@@ -93,3 +93,29 @@ def test_a_camera_that_falls_silent_is_named_while_recording_and_noted_with_the_
     (episode,) = Dataset.open(tmp_path / "data")
     assert episode.success
     assert episode.attributes["silent"] == ["front"]
+
+
+def test_an_episode_of_which_no_step_was_heard_is_discarded_and_the_recorder_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder_node, "FINISH_WITHIN", 0.2)
+    rclpy.init(args=["--ros-args", "-p", "robot:=sim_crazyflie", "-p", f"dataset:={tmp_path / 'data'}"])
+    node, executor = RecorderNode(), SingleThreadedExecutor()
+    executor.add_node(node)
+    said: list[dict[str, Any]] = []
+    node.on_event(topics.RECORDER_EVENT, said.append)
+    try:
+        for name in ("first", "second"):
+            begin = {"event": "begin", "episode": name, "stamp": time.time_ns(), "purpose": "demonstration", "seed": 0}
+            node._on_episode(begin)
+            end = {"result": "failure", "terminated": False, "truncated": True, "marked": False, "steps": 3}
+            node._on_episode({"event": "end", "episode": name, "stamp": time.time_ns(), **end})
+            deadline = time.monotonic() + 10
+            while {"discarded": name} not in [{s["event"]: s.get("episode")} for s in said]:
+                executor.spin_once(timeout_sec=0.02)
+                assert time.monotonic() < deadline, said
+        assert len(Dataset.open(tmp_path / "data")) == 0
+    finally:
+        node.close()
+        node.destroy_node()
+        rclpy.try_shutdown()

@@ -27,6 +27,17 @@ def test_what_the_agent_says_is_read_and_the_rest_is_as_by_default() -> None:
     assert coming.evaluation and not Coming().evaluation and Coming().after is None
 
 
+def test_a_reset_that_takes_long_says_whom_it_waits_for() -> None:
+    made = Preparation(episode(Coming()), Coming(), recorded=True)
+    for _ in range(5):
+        made.request()
+    assert made.delayed_by == "", "a robot may take ten seconds to drive to its start"
+    made.request()
+    assert made.delayed_by == "the robot to stand at its start"
+    made.stands(made.name, 5)
+    assert made.delayed_by == "the recorder to hear every stream"
+
+
 def test_the_robot_drives_first_under_another_name_and_then_stands_in_the_scene_as_it_is() -> None:
     coming = Coming(goal=0, drive=DRIVE)
     made = Preparation(episode(coming), coming, recorded=True)
