@@ -7,6 +7,7 @@ episode, and the events executor has been seen to swallow it.
 
 from __future__ import annotations
 
+import faulthandler
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +23,9 @@ _told: list[int] = []
 
 
 def listen() -> list[int]:
-    """A list that fills with the signals that ask the process to end."""
+    """A list that fills with the signals that ask the process to end. From now on SIGUSR1 prints where every thread
+    stands, even where one hangs in a library and Python sees no signal."""
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
     _told.clear()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _note)

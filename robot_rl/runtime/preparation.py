@@ -9,7 +9,6 @@ from typing import Any
 from robot_rl.runtime.coming import Coming
 from robot_rl.runtime.driving import Driving
 
-
 PATIENT = 5
 """Requests to the robot, one every two seconds, after which somebody should hear what is waited for."""
 

@@ -73,6 +73,19 @@ def test_a_node_that_takes_long_to_be_made_ends_at_sigterm():
     assert (code, out, errors) == (0, "", "")
 
 
+def test_a_node_that_hangs_where_python_sees_no_signal_says_where_it_stands():
+    code, _, errors = made("""
+        import ctypes, threading
+        def factory():
+            threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+            threading.Timer(0.6, os._exit, (3,)).start()
+            hang()
+        def hang():
+            ctypes.CDLL(None).sleep(5)
+    """)
+    assert code == 3 and "in hang" in errors
+
+
 def test_what_fails_since_it_was_told_to_end_is_one_line():
     code, _, errors = made("""
         def factory():

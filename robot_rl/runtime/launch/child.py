@@ -89,6 +89,11 @@ class Child:
         if not self.gone():
             guard.send(self.target, number)
 
+    def say_where_it_stands(self) -> None:
+        """A node of robot_rl prints the stacks of its threads."""
+        if self.process.package == PACKAGE and self.poll() is None:
+            guard.send(self.pid, signal.SIGUSR1)
+
     def close(self) -> None:
         """Release the pipe; after it has been read to its end."""
         if self._popen.stdout is not None:

@@ -151,6 +151,9 @@ class Launch:
                 break
             if number != guard.ESCALATION[0][0]:
                 self._output.warn(f"sending {number.name} to {', '.join(c.name for c in left)}: still running")
+                for child in left:
+                    child.say_where_it_stands()
+                self._await_end(left, POLL)
             for child in left:
                 child.send(number)
             self._await_end(left, patience)

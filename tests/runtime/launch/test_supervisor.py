@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from robot_rl import extras
-from robot_rl.runtime.launch import Launch, LaunchError, guard
+from robot_rl.runtime.launch import Launch, LaunchError, child, guard
 
 CHILDREN = {
     # ends cleanly when told to, and says so
@@ -32,6 +32,15 @@ CHILDREN = {
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         ready()
         while True: time.sleep(0.05)
+    """,
+    "stuck": """
+        import faulthandler
+        faulthandler.register(signal.SIGUSR1)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        def in_the_middle_of_it():
+            ready()
+            while True: time.sleep(0.05)
+        in_the_middle_of_it()
     """,
     "deaf": """
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -110,6 +119,18 @@ def test_shutdown_sends_sigint_and_a_clean_end_is_code_0(make: Callable[..., Pat
     assert nodes.poll() == 0
     assert "[polite] told SIGINT" in out.getvalue()
     assert not guard.alive(-group)
+
+
+def test_a_node_deaf_to_sigint_says_where_it_stands(
+    make: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    out = io.StringIO()
+    nodes = Launch(make("stuck"), stream=out)
+    monkeypatch.setattr(child, "PACKAGE", nodes.processes[0].package)
+    nodes.start()
+    await_ready(tmp_path, "stuck")
+    nodes.shutdown()
+    assert "in in_the_middle_of_it" in out.getvalue()
 
 
 def test_a_process_deaf_to_sigint_gets_sigterm(make: Callable[..., Path], tmp_path: Path):
