@@ -46,6 +46,7 @@ KINDS = {
     "rlpd": Kind("rlpd_pegslot", {"easy": 8000, "hard": 8000}, {"easy": ">= .95", "hard": ">= .95"}, "none"),
     "expo": Kind("expo_pegslot", {"easy": 4000, "hard": 5000}, {"easy": ">= residual", "hard": ">= residual"}),
     "pa_rl": Kind("pa_rl_pegslot", {"easy": 4000, "hard": 5000}, {"easy": ">= residual", "hard": ">= residual"}),
+    "ppo_residual": Kind("ppo_residual_pegslot", {"easy": 50000}, {}),
     "dsrl, mixed base": Kind("dsrl_pegslot", {"easy": 8000, "hard": 8000}, {"easy": ">= .9"}, "mixed"),
     "rlpd, 1 demonstration": Kind("rlpd_pegslot", {"easy": 6000}, {"easy": "< .5"}, "none", 1),
     "rlpd, 1 demonstration, helped": Kind(
@@ -233,7 +234,10 @@ def _row(metric: str, points: list[dict[str, Any]], target: str, runs: list[dict
 
 
 def picture(groups: dict[tuple[str, str], list[dict[str, Any]]], path: Path) -> None:
-    """Success against robot steps, minutes and human steps, a line for each way and its seeds behind it."""
+    """Success against robot steps, minutes and human steps, a line for each way and its seeds behind it.
+
+    Ways that take many times as many steps as the others stand in the table alone.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
@@ -246,7 +250,11 @@ def picture(groups: dict[tuple[str, str], list[dict[str, Any]]], path: Path) -> 
         for axes, (key, label) in zip(row, axes_of.items(), strict=True):
             for i, kind in enumerate(KINDS):
                 runs = groups.get((task, kind), [])
-                if not runs or (key == "human_steps" and KINDS[kind].operator is None):
+                if (
+                    not runs
+                    or KINDS[kind].steps[task] > 10_000
+                    or (key == "human_steps" and KINDS[kind].operator is None)
+                ):
                     continue
                 _lines(axes, runs, key, f"C{i}", kind)
             if not axes.lines:
