@@ -25,6 +25,7 @@ _told: list[int] = []
 def listen() -> list[int]:
     """A list that fills with the signals that ask the process to end. From now on SIGUSR1 prints where every thread
     stands, even where one hangs in a library and Python sees no signal."""
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # what holds again once the interpreter is being taken down
     faulthandler.register(signal.SIGUSR1, all_threads=True)
     _told.clear()
     for number in (signal.SIGINT, signal.SIGTERM):

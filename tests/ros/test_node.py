@@ -86,6 +86,23 @@ def test_a_node_that_hangs_where_python_sees_no_signal_says_where_it_stands():
     assert code == 3 and "in hang" in errors
 
 
+def test_who_is_asked_where_it_stands_while_its_interpreter_is_taken_down_ends_as_it_was_going_to():
+    code, _, _ = made("""
+        from rclpy.node import Node
+        class Node(Made, Node):
+            exit_code = 0
+        class Late:
+            def __del__(self):
+                import faulthandler
+                faulthandler.unregister(signal.SIGUSR1)
+                os.kill(os.getpid(), signal.SIGUSR1)
+        def factory():
+            sys.late = Late()
+            return Node("made")
+    """)
+    assert code == 0
+
+
 def test_what_fails_since_it_was_told_to_end_is_one_line():
     code, _, errors = made("""
         def factory():

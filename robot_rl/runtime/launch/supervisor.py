@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -151,6 +152,7 @@ class Launch:
                 break
             if number != guard.ESCALATION[0][0]:
                 self._output.warn(f"sending {number.name} to {', '.join(c.name for c in left)}: still running")
+            if number == signal.SIGKILL:
                 for child in left:
                     child.say_where_it_stands()
                 self._await_end(left, POLL)

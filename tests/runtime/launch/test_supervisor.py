@@ -37,6 +37,7 @@ CHILDREN = {
         import faulthandler
         faulthandler.register(signal.SIGUSR1)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         def in_the_middle_of_it():
             ready()
             while True: time.sleep(0.05)
@@ -121,7 +122,7 @@ def test_shutdown_sends_sigint_and_a_clean_end_is_code_0(make: Callable[..., Pat
     assert not guard.alive(-group)
 
 
-def test_a_node_deaf_to_sigint_says_where_it_stands(
+def test_a_node_says_where_it_stands_before_it_is_killed(
     make: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     out = io.StringIO()
