@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 
 from robot_rl.commands.finetune_book import Book, Shown
 from robot_rl.commands.finetune_watch import Watch
+from robot_rl.learn.online.best import BEST, better_before
 from robot_rl.learn.online.curve import Point
 from robot_rl.learn.online.opening import Opening
 from robot_rl.learn.online.recipe import Recipe
@@ -69,14 +72,20 @@ class View:
             self.say(f"over after {session.tally.robot_steps} robot steps: {self.watch.reason}")
         else:
             self.say(f"stopped after {session.tally.robot_steps} of {self.recipe.online.steps} robot steps; continue:")
-            self.say(f"  robot-rl finetune --resume {self.directory}")
+            self.say(f"  robot-rl finetune --resume {shlex.quote(str(self.directory))}")
         if session.tally.set_up:
             self.say(
                 f"resets: {session.tally.driven} by the robot ({session.tally.reset_steps} steps), "
                 f"{session.tally.set_up} from outside"
             )
         self.say(f"report: {path}")
-        self.say(f"deploy: robot-rl deploy --checkpoint {self.directory} --robot {self.recipe.robot}")
+        self._deploy("deploy", self.directory)
+        if better := better_before(session.curve):
+            self.say(better)
+            self._deploy("deploy that one", self.directory / BEST)
+
+    def _deploy(self, what: str, checkpoint: Path) -> None:
+        self.say(f"{what}: robot-rl deploy --checkpoint {shlex.quote(str(checkpoint))} --robot {self.recipe.robot}")
 
 
 def told(point: Point) -> str:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online import deployed
+from robot_rl.learn.online.best import keep_best
 from robot_rl.learn.online.curve import Point, write_curve
 from robot_rl.learn.online.relabelling import Labels
 from robot_rl.learn.online.store import Store
@@ -48,7 +49,8 @@ class Keeper:
         return self._store.exists
 
     def save(self, standing: Standing) -> None:
-        """Write everything that decides how the session goes on, the agent to deploy, and `curve.json`.
+        """Write everything that decides how the session goes on, the agent to deploy, that of the best evaluation, and
+        `curve.json`.
 
         Raises:
             TrainingError: the disk failed or is full; the session saved before is as it was.
@@ -62,6 +64,7 @@ class Keeper:
             "labels": standing.labels,
         }
         directory, learner = self._store.directory, self._store.learner
+        keep_best(directory, learner.agent, self._facts, standing.curve)
         self._store.save({} if standing.exploration is None else {"exploration": standing.exploration}, document)
         training = {"robot_steps": standing.tally.robot_steps, "updates": learner.improver.updates}
         deployed.save(directory, learner.agent, {**self._facts, "training": training})

@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 
 from robot_rl.learn.curves import load_curves
+from robot_rl.learn.online.best import BEST, better_before
 from robot_rl.learn.online.curve import Point
 from robot_rl.learn.online.tally import Tally
 from robot_rl.learn.statistics import wilson
@@ -43,7 +44,9 @@ def _summary(curve: Sequence[Point], tally: Tally) -> str:
         return f"{work}; not evaluated yet."
     first, last = wilson(curve[0].successes, curve[0].trials), wilson(curve[-1].successes, curve[-1].trials)
     begun = "" if len(curve) == 1 else f" from {first} at step {curve[0].robot_steps}"
-    return f"{work}: success{begun} to {last}." if begun else f"{work}: success {last}."
+    text = f"{work}: success{begun} to {last}." if begun else f"{work}: success {last}."
+    better = better_before(curve)
+    return f"{text} {better[0].upper()}{better[1:]}; it is in {BEST}/." if better else text
 
 
 def _success(curve: Sequence[Point]) -> str:

@@ -1,0 +1,55 @@
+"""The policy of a session's best evaluation, kept beside the newest in `best/`.
+
+Learning online can spoil a policy, and a session that did ends with less than it had. Which of several evaluations on
+the same held-out states was best is partly chance: its figure is a little too good.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from robot_rl.learn.online import deployed
+from robot_rl.learn.online.curve import Point
+from robot_rl.learn.online.folder import BASE
+from robot_rl.learn.online.improvers.improver import Agent
+from robot_rl.learn.statistics import wilson
+from robot_rl.policies import storage
+
+BEST = "best"
+
+
+def best_of(curve: Sequence[Point]) -> Point:
+    """The evaluation of most success, of several alike the latest."""
+    return max(curve, key=lambda p: (p.success, p.robot_steps))
+
+
+def keep_best(directory: Path, agent: Agent, facts: Mapping[str, Any], curve: Sequence[Point]) -> None:
+    """Save the agent in `best/` where the newest evaluation, which was of this agent, is the best, and new.
+
+    Args:
+        directory: of the session.
+        facts: what `deployed.describe` says.
+    """
+    if not curve or best_of(curve) is not curve[-1]:
+        return
+    path, steps = directory / BEST, curve[-1].robot_steps
+    with contextlib.suppress(storage.StorageError, KeyError):
+        if storage.read_document(path, deployed.NAME)["training"]["robot_steps"] == steps:
+            return
+    path.mkdir(exist_ok=True)
+    base = path / BASE
+    if (directory / BASE).exists() and not base.is_symlink():
+        base.symlink_to(Path("..") / BASE)
+    deployed.save(path, agent, {**facts, "training": {"robot_steps": steps, "updates": curve[-1].updates}})
+
+
+def better_before(curve: Sequence[Point]) -> str:
+    """One sentence where an earlier evaluation was better than the last, else nothing."""
+    if not curve or (best := best_of(curve)) is curve[-1] or best.success <= curve[-1].success:
+        return ""
+    before, now = (wilson(p.successes, p.trials) for p in (best, curve[-1]))
+    chance = " (which may be chance)" if before.low <= now.high else ""
+    return f"the policy of step {best.robot_steps} did better{chance}: {before}, the newest {now}"
