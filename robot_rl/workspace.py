@@ -12,6 +12,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+LISTED = 16
+"""Names that an error message lists at most."""
 FOLDERS = ("hardware", "datasets", "policies", "sim2real")
 
 
@@ -55,8 +57,11 @@ def names(kind: str, filename: str) -> list[str]:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A sentence that names the nearest known name and lists the others, for error messages."""
+    """A sentence that names the nearest known name and lists the others, of many the nearest, for error messages."""
     options = sorted(known)
     near = difflib.get_close_matches(name, options, n=1, cutoff=0.5)
     hint = f" Did you mean '{near[0]}'?" if near else ""
-    return f"{hint} Known: {', '.join(options) or 'none'}."
+    if len(options) <= LISTED:
+        return f"{hint} Known: {', '.join(options) or 'none'}."
+    nearest = sorted(difflib.get_close_matches(name, options, n=LISTED // 2, cutoff=0.0))
+    return f"{hint} Known: {', '.join(nearest)}, and {len(options) - len(nearest)} more."

@@ -8,12 +8,13 @@ Examples:
   robot-rl deploy --checkpoint flow_lift --device scripted --episodes 20 --dataset lift --lockstep
   robot-rl deploy --checkpoint runs/lift/checkpoint --no-intervene --episodes 5 --in-process
   robot-rl deploy --checkpoint flow_lift --execution rtc
-  robot-rl deploy --checkpoint ws://gpu-box:8000 --fields observation/state=ee_pose+gripper,observation/image=front
+  robot-rl deploy --checkpoint ws://gpu-box:8000 --robot sim_lift --execution async
+  robot-rl deploy --checkpoint ws://pi0-box:8000 --robot my_arm --fields observation/state=ee_pose
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from tyro.conf import OmitArgPrefixes
@@ -28,6 +29,8 @@ from robot_rl.serving.protocol import is_address
 class Options(GraphOptions):
     """Which policy, on which robot, with whom standing by."""
 
+    robot: str = ""
+    """A folder of hardware/ with a robot.yaml; by default the robot that the policy was trained for."""
     checkpoint: str
     """A checkpoint's folder, a training run's folder, a recipe (its newest run), or ws://host:port of a server."""
     intervene: bool = True
@@ -39,8 +42,9 @@ class Options(GraphOptions):
 
 def run(options: Options) -> int:
     options.check_counts()
-    robot = options.load_robot()
     policy = _resolve(options.checkpoint)
+    options = options if options.robot else replace(options, robot=_trained_for(policy))
+    robot = options.load_robot()
     if options.intervene:
         options.check_driver(robot)
     if options.in_process:
@@ -72,6 +76,15 @@ def _resolve(name: str) -> str:
     from robot_rl.policies import checkpoint
 
     return str(checkpoint.resolve(name).absolute())
+
+
+def _trained_for(policy: str) -> str:
+    """The robot of a policy's spec."""
+    if is_address(policy):
+        raise UsageError("which robot? A policy on a server is not asked: add --robot NAME")
+    from robot_rl.policies import checkpoint
+
+    return checkpoint.read_origin(policy).spec.robot
 
 
 def arguments(options: Options, checkpoint: str) -> dict[str, str]:

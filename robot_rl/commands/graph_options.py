@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from robot_rl.commands.names import UsageError, dataset_path
 from robot_rl.hardware import config
+from robot_rl.hardware.devices.profile import devices
+from robot_rl.workspace import did_you_mean
 
 if TYPE_CHECKING:
     from robot_rl.commands.in_process import Job
 
-Device = Literal["gamepad", "spacemouse", "keyboard", "scripted"]
+SCRIPTED = "scripted"
+"""The device of a simulated task's own operator."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,8 +23,9 @@ class GraphOptions:
 
     robot: str = "sim_lift"
     """A folder of hardware/ with a robot.yaml."""
-    device: Device = "gamepad"
-    """What the person holds; `scripted` is the simulated operator of the robot's task."""
+    device: str = "gamepad"
+    """What the person holds: gamepad, spacemouse, keyboard, or another folder of hardware/devices/; `scripted` is the
+    simulated operator of the robot's task."""
     dataset: str = ""
     """The data set to record to: a name under datasets/, or a path; empty records nothing."""
     episodes: int = 0
@@ -92,7 +96,13 @@ class GraphOptions:
 
 def check_driver(robot: config.RobotConfig, device: str, *, simulated_only: bool) -> None:
     """Raise UsageError when nobody can drive the robot with that device, or it is real where none may be."""
-    if device == "scripted" and not robot.task.get("operator"):
+    known = {*devices(), SCRIPTED}
+    if device not in known:
+        raise UsageError(f"no input device '{device}'.{did_you_mean(device, known)}")
+    if device == SCRIPTED and not robot.task.get("operator"):
         raise UsageError(f"robot '{robot.name}' has no scripted operator; use a gamepad, spacemouse or keyboard")
     if simulated_only and not robot.simulated:
-        raise UsageError(f"robot '{robot.name}' is real: --lockstep and --in-process are for simulated robots")
+        raise UsageError(
+            f"robot '{robot.name}' is real (its driver, {robot.driver}, is no simulation of robot_rl's): --lockstep "
+            "and --in-process are for simulated robots"
+        )

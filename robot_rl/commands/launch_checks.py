@@ -5,18 +5,44 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from robot_rl.commands.graph_options import check_driver
 from robot_rl.commands.names import UsageError
+from robot_rl.hardware import config
+
+ROBOT = "sim_lift"
+"""The robot of a description that is not told which, but for a session, whose recipe says so."""
+COUNTS = ("episodes", "max_steps", "trials", "evaluate_every")
 
 
 def check(name: str, given: Mapping[str, str]) -> None:
-    """Refuse arguments that cannot lead anywhere.
+    """Refuse arguments that cannot lead anywhere; those of a description of one's own are its own business.
 
     Raises:
-        UsageError: one is missing.
+        UsageError: one is missing, or out of range, or nobody can drive the robot with that device.
+        ConfigError: there is no such robot or camera, or its file does not hold.
         TrainingError: there is no such recipe, or it does not hold.
     """
-    if name in _CHECKS:
-        _CHECKS[name](given)
+    if name not in _CHECKS:
+        return
+    for count in COUNTS:
+        if given.get(count, "").startswith("-"):
+            raise UsageError(f"{count}:={given[count]}: it must be at least 0")
+    _CHECKS[name](given)
+
+
+def _graph(given: Mapping[str, str]) -> None:
+    """There is the robot, with these cameras, and a device to drive it with."""
+    robot = config.load(given.get("robot") or ROBOT, given.get("control_mode") or None)
+    robot.select_cameras(given.get("cameras", "all"))
+    if "device" in given and given.get("intervene") != "false":
+        check_driver(robot, given["device"], simulated_only=given.get("lockstep") == "true")
+
+
+def _deploy(given: Mapping[str, str]) -> None:
+    """There is a policy."""
+    if not given.get("checkpoint"):
+        raise UsageError("checkpoint:= is missing: give a checkpoint, a run, a recipe, or ws://host:port of a server")
+    _graph(given)
 
 
 def _finetune(given: Mapping[str, str]) -> None:
@@ -33,6 +59,14 @@ def _finetune(given: Mapping[str, str]) -> None:
         recipe.load(given["recipe"])
     else:
         raise UsageError(f"{session} holds no session yet: give recipe:=, a folder of policies/ with a {recipe.FILE}")
+    if "robot" in given:
+        _graph(given)
 
 
-_CHECKS: dict[str, Callable[[Mapping[str, str]], None]] = {"finetune": _finetune}
+_CHECKS: dict[str, Callable[[Mapping[str, str]], None]] = {
+    "teleop": _graph,
+    "record": _graph,
+    "collect": _graph,
+    "deploy": _deploy,
+    "finetune": _finetune,
+}

@@ -6,7 +6,7 @@ Other computers are let in only with a token, which travels in the clear: use a 
 Examples:
   robot-rl serve --checkpoint flow_lift
   ROBOT_RL_TOKEN=secret robot-rl serve --checkpoint flow_lift --host 0.0.0.0 --device cuda
-  ROBOT_RL_TOKEN=secret robot-rl deploy --checkpoint ws://gpu-box:8000 --execution rtc
+  ROBOT_RL_TOKEN=secret robot-rl deploy --checkpoint ws://gpu-box:8000 --robot sim_lift --execution rtc
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import signal
 import threading
 from dataclasses import dataclass
 
+from robot_rl.commands.names import UsageError
 from robot_rl.extras import require
 from robot_rl.serving.protocol import TOKEN
 
@@ -37,6 +38,8 @@ class Options:
 
 
 def run(options: Options) -> int:
+    if not 0 <= options.port < 2**16:
+        raise UsageError(f"--port {options.port}: a port lies between 0 and 65535")
     require("serve", "train")
     from robot_rl.policies import checkpoint
     from robot_rl.policies.modes import chunk_seconds

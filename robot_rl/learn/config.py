@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from robot_rl import workspace
+from robot_rl.policies.absent import MAKERS
 from robot_rl.policies.config import PolicyConfig
 from robot_rl.policies.options import require_at_least
 from robot_rl.settings import yaml_text
@@ -119,8 +121,10 @@ class TrainConfig:
             )
         if not 0 <= self.holdout < 1:
             raise TrainingError(f"holdout is {self.holdout}; it must lie in [0, 1)")
-        if self.lr <= 0 or self.clip <= 0:
-            raise TrainingError(f"lr is {self.lr} and clip {self.clip}; both must be positive")
+        if not (0 < self.lr < math.inf and self.clip > 0):
+            raise TrainingError(f"lr is {self.lr} and clip {self.clip}; both must be positive, and lr finite")
+        if not 0 <= self.weight_decay < math.inf:
+            raise TrainingError(f"weight_decay is {self.weight_decay}; it must be at least 0")
 
     def directory(self) -> Path:
         """Where this run is kept: `output`, or a new directory named after the time."""
@@ -170,6 +174,9 @@ def read_recipe(recipe: str | Path, file: str, make: Callable[[dict[str, Any]], 
     if path.suffix not in (".yaml", ".yml"):
         found = workspace.find("policies", str(recipe), file)
         if found is None:
+            for other, command in MAKERS.items():
+                if other != file and workspace.find("policies", str(recipe), other):
+                    raise TrainingError(f"'{recipe}' is no {kind}, but one for {command.format(recipe)}")
             known = workspace.names("policies", file)
             raise TrainingError(f"no {kind} '{recipe}'.{workspace.did_you_mean(str(recipe), known)}")
         path = found

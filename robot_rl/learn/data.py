@@ -221,7 +221,10 @@ def policy_inputs(config: PolicyConfig, spec: Spec, fields: dict[str, Field]) ->
     names = config.observation or tuple(f.name for f in spec.observation.vectors)
     for name in names:
         if name not in fields:
-            raise TrainingError(f"the data has no observation '{name}'.{did_you_mean(name, fields)}")
+            raise TrainingError(
+                f"the data has no observation '{name}'.{did_you_mean(name, fields)} Name those that the policy is to "
+                "look at: --policy.observation, or policy.observation in a recipe of your own"
+            )
         if fields[name].kind == "depth":
             raise TrainingError(f"observation '{name}' is a depth image; the encoders take colour images and vectors")
     return Layout(tuple(fields[n] for n in names))

@@ -15,6 +15,8 @@ MAKERS = {
 
 def why_absent(path: Path) -> str:
     """One line: the recipe of that name has made none yet, or there is nothing of that name."""
+    if str(path).startswith(("http:", "https:")):
+        return f"'{path}' is no policy: the address of a server begins with ws://, as in ws://gpu-box:8000"
     recipes = {file: workspace.names("policies", file) for file in MAKERS}
     for file, command in MAKERS.items():
         if str(path) in recipes[file]:

@@ -12,6 +12,7 @@ from sensor_msgs.msg import Image, JointState
 
 from robot_rl.control.safety import Safety
 from robot_rl.datasets.record import Phase, Source
+from robot_rl.hardware.errors import ConfigError
 from robot_rl.hardware.robot import Reading
 from robot_rl.policies.execution import Executor
 from robot_rl.policies.modes import ExecutionConfig, check_speed, make_executor
@@ -37,7 +38,7 @@ class PolicyNode(RobotNode):
         super().__init__("policy")
         path = self.param("checkpoint", "")
         if not path:
-            raise ValueError("parameter 'checkpoint' is empty: give the directory that `robot-rl train` wrote")
+            raise ConfigError("parameter 'checkpoint' is empty: give the directory that `robot-rl train` wrote")
         self._policy = self._load(path)
         self._executor = self._make_executor()
         self._seed = self.param("seed", 0)

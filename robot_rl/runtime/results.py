@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from robot_rl.hardware.errors import ConfigError
 from robot_rl.runtime.episodes import Ending
 
 
@@ -27,9 +28,14 @@ class Results:
         purpose: of the episodes that are counted.
         total: of them; 0 without end.
         path: the file; None for none.
+
+    Raises:
+        ConfigError: `total` is below 0.
     """
 
     def __init__(self, purpose: str, total: int, path: Path | None) -> None:
+        if total < 0:
+            raise ConfigError(f"episodes is {total}; it must be at least 0, which goes on until it is stopped")
         self._purpose, self._total, self._path = purpose, total, path
         self.count = 0
 

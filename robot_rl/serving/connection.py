@@ -88,7 +88,7 @@ class Connection:
             refused = error.response.status_code == HTTPStatus.UNAUTHORIZED
             raise self._fail(self._no_entry() if refused else f"cannot connect: {error}") from None
         except (WebSocketException, OSError, ValueError, TypeError) as error:
-            raise self._fail(f"cannot connect: {error}") from None
+            raise self._fail(f"cannot connect: {error}; is `robot-rl serve` running there, on that port?") from None
         if self._metadata is not None and metadata != self._metadata:
             raise self._fail("the server came back with another policy; start again to use it")
         self._metadata = metadata

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from robot_rl import cli
+from robot_rl import cli, workspace
 from robot_rl.commands import deploy, launch, record
+from robot_rl.commands.graph_options import check_driver
 from robot_rl.commands.names import UsageError
 from robot_rl.hardware.config import load
 from robot_rl.runtime.launch import arguments_of
@@ -46,12 +48,42 @@ def test_show_args_lists_them_and_starts_nothing(capsys: pytest.CaptureFixture[s
     assert cli.main(["launch", "teleop", "--show-args"]) == 0
     text = capsys.readouterr().out
     assert "device:=" in text
-    assert "one of: gamepad, spacemouse, keyboard, scripted" in text
+    assert "one of: true, false" in text
 
 
 def test_a_description_that_is_not_there_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["launch", "telop"]) == 2
     assert "teleop" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["record", "episodes:=-1"], "episodes:=-1: it must be at least 0"),
+        (["teleop", "device:=gamepd"], "no input device 'gamepd'. Did you mean 'gamepad'?"),
+        (["teleop", "robot:=sim_lft"], "Did you mean 'sim_lift'?"),
+        (["collect", "cameras:=foo"], "robot 'sim_lift' has no camera 'foo'"),
+        (["deploy", "device:=scripted"], "checkpoint:= is missing"),
+    ],
+)
+def test_arguments_that_lead_nowhere_are_refused_in_one_line_before_anything_starts(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["launch", *arguments]) == 2
+    errors = capsys.readouterr().err
+    assert said in errors and len(errors.splitlines()) == 1
+
+
+def test_a_device_of_ones_own_is_a_folder_of_hardware_devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / "hardware" / "devices" / "my_pad"
+    own.mkdir(parents=True)
+    found = workspace.find("hardware/devices", "gamepad", "device.yaml")
+    assert found is not None
+    shutil.copy(found, own)
+    monkeypatch.setenv("ROBOT_RL_WORKSPACE", str(tmp_path))
+    check_driver(load("sim_lift"), "my_pad", simulated_only=False)
+    with pytest.raises(UsageError, match="Did you mean 'my_pad'"):
+        check_driver(load("sim_lift"), "my_pd", simulated_only=False)
 
 
 def test_a_recording_without_a_data_set_is_refused() -> None:

@@ -45,3 +45,11 @@ def test_what_is_written_is_read_back_with_its_types() -> None:
 def test_no_python_object_is_made() -> None:
     with pytest.raises(yaml_text.YAMLError):
         yaml_text.load("!!python/object/apply:os.getcwd []")
+
+
+def test_a_key_given_twice_is_refused_with_its_line() -> None:
+    with pytest.raises(yaml_text.YAMLError, match=r"key 'rate' is given twice\n.*line 3"):
+        yaml_text.load("limits:\n  rate: 20\n  rate: 30\n")
+    assert yaml_text.load("a: {rate: 20}\nb: {rate: 30}")["b"]["rate"] == 30
+    merged = yaml_text.load("base: &b {rate: 20, lr: 1}\nown: {<<: *b, rate: 30}")
+    assert merged["own"] == {"rate": 30, "lr": 1}

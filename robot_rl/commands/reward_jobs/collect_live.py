@@ -14,8 +14,6 @@ from robot_rl.extras import require
 from robot_rl.hardware import config
 from robot_rl.workspace import did_you_mean
 
-Device = Literal["", "gamepad", "spacemouse", "keyboard", "scripted"]
-
 
 @dataclass(frozen=True)
 class Live:
@@ -23,7 +21,7 @@ class Live:
 
     robot: str = "sim_lift"
     """A folder of hardware/ with a robot.yaml."""
-    device: Device = ""
+    device: str = ""
     """What the person holds: starts teleoperation too. Empty joins the ROS graph that is running: teleop, record,
     deploy or finetune."""
     path: str = ""
