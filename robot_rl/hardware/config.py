@@ -16,6 +16,7 @@ from typing import Any
 from robot_rl import extras, workspace
 from robot_rl.control.limits import parse as parse_limits
 from robot_rl.hardware import teleop_map
+from robot_rl.hardware.cameras.drivers import DRIVERS
 from robot_rl.hardware.errors import ConfigError as ConfigError
 from robot_rl.hardware.human import Operator
 from robot_rl.hardware.robot import Robot
@@ -187,6 +188,9 @@ def _camera(name: str, data: Mapping[str, Any]) -> CameraConfig:
         raise ConfigError(
             f"{where}: {camera.width} x {camera.height} pictures at {camera.fps:g} Hz; each must be above 0"
         )
+    if camera.driver not in DRIVERS and not is_class_path(camera.driver):
+        near = workspace.did_you_mean(camera.driver, DRIVERS)
+        raise ConfigError(f"{where}.driver: no driver '{camera.driver}', nor is that a module:Class.{near}")
     return camera
 
 

@@ -67,6 +67,7 @@ def test_every_robot_here_holds_in_each_of_its_control_modes(name: str) -> None:
         ("action", {}, "action is empty; name at least one control mode"),
         ("action.cartesian_velocity.twist.low", [1, "x"], "twist.low[1] is 'x'; it must be a number"),
         ("cameras.front.width", "wide", "cameras.front.width is 'wide'; it must be a whole number"),
+        ("cameras.front.driver", "zed", "cameras.front.driver: no driver 'zed', nor is that a module:Class"),
         ("cameras.front.fps", 0, "cameras.front: 128 x 128 pictures at 0 Hz; each must be above 0"),
         ("cameras.front.name", "x", "cameras.front: unknown option 'name'"),
         ("limits.comand_timeout", 1, "limits: unknown key 'comand_timeout'. Did you mean 'command_timeout'?"),

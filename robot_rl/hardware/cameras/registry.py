@@ -7,15 +7,9 @@ from typing import Any
 
 from robot_rl import extras
 from robot_rl.hardware.camera import Camera, CameraError
+from robot_rl.hardware.cameras.drivers import DRIVERS
 from robot_rl.hardware.config import CameraConfig, ConfigError
 from robot_rl.workspace import did_you_mean
-
-DRIVERS: dict[str, str] = {
-    "opencv": "robot_rl.hardware.cameras.opencv:OpenCVCamera",
-    "realsense": "robot_rl.hardware.cameras.realsense:RealSenseCamera",
-    "mujoco": "robot_rl.sim.camera:MujocoCamera",
-}
-"""Driver name to `module:Class`."""
 
 
 def make_camera(config: CameraConfig, **resources: Any) -> Camera:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -12,10 +13,12 @@ from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.episode import Episode
 from robot_rl.learn.rewards.key_log import KeyLog
 from robot_rl.rewards.errors import RewardError
-from robot_rl.rewards.frames import BEFORE, EMPTY, HANDS, NEAR_MISS, OTHER, LabelledFrames, around_success
+from robot_rl.rewards.frames import BEFORE, EMPTY, HANDS, NEAR_MISS, OTHER, SUCCESS, LabelledFrames, around_success
 from robot_rl.rewards.keys import LATENCY
 from robot_rl.rewards.view import View
 from robot_rl.workspace import did_you_mean
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -113,10 +116,14 @@ def collect(
             raise RewardError(f"episode {number} is to show hands or an empty scene, but is not among those collected")
     parts, labels, episodes, steps = [], [], [], []
     ids: list[str] = []
+    unseen: list[int] = []
     for number in chosen:
         episode = dataset.episode(number)
         found, kind = seen(episode, view.camera), kinds(episode, config)
         taken = kind[found.steps]
+        if (kind == SUCCESS).any() and not (taken == SUCCESS).any():
+            unseen.append(number)  # its success came after its last picture: what shows little else is no negative
+            continue
         keep = np.flatnonzero(taken >= 0)
         others = np.flatnonzero(taken == OTHER)
         keep = np.setdiff1d(keep, np.setdiff1d(others, others[:: config.every]))
@@ -127,6 +134,12 @@ def collect(
         episodes.append(np.full(len(keep), len(ids)))
         steps.append(found.steps[keep])
         ids.append(str(episode.attributes["id"]))
+    if unseen:
+        log.warning(
+            "%s: in %d of %d episodes no picture shows the success that they end in, e.g. in %d; they are left out. "
+            "Data that came from elsewhere may lack what was seen after the last action.",
+            *(dataset.path, len(unseen), len(chosen), unseen[0]),
+        )
     if not ids:
         raise RewardError(f"{dataset.path}: none of {len(chosen)} episodes has a picture to take")
     return LabelledFrames(

@@ -68,6 +68,16 @@ def test_pictures_are_labelled_with_what_was_judged_when_the_step_had_ended(push
     assert (failed[-5:] == KINDS.index("near_miss")).all() and (failed[:-5] == KINDS.index("other")).all()
 
 
+def test_an_episode_whose_success_no_picture_shows_is_left_out_and_its_end_is_no_negative(
+    pushes: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    data = Dataset.open(pushes(3, final=False))
+    frames = collect(data, camera_view(data, "top", None, 32), CollectConfig(before=0.0))
+    assert [e.success for e in data] == [True, True, False]
+    assert frames.ids == (data.episode(2).attributes["id"],) and not frames.labels.any()
+    assert "in 2 of 3 episodes no picture shows the success that they end in, e.g. in 0" in caplog.text
+
+
 def test_a_picture_seen_in_two_steps_is_taken_once(tmp_path: Path, pushes: Callable[..., Path]) -> None:
     from robot_rl.learn.rewards.collect import seen
 
