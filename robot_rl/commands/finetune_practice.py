@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -93,7 +94,7 @@ def _end(whole: PracticeSession, books: dict[str, Book], watch: Watch, recipe: R
         watch.say(f"over after {whole.robot_steps} robot steps: {watch.reason}")
     elif whole.robot_steps < recipe.online.steps:
         watch.say(f"stopped after {whole.robot_steps} of {recipe.online.steps} robot steps; continue:")
-        watch.say(f"  robot-rl finetune --resume {directory}")
+        watch.say(f"  robot-rl finetune --resume {shlex.quote(str(directory))}")
     tallies = [s.tally for s in whole.sessions.values()]
     episodes, set_up = sum(t.episodes for t in tallies), sum(t.set_up for t in tallies)
     watch.say(f"the scene was set up from outside {set_up} times for {episodes} episodes")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 from contextlib import ExitStack
 
 import torch
@@ -69,7 +70,8 @@ def _train(config: TrainConfig, device: torch.device, world: World, progress: bo
                 run.save()
             if world.any(interrupted.is_set(), device):
                 run.save_state()
-                log.warning("interrupted at step %d; continue with --output %s", trainer.step, directory)
+                again = shlex.quote(str(directory))
+                log.warning("interrupted at step %d; continue with --output %s", trainer.step, again)
                 raise KeyboardInterrupt
     return run.finish()
 
