@@ -3,6 +3,9 @@
 In training an encoder reads the true chunk and the context and gives a latent N(mean, exp(log variance)); the
 decoder rebuilds the chunk from latent and context by cross-attention of one query an action. The loss is the mean
 absolute error plus 10 times the divergence KL(latent || N(0, I)). At run time the latent is zero.
+
+A latent that says nothing yet is noise as loud as the context, beside which the decoder learns slowly; so its way in
+begins at zero, as ControlNet's do (Zhang et al. 2023).
 """
 
 from __future__ import annotations
@@ -75,11 +78,14 @@ class ActHead(nn.Module):
 
         self.summary = nn.Parameter(0.02 * torch.randn(width))
         self.context_in = nn.Linear(context_size, width)
+        nn.init.normal_(self.context_in.weight, std=context_size**-0.5)  # a token as large as the context itself
+        nn.init.zeros_(self.context_in.bias)
         self.action_in = nn.Linear(action_size, width)
         self.chunk_position = nn.Parameter(0.02 * torch.randn(horizon, width))
         self.posterior = encoder(config.encoder_depth)
         self.posterior_out = nn.Linear(width, 2 * config.latent)
         self.latent_in = nn.Linear(config.latent, width)
+        nn.init.zeros_(self.latent_in.weight)
         self.memory_position = nn.Parameter(0.02 * torch.randn(2, width))
         self.memory = encoder(config.encoder_depth)
         self.queries = nn.Parameter(0.02 * torch.randn(horizon, width))

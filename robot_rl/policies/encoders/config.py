@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from tyro.conf import Fixed, Suppress
 
 from robot_rl.policies.normalization import Normalization
+from robot_rl.policies.options import require_at_least
 from robot_rl.workspace import did_you_mean
 
 GROUPS = 8
@@ -35,7 +36,10 @@ class EncoderConfig:
     """How observations become a context vector."""
 
     width: int = 128
-    """Size of the context, and of the hidden layer before it."""
+    """Size of the context, and of the hidden layers before it."""
+    layers: int = 2
+    """Linear layers from what is seen to the context, with SiLU between them. A transformer learns more quickly from
+    one: it has layers of its own, and a token that has shrunk on its way drowns in the others."""
     normalization: Normalization = "range"
     """Scaling of vector observations."""
     relative_poses: bool = True
@@ -73,8 +77,7 @@ class EncoderConfig:
     """What a named model is: filled in when it is first built, so that a checkpoint is read without a network."""
 
     def __post_init__(self) -> None:
-        if self.width < 1 or self.keypoints < 1:
-            raise ValueError(f"encoder: width is {self.width} and keypoints {self.keypoints}; both must be at least 1")
+        require_at_least(1, self, ("width", "layers", "keypoints"), where="encoder: ")
         if not self.channels or any(c < 1 or c % GROUPS for c in self.channels):
             raise ValueError(f"encoder: channels are {self.channels}; each must be a multiple of {GROUPS}")
         for name, low, high in (("color", 0, 1), ("state_dropout", 0, 1)):

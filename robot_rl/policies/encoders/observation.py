@@ -50,7 +50,7 @@ class ObservationEncoder(nn.Module):
                 "nothing; set it to 0"
             )
         self.rnn = nn.LSTM(per_step, config.width, batch_first=True) if config.temporal == "lstm" else None
-        self.network = mlp(config.width if self.rnn else n_obs * per_step, config.width, config.width)
+        self.network = mlp(config.width if self.rnn else n_obs * per_step, *[config.width] * config.layers)
 
     def fit(self, statistics: Mapping[str, Statistics]) -> None:
         """What comes before training: the scaling of each vector field from its statistics, and pretrained weights.
