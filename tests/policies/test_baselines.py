@@ -50,6 +50,15 @@ def test_a_recurrent_mixture_learns_two_modes_and_stays_with_one(learn_toy):
     assert 0.4 < toy.right < 0.6 and toy.near > 0.95 and toy.whole > 0.97
 
 
+def test_an_act_head_sees_its_context_and_no_noise_before_the_first_update():
+    torch.manual_seed(0)
+    head = ActConfig(**SMALL_ACT).build(2, 8, 10)
+    context = torch.randn(64, 10)
+    one, other = (head.decode(torch.randn(64, 32), context) for _ in range(2))
+    assert torch.equal(one, other), "a latent that says nothing yet is no noise"
+    assert one.std(0).mean() > 0.05, "the answers differ by what is seen"
+
+
 def test_act_with_a_zero_latent_gives_one_answer_and_with_a_free_latent_both_modes(learn_toy):
     assert learn_toy(ActConfig(**SMALL_ACT), 150, n=128).samples.std(axis=0).max() < 1e-5
     toy = learn_toy(ActConfig(**SMALL_ACT, kl=0.01, sampled_latent="prior"), 300, n=128)
