@@ -211,5 +211,5 @@ def test_a_full_disk_ends_the_session_with_one_clear_line_and_keeps_what_was_rec
 
 def test_an_unknown_robot_names_the_nearest_and_nothing_is_left_running(tmp_path: Path) -> None:
     with launched("teleop", tmp_path / "log", robot="sim_lif", device="scripted") as process:
-        assert process.wait(timeout=30) == 1
+        assert process.wait(timeout=30) == 2, "refused before anything starts"
     assert "Did you mean 'sim_lift'?" in (tmp_path / "log").read_text()

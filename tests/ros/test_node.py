@@ -12,6 +12,7 @@ pytest.importorskip("rclpy", reason="needs robot_rl[ros]")
 
 BEGINNING = """
 import os, signal, subprocess, sys, time
+signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # as every node's script does first
 from robot_rl.ros.node import run
 
 class Made:

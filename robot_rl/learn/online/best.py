@@ -39,7 +39,7 @@ def keep_best(directory: Path, agent: Agent, facts: Mapping[str, Any], curve: Se
     with contextlib.suppress(storage.StorageError, KeyError):
         if storage.read_document(path, deployed.NAME)["training"]["robot_steps"] == steps:
             return
-    path.mkdir(exist_ok=True)
+    path.mkdir(parents=True, exist_ok=True)
     base = path / BASE
     if (directory / BASE).exists() and not base.is_symlink():
         base.symlink_to(Path("..") / BASE)
