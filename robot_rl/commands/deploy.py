@@ -19,7 +19,7 @@ from typing import Literal
 
 from tyro.conf import OmitArgPrefixes
 
-from robot_rl.commands.graph_options import GraphOptions
+from robot_rl.commands.graph_options import SCRIPTED, GraphOptions
 from robot_rl.commands.names import UsageError
 from robot_rl.commands.policy_options import PolicyOptions
 from robot_rl.serving.protocol import is_address
@@ -48,7 +48,7 @@ def run(options: Options) -> int:
     if options.intervene:
         options.check_driver(robot)
     if options.in_process:
-        if options.intervene and options.device != "scripted":
+        if options.intervene and options.device != SCRIPTED:
             raise UsageError("--in-process has no person in it: add --device scripted or --no-intervene")
         from robot_rl.commands.in_process import run_job
 

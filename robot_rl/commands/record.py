@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from robot_rl.commands.graph_options import GraphOptions
+from robot_rl.commands.graph_options import SCRIPTED, GraphOptions
 from robot_rl.commands.names import UsageError
 
 
@@ -35,7 +35,7 @@ def run(options: Options) -> int:
     if not options.dataset:
         raise UsageError("nothing would be recorded: give --dataset a name, or watch with `robot-rl launch teleop`")
     if options.in_process:
-        if options.device != "scripted":
+        if options.device != SCRIPTED:
             raise UsageError(f"--in-process runs the scripted operator: add --device scripted, not {options.device}")
         from robot_rl.commands.in_process import run_job
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from robot_rl.commands.graph_options import check_driver
+from robot_rl.commands.graph_options import SCRIPTED, check_driver
 from robot_rl.commands.names import UsageError
 from robot_rl.extras import require
 from robot_rl.hardware import config
@@ -128,7 +128,7 @@ def _in_process(setup: config.RobotConfig, live: Live, picture: Picture) -> int:
     if before is not None:
         before.view.require(view)
     goal = Goal(live.successes, live.others)
-    device = None if live.device == "scripted" else DeviceOperator.open(live.device, live.path)
+    device = None if live.device == SCRIPTED else DeviceOperator.open(live.device, live.path)
 
     def operator(robot: object) -> Operator:
         if device is not None:

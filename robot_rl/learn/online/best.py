@@ -48,7 +48,7 @@ def keep_best(directory: Path, agent: Agent, facts: Mapping[str, Any], curve: Se
 
 def better_before(curve: Sequence[Point]) -> str:
     """One sentence where an earlier evaluation was better than the last, else nothing."""
-    if not curve or (best := best_of(curve)) is curve[-1] or best.success <= curve[-1].success:
+    if not curve or (best := best_of(curve)) is curve[-1]:
         return ""
     before, now = (wilson(p.successes, p.trials) for p in (best, curve[-1]))
     chance = " (which may be chance)" if before.low <= now.high else ""
