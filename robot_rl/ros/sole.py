@@ -7,7 +7,6 @@ lets go of the name when the process ends, however it ends.
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import re
@@ -17,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from robot_rl.ros.told import give_up_if_told
+from robot_rl.runtime.launch import lockfile
 
 PATIENCE = 15.0
 """[s] that the nodes of a graph which was killed a moment ago have to end."""
@@ -42,9 +42,9 @@ class SoleName:
 
     def __init__(self, name: str, domain: int, say: Callable[[str], object], patience: float = PATIENCE) -> None:
         file = f"robot_rl_{domain}{re.sub(r'[^A-Za-z0-9_]', '-', name)}.lock"
-        self._fd = _open(Path(tempfile.gettempdir()) / file)
+        self._fd = lockfile.open_lock(Path(tempfile.gettempdir()) / file)
         deadline, waited = time.monotonic() + patience, False
-        while not self._taken():
+        while not lockfile.take(self._fd):
             holder = f"process {pid}" if (pid := os.pread(self._fd, 32, 0).decode().strip()) else "another process"
             if not waited:
                 say(f"{holder} is a node {name} in ROS domain {domain} too: waiting for it to end")
@@ -63,33 +63,11 @@ class SoleName:
             time.sleep(0.1)
         _write(self._fd, str(os.getpid()))
 
-    def _taken(self) -> bool:
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
     def release(self) -> None:
         """Let another node have the name."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
-
-
-def _open(path: Path) -> int:
-    """The lock's file, for every user of the machine; one that may only be read can be locked all the same."""
-    flags = os.O_NOFOLLOW | os.O_CLOEXEC
-    try:
-        fd = os.open(path, flags | os.O_RDWR | os.O_CREAT, 0o666)
-    except PermissionError:  # another user's, in a folder where the system protects such files from O_CREAT
-        try:
-            return os.open(path, flags | os.O_RDWR)
-        except PermissionError:
-            return os.open(path, flags | os.O_RDONLY)
-    with contextlib.suppress(PermissionError):
-        os.fchmod(fd, 0o666)  # whatever the umask: the next user writes who holds it
-    return fd
 
 
 def _write(fd: int, text: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
+import os
 import tempfile
 from pathlib import Path
-from typing import IO
 
-_held: dict[int, IO[str]] = {}
+from robot_rl.runtime.launch import lockfile
+
+_held: dict[int, int] = {}
+"""The open lock file of each."""
 
 
 def claim_domain() -> int:
@@ -17,12 +19,12 @@ def claim_domain() -> int:
         RuntimeError: all of them are taken, or the temporary folder is not writable.
     """
     for domain in range(1, 102):
-        lock = Path(tempfile.gettempdir()) / f"robot_rl_domain_{domain}.lock"
         try:
-            handle = lock.open("w")
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fd = lockfile.open_lock(Path(tempfile.gettempdir()) / f"robot_rl_domain_{domain}.lock")
         except OSError:
             continue
-        _held[domain] = handle
-        return domain
+        if lockfile.take(fd):
+            _held[domain] = fd
+            return domain
+        os.close(fd)
     raise RuntimeError("no free DDS domain: 101 node graphs at once, or the temporary folder is not writable")
