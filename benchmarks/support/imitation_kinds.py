@@ -53,6 +53,8 @@ class Kind:
     counterpart: str = ""
     """Ours: the kind of the peer that does the same with the same kind of network. Heads on the MLP have none: beside
     a U-Net they would measure the network."""
+    beside: str = ""
+    """Ours: the kind of many steps that this one of few is to come near; by default the one whose weights it takes."""
 
 
 UNET = {"down_dims": [16, 32, 64], "n_groups": 8, "diffusion_step_embed_dim": 32}
@@ -71,8 +73,10 @@ CNN = {"backbone": "cnn", "image_size": SIDE, "crop": 0.9}
 FROZEN = {"backbone": "efficientnet_lite0", "frozen": True, "stride": 16, "image_size": SIDE}
 CROPPED = {"crop_shape": (76, 76)}
 
+TEN = "flow, 10 steps"
+
 KINDS = {
-    "flow, 10 steps": Kind(what="flow", options={"sampling_steps": 10}),
+    TEN: Kind(what="flow", options={"sampling_steps": 10}),
     "LeRobot diffusion, lr 1e-3": Kind("lerobot", "diffusion", UNET | DDIM | FAST, 64),
     "diffusion, DDIM 10": Kind(what="diffusion"),
     "diffusion, DDIM 10, learning the noise": Kind(what="diffusion", options={"prediction": "noise"}),
@@ -86,11 +90,11 @@ KINDS = {
     "LeRobot ACT, lr 1e-3": Kind("lerobot", "act", ACT | FAST, 64),
     "gmm_rnn": Kind(what="gmm_rnn", batch=64, counterpart="robomimic BC-RNN, lr 1e-3"),
     "robomimic BC-RNN, lr 1e-3": Kind("robomimic", "bc_rnn", {"hidden": 160, "lr": 1e-3}, 100),
-    "meanflow, 1 step": Kind(what="meanflow"),
-    "edm, 3 steps": Kind(what="edm", options={"sampling_steps": 3}),
+    "meanflow, 1 step": Kind(what="meanflow", beside=TEN),
+    "edm, 3 steps": Kind(what="edm", options={"sampling_steps": 3}, beside=TEN),
     "gaussian": Kind(what="gaussian"),
-    "flow, 3 steps": Kind(what="flow", sampled={"sampling_steps": 3}, trained_as="flow, 10 steps"),
-    "flow, 1 step": Kind(what="flow", sampled={"sampling_steps": 1}, trained_as="flow, 10 steps"),
+    "flow, 3 steps": Kind(what="flow", sampled={"sampling_steps": 3}, trained_as=TEN),
+    "flow, 1 step": Kind(what="flow", sampled={"sampling_steps": 1}, trained_as=TEN),
     "edm, 10 steps": Kind(what="edm", sampled={"sampling_steps": 10}, trained_as="edm, 3 steps"),
     "carp": Kind(what="carp", batch=64),
     "LeRobot diffusion, lr 1e-3, wider": Kind("lerobot", "diffusion", UNET | WIDE | DDIM | FAST, 64),

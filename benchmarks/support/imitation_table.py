@@ -39,7 +39,8 @@ def report(document: Document) -> None:
         "ImageNet weights, and its features of the data set are computed once, within the time. Read peers' "
         "rows with care: budgets are a minute of CPU or less from state, far from convergence; our learning "
         "rate, warm-up, decay and averaging of weights were chosen for our networks, the peers got learning "
-        "rates that nobody tuned. No row says that a head is better than a peer's at convergence.",
+        "rates that nobody tuned. Rows of pictures, PushT and CARP are of before flows predicted the sample. "
+        "No row says that a head is better than a peer's at convergence.",
     )
 
 
@@ -62,7 +63,7 @@ def _row(task: str, kind: str, runs: list[Document]) -> results.Row:
 def _comparisons(task: str, groups: dict[tuple[str, str], list[Document]]) -> Iterator[results.Row]:
     """Each head less its counterpart, and fewer steps of sampling less more, on the same states."""
     for name, kind in KINDS.items():
-        other = kind.counterpart or kind.trained_as
+        other = kind.counterpart or kind.beside or kind.trained_as
         mine, theirs = groups.get((task, name)), groups.get((task, other))
         if mine and theirs:
             theirs_by_seed = {r["seed"]: r["successes"] for r in theirs}

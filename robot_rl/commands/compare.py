@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from tyro.conf import Positional
 
+from robot_rl.commands import output
 from robot_rl.commands.names import UsageError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def run(options: Options) -> int:
         column.no_wrap = True
     for name, curve in curves.items():
         table.add_row(*_row(name, curve, options.target))
-    console = Console(highlight=False)
+    console = output.console()
     console.print(table)
     draw(curves, options.output)
     console.print(f"picture: {options.output}")

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
-from rich.console import Console
 from tyro.conf import Positional
 
+from robot_rl.commands import output
 from robot_rl.commands.names import UsageError, dataset_path
 from robot_rl.datasets.convert import ConvertOptions, Report, export_dataset, import_dataset
 from robot_rl.datasets.dataset import Dataset
@@ -59,7 +59,7 @@ def run(options: Options) -> int:
 
 
 def _print(report: Report, target: str) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+    console = output.console(soft_wrap=True)
     console.print(f"{target}: {report.episodes} episodes, {report.steps} steps", markup=False)
     if report.losses:
         console.print("Not held by the target:")

@@ -64,9 +64,9 @@ def run(options: Options) -> int:
                 prompt=options.policy.prompt,
             )
         )
-    from robot_rl.runtime.launch import launch
+    from robot_rl.commands.session import run_graph
 
-    return launch("deploy", arguments(options, policy))
+    return run_graph("deploy", arguments(options, policy))
 
 
 def _resolve(name: str) -> str:

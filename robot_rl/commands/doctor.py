@@ -13,10 +13,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from robot_rl.commands import output
 from robot_rl.doctor.check import Finding
 from robot_rl.doctor.examine import Name, examine
 
@@ -46,7 +46,7 @@ def _print_json(options: Options) -> list[Finding]:
 
 
 def _print_table(options: Options) -> list[Finding]:
-    console = Console(highlight=False)
+    console = output.console()
     with console.status("") as status:
         findings = list(examine(options.only, before=lambda name: status.update(f"checking {name} ...")))
     table = Table(box=None, pad_edge=False, show_header=False)

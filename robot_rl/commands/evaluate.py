@@ -19,11 +19,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from tyro.conf import OmitArgPrefixes
 
 from robot_rl import workspace
+from robot_rl.commands import output
 from robot_rl.commands.names import UsageError, datasets
 from robot_rl.commands.policy_options import PolicyOptions
 from robot_rl.commands.session import progress
@@ -147,7 +147,7 @@ def _evaluate(options: Options, name: str, robot: str, seeds: range) -> Evaluati
 
 
 def _report(results: list[EvaluationResult]) -> None:
-    console = Console(highlight=False)
+    console = output.console()
     table = Table("policy", "success", "95 % interval", "steps to success", box=None, pad_edge=False)
     for r in results:
         p = r.proportion

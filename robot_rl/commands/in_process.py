@@ -11,7 +11,7 @@ from typing import Any, Literal
 from rich.progress import Progress
 
 from robot_rl.commands.names import UsageError
-from robot_rl.commands.session import progress
+from robot_rl.commands.session import closing, progress
 from robot_rl.extras import require
 from robot_rl.hardware import config
 from robot_rl.hardware.teleop import Teleop
@@ -63,8 +63,7 @@ def run_job(job: Job) -> int:
             results.append(result)
             _show(bar, row, results)
     succeeded = sum(r.success for r in results)
-    kept = f"; recorded to {job.dataset}" if job.dataset else ""
-    print(f"{succeeded} of {len(results)} episodes succeeded{kept}")
+    print(closing(succeeded, len(results), job.dataset))
     return 0
 
 

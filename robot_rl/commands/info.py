@@ -21,6 +21,7 @@ from rich.table import Table
 from tyro.conf import Positional
 
 from robot_rl import workspace
+from robot_rl.commands import output
 from robot_rl.commands.info_recipe import (
     FINETUNE,
     TRAIN,
@@ -47,7 +48,7 @@ class Options:
 
 
 def run(options: Options) -> int:
-    console = Console(highlight=False)
+    console = output.console()
     name = options.name
     if not name:
         _list(console)

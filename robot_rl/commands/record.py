@@ -40,6 +40,6 @@ def run(options: Options) -> int:
         from robot_rl.commands.in_process import run_job
 
         return run_job(options.job(robot, "demonstration"))
-    from robot_rl.runtime.launch import launch
+    from robot_rl.commands.session import run_graph
 
-    return launch("record", options.launch_arguments())
+    return run_graph("record", options.launch_arguments())

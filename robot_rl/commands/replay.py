@@ -14,10 +14,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from rich.console import Console
 from rich.table import Table
 from tyro.conf import Positional
 
+from robot_rl.commands import output
 from robot_rl.commands.names import UsageError, existing_dataset, pick_episode
 from robot_rl.control.safety import Safety
 from robot_rl.datasets.dataset import Dataset
@@ -59,7 +59,7 @@ def run(options: Options) -> int:
 
 
 def _report(title: str, again: Replay, found: list[Deviation]) -> None:
-    console = Console(highlight=False)
+    console = output.console()
     table = Table("field", "largest", "mean", "at the end", "unit", box=None, pad_edge=False)
     for d in found:
         table.add_row(d.field, f"{d.largest:.3g}", f"{d.mean:.3g}", f"{d.final:.3g}", d.unit)

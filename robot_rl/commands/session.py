@@ -1,4 +1,4 @@
-"""Run a launch description to its end and show how the episodes go.
+"""Run a launch description to its end and show, or say at its end, how the episodes went.
 
 The episode manager writes one JSON line for each episode to a results file; this reads the file while the
 node graph runs in its own processes.
@@ -7,6 +7,7 @@ node graph runs in its own processes.
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from robot_rl.runtime.launch import Launch
+from robot_rl.runtime.launch import Launch, launch
 from robot_rl.runtime.launch.domain import claim_domain
 
 
@@ -71,6 +72,23 @@ def tally(notes: list[EpisodeNote]) -> str:
     text = f"{sum(n.success for n in notes)} succeeded"
     helped = sum(n.interventions > 0 for n in notes)
     return f"{text}, {helped} helped" if helped else text
+
+
+def closing(succeeded: int, episodes: int, dataset: str | Path | None) -> str:
+    """The last line of a command that ran episodes."""
+    kept = f"; recorded to {dataset}" if dataset else ""
+    return f"{succeeded} of {episodes} episodes succeeded{kept}"
+
+
+def run_graph(description: str, arguments: Mapping[str, str]) -> int:
+    """Run a launch description in this terminal to its end, and say how its episodes went; its exit code."""
+    with tempfile.TemporaryDirectory() as folder:
+        results = Path(folder) / "episodes.jsonl"
+        code = launch(description, {**arguments, "results": str(results)})
+        notes = read_notes(results)
+    if notes:
+        print(closing(sum(n.success for n in notes), len(notes), arguments.get("dataset")))
+    return code
 
 
 @dataclass

@@ -29,9 +29,10 @@ from robot_rl.policies.verifier_counts import CountConfig, CountVerifier
 from robot_rl.spec import Layout, Spec
 
 FORMAT = "robot_rl.policy"
-VERSION = 2
-READABLE = (1, 2)
-"""Version 1 may come from before policies saw poses from each other (`EncoderConfig.relative_poses`)."""
+VERSION = 3
+READABLE = (1, 2, 3)
+"""Version 1 may come from before policies saw poses from each other (`EncoderConfig.relative_poses`), version 2 from
+before flows predicted the chunk (`FlowConfig.prediction`)."""
 NAME = "policy"
 VERIFIER = "verifier"
 log = logging.getLogger(__name__)
@@ -234,11 +235,10 @@ def _read(directory: Path) -> tuple[Card, dict[str, Any]]:
         raise CheckpointError(f"{file}: format {data.get('format')!r}; only '{FORMAT}' checkpoints are read")
     if data.get("version") not in READABLE:
         raise CheckpointError(
-            f"{file}: format version {data.get('version')}; this robot_rl reads {' and '.join(map(str, READABLE))}"
+            f"{file}: format version {data.get('version')}; this robot_rl reads {', '.join(map(str, READABLE))}"
         )
     try:
-        if data["version"] == 1:
-            data["config"].get("encoder", {}).setdefault("relative_poses", False)
+        _complete(data["config"], data["version"])
         card = Card(
             spec=Spec.from_dict(data["spec"]),
             inputs=Layout.from_dict(data["inputs"]),
@@ -251,3 +251,12 @@ def _read(directory: Path) -> tuple[Card, dict[str, Any]]:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{file}: damaged, or from another version of robot_rl: {error!r}") from error
     return card, data
+
+
+def _complete(config: dict[str, Any], version: int) -> None:
+    """Say in an older checkpoint's configuration what was not an option then."""
+    if version < 2:
+        config.get("encoder", {}).setdefault("relative_poses", False)
+    head = config.get("head", {})
+    if version < 3 and head.get("name") in ("flow", "meanflow"):
+        head.setdefault("prediction", "velocity")

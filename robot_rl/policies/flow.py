@@ -1,7 +1,7 @@
 """Conditional flow matching over action chunks (Lipman et al. 2023, linear paths; Liu et al. 2023).
 
-Noise x0 ~ N(0, I) and a normalised chunk x1 are joined by x_t = (1 - t) x0 + t x1; the network learns the
-velocity x1 - x0 at (x_t, t, context). Sampling integrates dx/dt from noise at t = 0 to a chunk at t = 1.
+Noise x0 ~ N(0, I) and a normalised chunk x1 are joined by x_t = (1 - t) x0 + t x1; the head learns the velocity
+x1 - x0 at (x_t, t, context). Sampling integrates dx/dt from noise at t = 0 to a chunk at t = 1.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from robot_rl.policies.chunks import draw_noise, hold_last, initial_noise, masked_mean
+from robot_rl.policies.clean_chunk import Prediction, velocity_to
 from robot_rl.policies.guidance import Guide
 from robot_rl.policies.networks.denoiser import DenoiserConfig
 from robot_rl.policies.networks.dispersive import with_dispersion
@@ -29,8 +30,10 @@ class FlowConfig(DenoiserConfig):
 
     name: ClassVar[str] = "flow"
 
+    prediction: Prediction = "sample"
+    """What the network predicts: the `sample`, that is the chunk behind the noise, or the `velocity`."""
     sampling_steps: int = 8
-    """Steps from noise to a chunk; Euler evaluates the network once in each, Heun twice."""
+    """Steps from noise to a chunk; Euler evaluates the network once in each, Heun twice in all but the last."""
     solver: Solver = "euler"
     time: TimeDistribution = "uniform"
     """How training draws t: `uniform`; `logit_normal` (the middle; Esser et al. 2024); `beta` (the noisy
@@ -69,10 +72,14 @@ def euler(velocity: Velocity, x: Tensor, steps: int) -> Tensor:
 
 
 def heun(velocity: Velocity, x: Tensor, steps: int) -> Tensor:
-    """As `euler`, with the mean of the velocities at both ends of each step: the error falls as steps^-2."""
+    """As `euler`, with the mean of the velocities at both ends of each step but the last: at t = 1 a predicted sample
+    tells no velocity (as Karras et al. 2022, algorithm 1)."""
     for i in range(steps):
-        v = velocity(x, x.new_full((len(x),), i / steps))
-        x = x + (v + velocity(x + v / steps, x.new_full((len(x),), (i + 1) / steps))) / (2 * steps)
+        t = x.new_full((len(x),), i / steps)
+        v = velocity(x, t)
+        if i < steps - 1:
+            v = (v + velocity(x + v / steps, t + 1 / steps)) / 2
+        x = x + v / steps
     return x
 
 
@@ -89,25 +96,31 @@ class FlowHead(nn.Module):
         self.network = config.network(action_size, horizon, context_size)
 
     def loss(self, chunk: Tensor, mask: Tensor, context: Tensor, generator: Generator | None = None) -> Tensor:
-        """Mean squared velocity error over valid steps, at one random time a chunk."""
+        """Mean squared error of the prediction over valid steps, at one random time a chunk."""
         x1 = hold_last(chunk, mask)
         x0 = draw_noise(x1, generator)
         t = draw_times(len(x1), self.config.time, generator, x1.device)
-        x_t, target = interpolate(x0, x1, t)
-        v, dispersion = with_dispersion(self.network, self.config.dispersive, x_t, t, context)
-        return masked_mean((v - target).square(), mask) + dispersion
+        x_t, velocity = interpolate(x0, x1, t)
+        out, dispersion = with_dispersion(self.network, self.config.dispersive, x_t, t, context)
+        wanted = x1 if self.config.prediction == "sample" else velocity
+        return masked_mean((out - wanted).square(), mask) + dispersion
 
     def sample(self, context: Tensor, noise: Tensor | None = None, generator: Generator | None = None) -> Tensor:
         """Integrate the velocity field from `noise`, or from a draw of the generator; deterministic given noise."""
         x0 = initial_noise(noise, context, self.shape, generator)
-        return self._solve(lambda x, t: self.network(x, t, context), x0)
+        return self._solve(lambda x, t: self._velocity(x, t, context), x0)
 
     def sample_guided(
         self, context: Tensor, guide: Guide, noise: Tensor | None = None, generator: Generator | None = None
     ) -> Tensor:
         """As `sample`, drawn to the guide's target."""
         x0 = initial_noise(noise, context, self.shape, generator)
-        return self._solve(guide.velocity(lambda x, t: self.network(x, t, context), x0, self.config.sampling_steps), x0)
+        guided = guide.velocity(lambda x, t: self._velocity(x, t, context), x0, self.config.sampling_steps)
+        return self._solve(guided, x0)
+
+    def _velocity(self, x: Tensor, t: Tensor, context: Tensor) -> Tensor:
+        out: Tensor = self.network(x, t, context)
+        return velocity_to(out, x, 1 - t) if self.config.prediction == "sample" else out
 
     def _solve(self, velocity: Velocity, x0: Tensor) -> Tensor:
         return SOLVERS[self.config.solver](velocity, x0, self.config.sampling_steps)

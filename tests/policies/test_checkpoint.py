@@ -10,6 +10,7 @@ from robot_rl.policies.checkpoint import CheckpointError
 from robot_rl.policies.chunk_policy import ChunkPolicy
 from robot_rl.policies.config import PolicyConfig
 from robot_rl.policies.encoders import EncoderConfig
+from robot_rl.policies.flow import FlowConfig
 from robot_rl.spec import Field, Layout
 
 
@@ -69,6 +70,20 @@ def test_a_checkpoint_from_before_poses_were_related_still_plays(spec, statistic
     document = json.loads((tmp_path / "policy.json").read_text())
     del document["config"]["encoder"]["relative_poses"]
     (tmp_path / "policy.json").write_text(json.dumps(document | {"version": 1}))
+    loaded = checkpoint.load(tmp_path)
+    for p in (old, loaded):
+        p.reset(seed=1)
+    np.testing.assert_array_equal(old.predict(observation(old)), loaded.predict(observation(old)))
+
+
+def test_a_flow_from_before_it_predicted_the_chunk_still_plays(spec, statistics, tmp_path):
+    head = FlowConfig(width=16, prediction="velocity")
+    config = PolicyConfig(horizon=6, n_action_steps=4, encoder=EncoderConfig(width=16), head=head)
+    old = ChunkPolicy(spec, spec.observation, config, statistics).eval()
+    checkpoint.save(tmp_path, old, statistics)
+    document = json.loads((tmp_path / "policy.json").read_text())
+    del document["config"]["head"]["prediction"]
+    (tmp_path / "policy.json").write_text(json.dumps(document | {"version": 2}))
     loaded = checkpoint.load(tmp_path)
     for p in (old, loaded):
         p.reset(seed=1)

@@ -23,10 +23,17 @@ def test_euler_of_exponential_decay_is_the_product_of_its_factors():
     assert out.item() == pytest.approx(0.8**5)
 
 
-def test_heun_of_dx_dt_equal_t_is_exact_and_of_decay_has_second_order_factors():
-    out = heun(lambda x, t: t[:, None].expand_as(x), torch.zeros(2, 1), 3)
-    torch.testing.assert_close(out, torch.full((2, 1), 0.5))
-    assert heun(lambda x, t: -x, torch.ones(1, 1), 5).item() == pytest.approx((1 - 0.2 + 0.02) ** 5)
+def test_heun_is_exact_or_of_second_order_but_for_its_last_step():
+    out = heun(lambda x, t: t[:, None].expand_as(x), torch.zeros(2, 1), 3)  # (2/3)^2 / 2, then 2/3 for 1/3
+    torch.testing.assert_close(out, torch.full((2, 1), 4 / 9))
+    assert heun(lambda x, t: -x, torch.ones(1, 1), 5).item() == pytest.approx((1 - 0.2 + 0.02) ** 4 * 0.8)
+
+
+@pytest.mark.parametrize(("solver", "steps"), [("euler", 1), ("euler", 30), ("heun", 4)])
+def test_a_sample_that_is_known_is_reached(monkeypatch, solver, steps):
+    head = FlowConfig(width=16, sampling_steps=steps, solver=solver).build(1, 2, 3)
+    monkeypatch.setattr(head.network, "forward", lambda x, t, context: torch.full_like(x, 0.5))
+    torch.testing.assert_close(head.sample(torch.zeros(4, 3)), torch.full((4, 2, 1), 0.5))
 
 
 @pytest.mark.parametrize(("name", "mean"), [("uniform", 0.5), ("logit_normal", 0.5), ("beta", 0.4)])
@@ -67,9 +74,34 @@ def test_padded_steps_change_neither_the_loss_nor_its_gradient():
     assert results[0][1][mask].abs().sum() > 0
 
 
+def test_a_predicted_chunk_stands_for_the_velocity_to_it(monkeypatch):
+    """From x at t = 1/2, the chunk 1 away: velocity 2. At t = 1, where nothing is left, the least share divides."""
+    head = FlowConfig(width=16).build(1, 2, 3)
+    monkeypatch.setattr(head.network, "forward", lambda x, t, context: x + 1)
+    x = torch.zeros(2, 2, 1)
+    v = head._velocity(x, torch.tensor([0.5, 1.0]), torch.zeros(2, 3))
+    torch.testing.assert_close(v[:, 0, 0], torch.tensor([2.0, 100.0]))
+
+
+@pytest.mark.parametrize("prediction", ["sample", "velocity"])
+def test_a_network_that_is_always_right_leaves_nothing_to_learn(monkeypatch, prediction):
+    """All chunks are 1/2: from x at t the sample is 1/2, and the velocity (1/2 - x) / (1 - t)."""
+    chunk, mask = torch.full((3, 2, 1), 0.5), torch.ones(3, 2, dtype=torch.bool)
+    head = FlowConfig(width=16, prediction=prediction).build(1, 2, 3)
+
+    def right(x, t, context):
+        return torch.full_like(x, 0.5) if prediction == "sample" else (0.5 - x) / (1 - t)[:, None, None]
+
+    monkeypatch.setattr(head.network, "forward", right)
+    assert head.loss(chunk, mask, torch.zeros(3, 3), torch.Generator().manual_seed(0)).item() < 1e-8
+    monkeypatch.setattr(head.network, "forward", lambda *inputs: right(*inputs) + 0.1)
+    assert head.loss(chunk, mask, torch.zeros(3, 3), torch.Generator().manual_seed(0)).item() == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize("prediction", ["sample", "velocity"])
 @pytest.mark.parametrize(("solver", "steps"), [("euler", 10), ("heun", 5)])
-def test_flow_hits_both_modes_of_a_bimodal_toy_and_little_between(learn_toy, solver, steps):
-    toy = learn_toy(FlowConfig(width=64, sampling_steps=steps, solver=solver))
+def test_flow_hits_both_modes_of_a_bimodal_toy_and_little_between(learn_toy, solver, steps, prediction):
+    toy = learn_toy(FlowConfig(width=64, sampling_steps=steps, solver=solver, prediction=prediction))
     assert 0.4 < toy.right < 0.6
     assert toy.near > 0.93
     assert toy.whole > 0.97, "both actions of a chunk belong to the same mode"

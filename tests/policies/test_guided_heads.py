@@ -10,12 +10,17 @@ from robot_rl.policies.guidance import Guide, GuidedHead
 
 @pytest.mark.parametrize(
     "config",
-    [FlowConfig(width=64), FlowConfig(width=64, solver="heun"), DiffusionConfig(width=64)],
-    ids=["flow", "heun", "diffusion"],
+    [
+        FlowConfig(width=64),
+        FlowConfig(width=64, solver="heun"),
+        DiffusionConfig(width=64),
+        DiffusionConfig(width=64, prediction="sample"),
+    ],
+    ids=["flow", "heun", "diffusion", "sample"],
 )
 @pytest.mark.parametrize("side", [-1.0, 1.0])
 def test_a_chunk_goes_on_with_the_mode_that_it_is_committed_to(learn_toy, config, side):
-    toy = learn_toy(config, 250, horizon=4)
+    toy = learn_toy(config, 200, horizon=4)
     assert isinstance(toy.head, GuidedHead)
     guide = Guide(torch.full((200, 4, 1), side), torch.tensor([1.0, 0.6, 0.0, 0.0]), frozen=1)
     with torch.no_grad():

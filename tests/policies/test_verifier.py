@@ -68,7 +68,7 @@ def test_the_chunk_that_the_critic_likes_best_is_played(policy):
     policy.reset(seed=0)
     slow = policy.predict(observation(policy))
     assert fast.shape == (6, 7)
-    assert fast[:, 0].mean() > slow[:, 0].mean() + 0.1
+    assert fast[:, 0].mean() > slow[:, 0].mean() + 0.01
 
 
 def test_a_verifier_sees_every_candidate_and_the_observation_once(policy):

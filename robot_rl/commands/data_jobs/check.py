@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rich.console import Console
 from tyro.conf import Positional
 
+from robot_rl.commands import output
 from robot_rl.commands.names import existing_dataset
 from robot_rl.datasets.check.findings import Severity
 from robot_rl.datasets.check.render import render
@@ -25,6 +25,6 @@ class Check:
 
     def run(self) -> int:
         report = check(Dataset.open(existing_dataset(self.dataset)))
-        Console(highlight=False).print(render(report))
+        output.console().print(render(report))
         serious = report.worst is not None and report.worst >= Severity.WARNING
         return int(self.strict and serious)

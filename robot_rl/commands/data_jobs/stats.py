@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from rich.console import Console
 from rich.table import Table
 from tyro.conf import Positional
 
+from robot_rl.commands import output
 from robot_rl.commands.names import UsageError, existing_dataset
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.sampling.field_statistics import ACTION, FieldStatistics, field_statistics
@@ -33,7 +33,7 @@ class Stats:
         dataset = Dataset.open(existing_dataset(self.dataset))
         names = self.fields or (*(f.name for f in dataset.spec.observation.vectors), ACTION)
         found = {name: field_statistics(dataset, name, self.select) for name in names}
-        Console(highlight=False).print(_table(found))
+        output.console().print(_table(found))
         if self.json is not None:
             content = {"identity": dataset.identity, "select": self.select}
             fields = {name: stats.to_dict() for name, stats in found.items()}

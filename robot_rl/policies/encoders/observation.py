@@ -14,7 +14,7 @@ from robot_rl.policies.encoders.config import EncoderConfig
 from robot_rl.policies.encoders.images import ImageEncoder
 from robot_rl.policies.encoders.pose_difference import PoseDifference, related
 from robot_rl.policies.encoders.vectors import VectorFeatures
-from robot_rl.policies.networks.layers import mlp
+from robot_rl.policies.networks.layers import mlp, preserve_variance
 from robot_rl.policies.normalization import Statistics
 from robot_rl.spec import Layout
 
@@ -50,7 +50,8 @@ class ObservationEncoder(nn.Module):
                 "nothing; set it to 0"
             )
         self.rnn = nn.LSTM(per_step, config.width, batch_first=True) if config.temporal == "lstm" else None
-        self.network = mlp(config.width if self.rnn else n_obs * per_step, *[config.width] * config.layers)
+        inputs_size = config.width if self.rnn else n_obs * per_step
+        self.network = preserve_variance(mlp(inputs_size, *[config.width] * config.layers))
 
     def fit(self, statistics: Mapping[str, Statistics]) -> None:
         """What comes before training: the scaling of each vector field from its statistics, and pretrained weights.

@@ -17,6 +17,22 @@ def mlp(*sizes: int) -> nn.Sequential:
     return nn.Sequential(*layers[:-1])
 
 
+SILU_GAIN = 1.68
+"""1 / sqrt(E[silu(z)^2]) for z ~ N(0, 1)."""
+
+
+def preserve_variance(network: nn.Sequential) -> nn.Sequential:
+    """Enlarge the first weights of an `mlp` so that numbers of unit size come out at unit size (He et al. 2015).
+
+    torch draws weights of variance 1 / (3 n) for n inputs, which shrink what passes to a third or less in each layer:
+    what a policy sees would reach its head as a whisper, and take a good part of a short training to be heard.
+    """
+    with torch.no_grad():
+        for i, layer in enumerate(m for m in network if isinstance(m, nn.Linear)):
+            layer.weight.mul_(math.sqrt(3) * (SILU_GAIN if i else 1.0))
+    return network
+
+
 class TimeEmbedding(nn.Module):
     """Sines and cosines of a time in [0, 1] at `size / 2` geometric frequencies from 1 to `highest` [rad]."""
 
@@ -40,6 +56,10 @@ class Conditioned(nn.Module):
         time_size = 64
         self.time = TimeEmbedding(time_size, frequency)
         self.condition = nn.Sequential(mlp(times * time_size + context_size, size, size), nn.SiLU())
+        with torch.no_grad():  # the context is heard from the first step on; time, whose waves are many, stays faint
+            both, seen = times * time_size + context_size, self.condition[0][0].weight[:, times * time_size :]
+            seen.mul_(math.sqrt(3 * both / context_size))
+            self.condition[0][2].weight.mul_(math.sqrt(3) * SILU_GAIN)
 
     def modulation_vector(self, t: Tensor, context: Tensor) -> Tensor:
         """t (B,) or (B, K) and context (B, C) to (B, size)."""

@@ -56,7 +56,6 @@ class TapProducts(Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
         ctx.save_for_backward(inputs[0], inputs[1])
-        ctx.save_for_forward(inputs[0], inputs[1])
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
@@ -73,16 +72,6 @@ class TapProducts(Function):
                 torch.mm(flat[seen].t(), gradient[rows], out=weight_gradient[tap])
         bias_gradient = gradient.sum(0) if wants_bias else None
         return None if x_gradient is None else x_gradient.view_as(x), weight_gradient, bias_gradient
-
-    @staticmethod
-    def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor:
-        x, weight = ctx.saved_tensors
-        x_tangent, weight_tangent, bias_tangent = tangents
-        none = weight.new_zeros(weight.shape[2])
-        out = _products(torch.zeros_like(x) if x_tangent is None else x_tangent.contiguous(), weight, none)
-        if weight_tangent is not None:
-            out = out + _products(x, weight_tangent, none)
-        return out if bias_tangent is None else out + bias_tangent
 
 
 def _products(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

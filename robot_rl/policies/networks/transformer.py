@@ -9,10 +9,7 @@ from robot_rl.policies.networks.layers import Conditioned, through
 
 
 class SelfAttention(nn.Module):
-    """Multi-head attention of tokens (B, T, width) among themselves, by plain matrix products.
-
-    Chunks are short, and forward-mode derivatives (MeanFlow) do not exist for the fused kernels.
-    """
+    """Multi-head attention of tokens (B, T, width) among themselves."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -25,9 +22,8 @@ class SelfAttention(nn.Module):
     def forward(self, x: Tensor, allowed: Tensor | None = None) -> Tensor:
         """`allowed` (T, T) bool says which tokens (columns) each token (row) looks at; by default all."""
         q, k, v = self.project(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        score = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
-        weight = (score if allowed is None else score.masked_fill(~allowed, -torch.inf)).softmax(-1)
-        out: Tensor = self.output((weight @ v).transpose(1, 2).flatten(2))
+        seen = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
+        out: Tensor = self.output(seen.transpose(1, 2).flatten(2))
         return out
 
 
