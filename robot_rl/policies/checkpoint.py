@@ -32,7 +32,9 @@ FORMAT = "robot_rl.policy"
 VERSION = 3
 READABLE = (1, 2, 3)
 """Version 1 may come from before policies saw poses from each other (`EncoderConfig.relative_poses`), version 2 from
-before flows predicted the chunk (`FlowConfig.prediction`)."""
+before flows and EDM predicted the chunk (`FlowConfig.prediction`, `EdmConfig.prediction`)."""
+PREDICTED_BEFORE = {"flow": "velocity", "meanflow": "velocity", "edm": "residual"}
+"""What the heads learned before version 3, which had no option for it."""
 NAME = "policy"
 VERIFIER = "verifier"
 log = logging.getLogger(__name__)
@@ -258,5 +260,5 @@ def _complete(config: dict[str, Any], version: int) -> None:
     if version < 2:
         config.get("encoder", {}).setdefault("relative_poses", False)
     head = config.get("head", {})
-    if version < 3 and head.get("name") in ("flow", "meanflow"):
-        head.setdefault("prediction", "velocity")
+    if version < 3 and head.get("name") in PREDICTED_BEFORE:
+        head.setdefault("prediction", PREDICTED_BEFORE[head["name"]])

@@ -1,8 +1,9 @@
 """Score-based diffusion with EDM's preconditioning (Karras et al. 2022), goal-conditioned as BESO (Reuss et al. 2023).
 
 A noisy chunk is x + sigma e. The denoiser D(x; sigma) = c_skip x + c_out F(c_in x, ln(sigma) / 4) is sampled along
-dx/dsigma = (x - D) / sigma by Euler steps, which are the steps of DDIM in this parametrisation. With goal fields,
-training hides the goal now and then, and sampling extrapolates from the prediction without it (Ho & Salimans 2021).
+dx/dsigma = (x - D) / sigma by Euler steps, which are the steps of DDIM in this parametrisation. By default c_skip = 0
+and c_out = 1: F is the clean chunk, for the reason in `clean_chunk.py`. With goal fields, training hides the goal now
+and then, and sampling extrapolates from the prediction without it (Ho & Salimans 2021).
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ class EdmConfig(DenoiserConfig):
 
     name: ClassVar[str] = "edm"
 
+    prediction: Literal["sample", "residual"] = "sample"
+    """What the network F learns: the chunk (c_skip = 0, c_out = 1), or EDM's mixture of chunk and noise, for which it
+    has to pass the noise of a whole chunk on to its output."""
     sigma_data: float = 0.5
     """Deviation of normalised actions."""
     sigma_min: float = 0.005
@@ -52,6 +56,13 @@ class EdmConfig(DenoiserConfig):
             raise ValueError(f"edm head: sigma_data is {self.sigma_data}; it must be positive")
         if not 0 <= self.goal_dropout < 1:
             raise ValueError(f"edm head: goal_dropout is {self.goal_dropout}; it must lie in [0, 1)")
+
+    def coefficients(self, sigma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """c_skip, c_out and c_in of the chunks (B, 1, 1) that are noisy to sigma (B,)."""
+        skip, out, scale = (c[:, None, None] for c in preconditioning(sigma, self.sigma_data))
+        if self.prediction == "sample":
+            return torch.zeros_like(skip), torch.ones_like(out), scale
+        return skip, out, scale
 
     def build(self, action_size: int, horizon: int, context_size: int, goal_size: int = 0) -> EdmHead:
         return EdmHead(self, action_size, horizon, context_size, goal_size)
@@ -103,15 +114,15 @@ class EdmHead(nn.Module):
 
     def denoise(self, x: Tensor, sigma: Tensor, context: Tensor) -> Tensor:
         """The chunk expected behind x (B, H, A), which is noisy to sigma (B,)."""
-        skip, out, _ = (c[:, None, None] for c in preconditioning(sigma, self.config.sigma_data))
+        skip, out, _ = self.config.coefficients(sigma)
         return skip * x + out * self._raw(x, sigma, context)
 
     def loss(self, chunk: Tensor, mask: Tensor, context: Tensor, generator: Generator | None = None) -> Tensor:
-        """Mean squared error of F over valid steps: (c_out^-2) |D(x + sigma e) - x|^2, weighed as EDM does."""
+        """Mean squared error of F over valid steps: c_out^-2 |D(x + sigma e) - x|^2 (EDM's weight; 1 for the chunk)."""
         x = hold_last(chunk, mask)
         sigma = draw_sigmas(len(x), self.config, generator, x.device)
         noisy = x + sigma[:, None, None] * draw_noise(x, generator)
-        skip, out, _ = (c[:, None, None] for c in preconditioning(sigma, self.config.sigma_data))
+        skip, out, _ = self.config.coefficients(sigma)
         if self.goal_size:
             hidden = torch.rand(len(x), generator=generator, device=x.device) < self.config.goal_dropout
             context = torch.where(hidden[:, None], self._without_goal(context), context)
@@ -142,5 +153,4 @@ class EdmHead(nn.Module):
 
     def _inputs(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
         """What the network is told of a noisy chunk: scaled to unit variance, and its level of noise."""
-        c_in = preconditioning(sigma, self.config.sigma_data)[2]
-        return c_in[:, None, None] * x, sigma.log() / 4
+        return self.config.coefficients(sigma)[2] * x, sigma.log() / 4

@@ -9,6 +9,7 @@ from robot_rl.policies import checkpoint, storage
 from robot_rl.policies.checkpoint import CheckpointError
 from robot_rl.policies.chunk_policy import ChunkPolicy
 from robot_rl.policies.config import PolicyConfig
+from robot_rl.policies.edm import EdmConfig
 from robot_rl.policies.encoders import EncoderConfig
 from robot_rl.policies.flow import FlowConfig
 from robot_rl.spec import Field, Layout
@@ -76,8 +77,10 @@ def test_a_checkpoint_from_before_poses_were_related_still_plays(spec, statistic
     np.testing.assert_array_equal(old.predict(observation(old)), loaded.predict(observation(old)))
 
 
-def test_a_flow_from_before_it_predicted_the_chunk_still_plays(spec, statistics, tmp_path):
-    head = FlowConfig(width=16, prediction="velocity")
+@pytest.mark.parametrize(
+    "head", [FlowConfig(width=16, prediction="velocity"), EdmConfig(width=16, prediction="residual")]
+)
+def test_a_head_from_before_it_predicted_the_chunk_still_plays(head, spec, statistics, tmp_path):
     config = PolicyConfig(horizon=6, n_action_steps=4, encoder=EncoderConfig(width=16), head=head)
     old = ChunkPolicy(spec, spec.observation, config, statistics).eval()
     checkpoint.save(tmp_path, old, statistics)

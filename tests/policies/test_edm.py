@@ -17,6 +17,20 @@ def test_preconditioning_is_hand_worked_and_keeps_unit_variance():
     torch.testing.assert_close(((1 - skip) ** 2 * data**2 + skip**2 * sigma**2) / out**2, torch.ones(2))
 
 
+def test_the_network_gives_the_chunk_or_what_preconditioning_makes_of_it():
+    x, sigma, context = torch.randn(2, 3, 1), torch.tensor([0.5, 2.0]), torch.randn(2, 4)
+    for prediction in ("sample", "residual"):
+        torch.manual_seed(0)
+        head = EdmConfig(width=16, prediction=prediction).build(1, 3, 4)
+        with torch.no_grad():
+            for p in head.parameters():  # away from layers that start at zero
+                p.add_(0.1 * torch.randn_like(p))
+        skip, out, scale = (c[:, None, None] for c in preconditioning(sigma, 0.5))
+        raw = head.network(scale * x, sigma.log() / 4, context)
+        expected = raw if prediction == "sample" else skip * x + out * raw
+        torch.testing.assert_close(head.denoise(x, sigma, context), expected)
+
+
 def test_ddim_of_a_gaussian_has_the_hand_worked_factors_and_its_limit():
     """For chunks N(0, s^2), D = x s^2 / (s^2 + sigma^2), and the exact path scales as sqrt(s^2 + sigma^2)."""
     s = 0.5
@@ -48,10 +62,11 @@ def test_training_sigmas_have_the_median_of_their_distribution_within_bounds():
         assert near.min() >= 0.005 * 0.999 and near.max() <= 3.001
 
 
-def test_three_steps_find_both_modes_and_ten_find_them_sharply(learn_toy):
-    toy = learn_toy(EdmConfig(width=64))
+@pytest.mark.parametrize("prediction", ["sample", "residual"])
+def test_three_steps_find_both_modes_and_ten_find_them_sharply(prediction, learn_toy):
+    toy = learn_toy(EdmConfig(width=64, prediction=prediction))
     assert 0.4 < toy.right < 0.6 and toy.near > 0.7 and toy.whole > 0.97
-    toy = learn_toy(EdmConfig(width=64, sampling_steps=10))
+    toy = learn_toy(EdmConfig(width=64, prediction=prediction, sampling_steps=10))
     assert 0.4 < toy.right < 0.6 and toy.near > 0.93 and toy.whole > 0.97
 
 
