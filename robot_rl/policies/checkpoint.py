@@ -32,8 +32,8 @@ FORMAT = "robot_rl.policy"
 VERSION = 3
 READABLE = (1, 2, 3)
 """Version 1 may come from before policies saw poses from each other (`EncoderConfig.relative_poses`), version 2 from
-before flows and EDM predicted the chunk (`FlowConfig.prediction`, `EdmConfig.prediction`)."""
-PREDICTED_BEFORE = {"flow": "velocity", "meanflow": "velocity", "edm": "residual"}
+before generative heads predicted the chunk (`prediction` of `FlowConfig` and others)."""
+PREDICTED_BEFORE = {"edm": "residual"} | dict.fromkeys(("flow", "meanflow", "joint", "slow_fast"), "velocity")
 """What the heads learned before version 3, which had no option for it."""
 NAME = "policy"
 VERIFIER = "verifier"

@@ -19,6 +19,16 @@ LEAST_NOISE = 0.01
 """Least share of noise that is divided by; at none the velocity cannot be told."""
 
 
+def wanted(prediction: Prediction, chunk: Tensor, velocity: Tensor) -> Tensor:
+    """What the network learns of the two, either of shape (B, ...)."""
+    return chunk if prediction == "sample" else velocity
+
+
+def velocity_of(prediction: Prediction, out: Tensor, x: Tensor, t: Tensor) -> Tensor:
+    """The velocity (B, ...) at x (B, ...) and time t (B,), 0 for noise and 1 for chunks, from the network's output."""
+    return velocity_to(out, x, 1 - t) if prediction == "sample" else out
+
+
 def velocity_to(chunk: Tensor, x: Tensor, noise: Tensor) -> Tensor:
-    """The velocity (B, H, A) that takes x (B, H, A), whose shares of noise are `noise` (B,) in [0, 1], to its chunk."""
-    return (chunk - x) / noise.clamp_min(LEAST_NOISE)[:, None, None]
+    """The velocity (B, ...) that takes x (B, ...), whose shares of noise are `noise` (B,) in [0, 1], to its chunk."""
+    return (chunk - x) / noise.clamp_min(LEAST_NOISE).reshape(-1, *[1] * (x.ndim - 1))

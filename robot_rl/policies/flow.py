@@ -14,7 +14,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from robot_rl.policies.chunks import draw_noise, hold_last, initial_noise, masked_mean
-from robot_rl.policies.clean_chunk import Prediction, velocity_to
+from robot_rl.policies.clean_chunk import Prediction, velocity_of, wanted
 from robot_rl.policies.guidance import Guide
 from robot_rl.policies.networks.denoiser import DenoiserConfig
 from robot_rl.policies.networks.dispersive import with_dispersion
@@ -102,8 +102,8 @@ class FlowHead(nn.Module):
         t = draw_times(len(x1), self.config.time, generator, x1.device)
         x_t, velocity = interpolate(x0, x1, t)
         out, dispersion = with_dispersion(self.network, self.config.dispersive, x_t, t, context)
-        wanted = x1 if self.config.prediction == "sample" else velocity
-        return masked_mean((out - wanted).square(), mask) + dispersion
+        error = (out - wanted(self.config.prediction, x1, velocity)).square()
+        return masked_mean(error, mask) + dispersion
 
     def sample(self, context: Tensor, noise: Tensor | None = None, generator: Generator | None = None) -> Tensor:
         """Integrate the velocity field from `noise`, or from a draw of the generator; deterministic given noise."""
@@ -119,8 +119,7 @@ class FlowHead(nn.Module):
         return self._solve(guided, x0)
 
     def _velocity(self, x: Tensor, t: Tensor, context: Tensor) -> Tensor:
-        out: Tensor = self.network(x, t, context)
-        return velocity_to(out, x, 1 - t) if self.config.prediction == "sample" else out
+        return velocity_of(self.config.prediction, self.network(x, t, context), x, t)
 
     def _solve(self, velocity: Velocity, x0: Tensor) -> Tensor:
         return SOLVERS[self.config.solver](velocity, x0, self.config.sampling_steps)

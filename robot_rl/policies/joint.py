@@ -1,10 +1,10 @@
 """Actions and what will be observed after them, denoised together (UWM, Zhu et al. 2025; PAD, Guo et al. 2024).
 
 One network sees a chunk and the latent of the observation at its end, each mixed with noise of its own level, and
-learns both velocities (flow matching; time 0 is noise, 1 is data). The two times are drawn independently, so one set of
-weights answers several questions: with the latent pure noise it is a policy p(chunk | context); with the chunk given it
-predicts what follows (forward dynamics); with the latent given, which actions lead there (inverse dynamics). Where the
-actions of an episode are not known, the chunk is pure noise and only the latent is learned.
+learns what is behind both (flow matching; time 0 is noise, 1 is data). The two times are drawn independently, so one
+set of weights answers several questions: with the latent pure noise it is a policy p(chunk | context); with the chunk
+given it predicts what follows (forward dynamics); with the latent given, which actions lead there (inverse dynamics).
+Where the actions of an episode are not known, the chunk is pure noise and only the latent is learned.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from robot_rl.policies.chunks import draw_noise, hold_last, initial_noise, masked_mean
+from robot_rl.policies.clean_chunk import Prediction, velocity_of, wanted
 from robot_rl.policies.flow import euler, interpolate
 from robot_rl.policies.networks.residual_mlp import ResidualMlp
 from robot_rl.policies.options import require_at_least
@@ -32,6 +33,8 @@ class JointConfig:
     name: ClassVar[str] = "joint"
     needs_latents: ClassVar[bool] = True
 
+    prediction: Prediction = "sample"
+    """What the network predicts: the `sample`, that is chunk and latent behind the noise, or their `velocity`."""
     width: int = 256
     """Units of a hidden layer."""
     depth: int = 3
@@ -87,7 +90,7 @@ class JointHead(nn.Module):
         latents: Tensor,
         known: Tensor | None = None,
     ) -> Tensor:
-        """Mean squared velocity errors of chunk and latent.
+        """Mean squared errors of what is predicted of chunk and latent.
 
         Args:
             latents: (B, Z) of the observation at the chunk's end, or the last before the padding.
@@ -101,11 +104,12 @@ class JointHead(nn.Module):
         t = draw_times(len(x1), generator, x1.device)
         if known is not None:
             t = torch.stack([torch.where(known, t[:, 0], torch.zeros_like(t[:, 0])), t[:, 1]], dim=1)
-        x, wanted = interpolate(x0, x1, t[:, 0])
-        z, later = interpolate(z0, latents, t[:, 1])
-        velocity, drift = self._velocities(x, z, t, context)
-        actions = masked_mean((velocity - wanted).square(), mask)
-        return actions + self.config.latent_weight * (drift - later).square().mean()
+        x, velocity = interpolate(x0, x1, t[:, 0])
+        z, drift = interpolate(z0, latents, t[:, 1])
+        predicted, later = self._predict(x, z, t, context)
+        actions = masked_mean((predicted - wanted(self.config.prediction, x1, velocity)).square(), mask)
+        rest = (later - wanted(self.config.prediction, latents, drift)).square().mean()
+        return actions + self.config.latent_weight * rest
 
     def sample(self, context: Tensor, noise: Tensor | None = None, generator: Generator | None = None) -> Tensor:
         """The policy: a chunk, with nothing known of what follows."""
@@ -136,6 +140,11 @@ class JointHead(nn.Module):
         return euler(velocity, x0, self.config.sampling_steps)
 
     def _velocities(self, x: Tensor, z: Tensor, t: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+        chunk, latent = self._predict(x, z, t, context)
+        kind = self.config.prediction
+        return velocity_of(kind, chunk, x, t[:, 0]), velocity_of(kind, latent, z, t[:, 1])
+
+    def _predict(self, x: Tensor, z: Tensor, t: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         out = self.network(torch.cat([x.flatten(1), z], dim=1)[:, None], t, context)[:, 0]
         chunk, latent = out.split([x[0].numel(), self.latent_size], dim=1)
         return chunk.view_as(x), latent

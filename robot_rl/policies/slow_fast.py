@@ -18,6 +18,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from robot_rl.policies.chunks import draw_noise, hold_last, masked_mean
+from robot_rl.policies.clean_chunk import Prediction, velocity_of, wanted
 from robot_rl.policies.flow import euler, interpolate
 from robot_rl.policies.networks.denoiser import DenoiserConfig
 from robot_rl.policies.networks.dispersive import with_dispersion
@@ -33,6 +34,8 @@ class SlowFastConfig(DenoiserConfig):
 
     fast: tuple[str, ...] = ()
     """Vector fields of the observation that the decoder sees at every step; none leaves a plain latent policy."""
+    prediction: Prediction = "sample"
+    """What the latent flow predicts: the `sample`, that is the latent behind the noise, or the `velocity`."""
     stride: int = 4
     """Steps to a token of the latent."""
     latent: int = 4
@@ -85,8 +88,8 @@ class SlowFastHead(nn.Module):
         generator: Generator | None = None,
         fast: Tensor | None = None,
     ) -> Tensor:
-        """Squared error of the rebuilt actions over valid steps, plus the latent flow's squared velocity error over
-        tokens that cover a valid step."""
+        """Squared error of the rebuilt actions over valid steps, plus the latent flow's over tokens that cover a
+        valid step."""
         x, sensed = hold_last(chunk, mask), hold_last(self._fast(fast, len(chunk)), mask)
         latent = self.tokenizer.encode(x)
         noisy = latent + self.config.latent_noise * draw_noise(latent, generator)
@@ -95,13 +98,13 @@ class SlowFastHead(nn.Module):
         t = torch.rand(len(goal), generator=generator, device=goal.device)
         point, velocity = interpolate(draw_noise(goal, generator), goal, t)
         predicted, dispersion = with_dispersion(self.network, self.config.dispersive, point, t, context)
-        error = (predicted - velocity).square()
+        error = (predicted - wanted(self.config.prediction, goal, velocity)).square()
         return rebuilt + masked_mean(error, token_mask(mask, self.latent_shape[0])) + dispersion
 
     def plan(self, context: Tensor, generator: Generator | None = None) -> Tensor:
         """A latent (B, tokens, size) for each context: the slow part."""
         start = torch.randn((len(context), *self.latent_shape), generator=generator, device=context.device)
-        return euler(lambda x, t: self.network(x, t, context), start, self.config.sampling_steps)
+        return euler(lambda x, t: self._velocity(x, t, context), start, self.config.sampling_steps)
 
     def react(self, latent: Tensor, fast: Tensor) -> Tensor:
         """The first T actions (B, T, A) of a plan, fast (B, T, F) sensed from its first step on: the fast part."""
@@ -116,6 +119,9 @@ class SlowFastHead(nn.Module):
     ) -> Tensor:
         """Whole chunks, decoded with `fast` (B, horizon, F); `noise` in the shape of a chunk has no use here."""
         return self.tokenizer.decode(self.plan(context, generator), self._fast(fast, len(context)))
+
+    def _velocity(self, x: Tensor, t: Tensor, context: Tensor) -> Tensor:
+        return velocity_of(self.config.prediction, self.network(x, t, context), x, t)
 
     def _fast(self, fast: Tensor | None, count: int) -> Tensor:
         """What is sensed (B, horizon, F), checked. Raises ValueError where it is missing or of another size."""

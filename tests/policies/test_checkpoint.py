@@ -12,6 +12,7 @@ from robot_rl.policies.config import PolicyConfig
 from robot_rl.policies.edm import EdmConfig
 from robot_rl.policies.encoders import EncoderConfig
 from robot_rl.policies.flow import FlowConfig
+from robot_rl.policies.slow_fast import SlowFastConfig
 from robot_rl.spec import Field, Layout
 
 
@@ -78,7 +79,12 @@ def test_a_checkpoint_from_before_poses_were_related_still_plays(spec, statistic
 
 
 @pytest.mark.parametrize(
-    "head", [FlowConfig(width=16, prediction="velocity"), EdmConfig(width=16, prediction="residual")]
+    "head",
+    [
+        FlowConfig(width=16, prediction="velocity"),
+        SlowFastConfig(width=16, prediction="velocity"),
+        EdmConfig(width=16, prediction="residual"),
+    ],
 )
 def test_a_head_from_before_it_predicted_the_chunk_still_plays(head, spec, statistics, tmp_path):
     config = PolicyConfig(horizon=6, n_action_steps=4, encoder=EncoderConfig(width=16), head=head)

@@ -56,6 +56,36 @@ def test_as_inverse_dynamics_it_finds_the_action_that_leads_there(head):
     assert (told - a).abs().mean() < 0.2, "a guess that knows only the position is off by 1"
 
 
+@pytest.mark.parametrize("prediction", ["sample", "velocity"])
+def test_the_loss_is_that_of_the_chunk_and_of_the_latent_and_sampling_follows_their_velocities(prediction):
+    torch.manual_seed(0)
+    head = JointConfig(width=16, prediction=prediction, latent_weight=0.3, sampling_steps=1).build(
+        1, 2, 3, latent_size=4
+    )
+    with torch.no_grad():
+        for p in head.parameters():  # away from layers that start at zero
+            p.add_(0.1 * torch.randn_like(p))
+    chunk, context, latents = torch.randn(5, 2, 1), torch.randn(5, 3), torch.randn(5, 4)
+    draws = torch.Generator().manual_seed(7)
+    x0, z0 = torch.randn(chunk.shape, generator=draws), torch.randn(latents.shape, generator=draws)
+    t = draw_times(5, draws, chunk.device)
+    share = t[:, :1, None]
+    x, z = (1 - share) * x0 + share * chunk, (1 - t[:, 1:]) * z0 + t[:, 1:] * latents
+    out = head.network(torch.cat([x.flatten(1), z], dim=1)[:, None], t, context)[:, 0]
+    goals = (chunk.flatten(1), latents) if prediction == "sample" else ((chunk - x0).flatten(1), latents - z0)
+    expected = (out[:, :2] - goals[0]).square().mean() + 0.3 * (out[:, 2:] - goals[1]).square().mean()
+    loss = head.loss(
+        chunk, torch.ones(5, 2, dtype=torch.bool), context, torch.Generator().manual_seed(7), latents=latents
+    )
+    torch.testing.assert_close(loss, expected)
+    # one step from noise (time 0) with the chunk given (time 1): z0 + (z1 - z0), or z0 and the velocity
+    after = head.latents_after(context, chunk, torch.Generator().manual_seed(9))
+    z0 = torch.randn(5, 4, generator=torch.Generator().manual_seed(9))
+    times = torch.tensor([1.0, 0.0]).expand(5, 2)
+    later = head.network(torch.cat([chunk.flatten(1), z0], dim=1)[:, None], times, context)[:, 0, 2:]
+    torch.testing.assert_close(after, later if prediction == "sample" else z0 + later)
+
+
 def test_an_unknown_chunk_enters_neither_the_loss_nor_its_gradient():
     head = CONFIG.build(1, 1, 1, latent_size=1)
     x, a, z = line(8, torch.Generator().manual_seed(0))

@@ -37,9 +37,10 @@ def test_an_action_depends_on_what_was_sensed_up_to_its_step_and_on_nothing_late
     torch.testing.assert_close(tokenizer.decode(latent, fast[:, :4]), whole[:, :4])
 
 
-def test_the_loss_is_that_of_its_two_parts_and_the_flow_does_not_reach_the_tokenizer():
+@pytest.mark.parametrize("prediction", ["sample", "velocity"])
+def test_the_loss_is_that_of_its_two_parts_and_the_flow_does_not_reach_the_tokenizer(prediction):
     torch.manual_seed(0)
-    head = dataclasses.replace(SMALL, latent_noise=0.0).build(1, 4, 2, fast_size=1)
+    head = dataclasses.replace(SMALL, latent_noise=0.0, prediction=prediction).build(1, 4, 2, fast_size=1)
     chunk, context, fast = torch.randn(3, 4, 1), torch.randn(3, 2), torch.randn(3, 4, 1)
     mask = torch.tensor([[True] * 4, [True, True, False, False], [True] * 4])
     held = chunk.clone()
@@ -53,7 +54,8 @@ def test_the_loss_is_that_of_its_two_parts_and_the_flow_does_not_reach_the_token
     t = torch.rand(3, generator=generator)
     start = torch.randn(latent.shape, generator=generator)
     point = (1 - t)[:, None, None] * start + t[:, None, None] * latent.detach()
-    flow = ((head.network(point, t, context) - (latent.detach() - start)) ** 2).mean()
+    goal = latent.detach() if prediction == "sample" else latent.detach() - start
+    flow = ((head.network(point, t, context) - goal) ** 2).mean()
     loss = head.loss(chunk, mask, context, torch.Generator().manual_seed(7), fast)
     torch.testing.assert_close(loss, rebuilt + flow)
     for part, other in ((rebuilt, head.network), (flow, head.tokenizer)):
