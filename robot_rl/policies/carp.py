@@ -49,8 +49,8 @@ class CarpConfig:
     """Of the convolutions that encode and decode chunks."""
     commitment: float = 0.25
     """Weight of the loss that keeps the encoder near the codes."""
-    temperature: float = 1.0
-    """Of the draw of codes at run time; 0 takes the likeliest."""
+    temperature: float = 0.3
+    """Of the draw of codes at run time; 0 takes the likeliest, 1 draws as learnt: of so many codes some will be odd."""
 
     def __post_init__(self) -> None:
         require_at_least(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from robot_rl.policies.networks.layers import mlp
+from robot_rl.policies.networks.layers import mlp, preserve_variance
 from robot_rl.policies.networks.transformer import ModulatedBlock
 
 
@@ -34,7 +34,7 @@ class NextScale(nn.Module):
         condition: int,
     ) -> None:
         super().__init__()
-        self.condition = nn.Sequential(mlp(context_size, condition, condition), nn.SiLU())
+        self.condition = nn.Sequential(preserve_variance(mlp(context_size, condition, condition)), nn.SiLU())
         self.input = nn.Linear(size, width)
         self.position = nn.Parameter(0.02 * torch.randn(sum(scales), width))
         self.blocks = nn.ModuleList(ModulatedBlock(width, heads, condition) for _ in range(depth))
