@@ -13,11 +13,15 @@ import json
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tyro
 from support.imitation_kinds import KINDS, TASKS, Kind, Task, TaskName, fits
 from support.imitation_table import report
+
+if TYPE_CHECKING:
+    from robot_rl.learn.config import TrainConfig
+    from robot_rl.policies.chunk_policy import ChunkPolicy
 
 Document = dict[str, Any]
 
@@ -55,14 +59,9 @@ def demonstrations(folder: Path, task: Task) -> Path:
     return path
 
 
-def ours(kind: Kind, task: Task, seed: int, data: Path, checkpoint: Path) -> Document:
-    """Train a head for the task's budget, with the schedule laid out for the steps that fit into it."""
-    import torch
-
+def recipe_of(kind: Kind, task: Task, seed: int, data: Path) -> TrainConfig:
+    """The recipe of the kind's head for Lift, with what differs for this kind and task."""
     from robot_rl.learn import config
-    from robot_rl.learn.data import load_data
-    from robot_rl.learn.trainer import Trainer
-    from robot_rl.policies import checkpoint as checkpoints
 
     recipe = config.load(f"{kind.what}_lift")
     policy = replace(
@@ -70,8 +69,20 @@ def ours(kind: Kind, task: Task, seed: int, data: Path, checkpoint: Path) -> Doc
         observation=(*task.own, *task.scene, *task.cameras),
         encoder=replace(recipe.policy.encoder, **kind.encoder),
         head=replace(recipe.policy.head, **kind.options),  # type: ignore[type-var]
+        **kind.policy,
     )
-    recipe = replace(recipe, policy=policy, dataset=(data,), batch=kind.batch, holdout=0.0, seed=seed, device="cpu")
+    return replace(recipe, policy=policy, dataset=(data,), batch=kind.batch, holdout=0.0, seed=seed, device="cpu")
+
+
+def ours(kind: Kind, task: Task, seed: int, data: Path, checkpoint: Path) -> Document:
+    """Train a head for the task's budget, with the schedule laid out for the steps that fit into it."""
+    import torch
+
+    from robot_rl.learn.data import load_data
+    from robot_rl.learn.trainer import Trainer
+    from robot_rl.policies import checkpoint as checkpoints
+
+    recipe = recipe_of(kind, task, seed, data)
     begun = time.process_time()
     loaded = load_data(recipe, torch.device("cpu"))
     loading = time.process_time() - begun  # of a frozen backbone, its features
@@ -87,6 +98,18 @@ def ours(kind: Kind, task: Task, seed: int, data: Path, checkpoint: Path) -> Doc
     averaged = trainer.averaged()
     checkpoints.save(checkpoint, averaged, loaded.statistics)
     return {"steps": steps, "cpu_s": used, "parameters": sum(p.numel() for p in averaged.parameters())}
+
+
+def _choose(policy: ChunkPolicy, recipe: TrainConfig, samples: int) -> None:
+    """Let a verifier choose among chunks; what its training takes is not of the budget."""
+    from robot_rl.learn.data import load_data
+    from robot_rl.learn.verifier import fit_verifier
+    from robot_rl.policies.verifier_counts import CountConfig
+
+    loaded = load_data(recipe, policy.device)
+    policy.verify_with(fit_verifier(policy, loaded, CountConfig()))
+    policy.choose_among(samples)
+    loaded.train.close()
 
 
 def _seconds_a_step(trainer: Any) -> float:
@@ -119,6 +142,8 @@ def carry_out(name: str, task: Task, seed: int, options: Options) -> Document:
         policy = checkpoints.load(checkpoint)
         head: Any = policy.head
         head.config = replace(head.config, **kind.sampled)
+        if kind.samples > 1:
+            _choose(policy, recipe_of(kind, task, seed, data), kind.samples)
         return out | play(make_executor(policy, ExecutionConfig(), simulated=True), task.robot, states, task.cameras)
     script = f"{kind.side}_imitation.py"
     spec = config.load(task.robot).spec

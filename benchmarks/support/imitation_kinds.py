@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from robot_rl.policies.auxiliary import AuxiliaryConfig
+
 
 @dataclass(frozen=True)
 class Task:
@@ -50,11 +52,17 @@ class Kind:
     """Ours: the kind whose weights it takes."""
     encoder: dict[str, Any] = field(default_factory=dict)
     """Ours: how it sees, of tasks with pictures."""
+    policy: dict[str, Any] = field(default_factory=dict)
+    """Ours: options of the policy, over the recipe's."""
+    samples: int = 1
+    """Ours: chunks that are drawn each time, of which the one most like the demonstrations is played."""
     counterpart: str = ""
     """Ours: the kind of the peer that does the same with the same kind of network. Heads on the MLP have none: beside
     a U-Net they would measure the network."""
     beside: str = ""
-    """Ours: the kind of many steps that this one of few is to come near; by default the one whose weights it takes."""
+    """Ours: the kind of many steps that this one of few is to come near."""
+    over: str = ""
+    """Ours: the kind that this one is meant to improve on."""
 
 
 UNET = {"down_dims": [16, 32, 64], "n_groups": 8, "diffusion_step_embed_dim": 32}
@@ -93,9 +101,15 @@ KINDS = {
     "meanflow, 1 step": Kind(what="meanflow", beside=TEN),
     "edm, 3 steps": Kind(what="edm", options={"sampling_steps": 3}, beside=TEN),
     "gaussian": Kind(what="gaussian"),
-    "flow, 3 steps": Kind(what="flow", sampled={"sampling_steps": 3}, trained_as=TEN),
-    "flow, 1 step": Kind(what="flow", sampled={"sampling_steps": 1}, trained_as=TEN),
-    "edm, 10 steps": Kind(what="edm", sampled={"sampling_steps": 10}, trained_as="edm, 3 steps"),
+    "flow, 3 steps": Kind(what="flow", sampled={"sampling_steps": 3}, trained_as=TEN, beside=TEN),
+    "flow, 1 step": Kind(what="flow", sampled={"sampling_steps": 1}, trained_as=TEN, beside=TEN),
+    "edm, 10 steps": Kind(what="edm", sampled={"sampling_steps": 10}, trained_as="edm, 3 steps", over="edm, 3 steps"),
+    "flow, 10 steps, best of 16": Kind(what="flow", trained_as=TEN, samples=16, over=TEN),
+    "flow, 10 steps, dispersive 0.25": Kind(what="flow", options={"sampling_steps": 10, "dispersive": 0.25}, over=TEN),
+    "flow, 10 steps, future latents 0.1": Kind(
+        what="flow", options={"sampling_steps": 10}, policy={"auxiliary": AuxiliaryConfig(latents=0.1)}, over=TEN
+    ),
+    "joint, 10 steps": Kind(what="joint", options={"sampling_steps": 10}, over=TEN),
     "carp": Kind(what="carp", batch=64),
     "LeRobot diffusion, lr 1e-3, wider": Kind("lerobot", "diffusion", UNET | WIDE | DDIM | FAST, 64),
     "LeRobot ACT, lr 3e-4": Kind("lerobot", "act", ACT | {"optimizer_lr": 3e-4}, 64),
