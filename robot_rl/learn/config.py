@@ -163,6 +163,8 @@ def new_run(name: str) -> Path:
 def read_recipe(recipe: str | Path, file: str, make: Callable[[dict[str, Any]], Made], kind: str = "recipe") -> Made:
     """What `make` makes of a recipe's YAML, its folder's name being its own by default.
 
+    A recipe may say `like: another`: what it does not say itself is then as there.
+
     Args:
         recipe: a YAML file, or a name: the folder of `policies/` that holds `file`.
         kind: what a message calls it.
@@ -170,26 +172,65 @@ def read_recipe(recipe: str | Path, file: str, make: Callable[[dict[str, Any]], 
     Raises:
         TrainingError: no such recipe, or it does not hold; the message names the file.
     """
+    path = _recipe_file(recipe, file, kind)
+    data = {"name": path.parent.name} | _whole(path, file, kind)
+    try:
+        return make(data)
+    except TrainingError as error:
+        raise TrainingError(f"{path}: {error}") from None
+
+
+def _whole(path: Path, file: str, kind: str, behind: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """What a recipe says over what the one says that it is like, which has its own name."""
+    own = _read(path)
+    if "like" not in own:
+        return own
+    like = own.pop("like")
+    if not isinstance(like, str):
+        raise TrainingError(f"{path}: like: the name of a {kind} was expected, got {like!r}")
+    try:
+        other = _recipe_file(like, file, kind)
+    except TrainingError as error:
+        raise TrainingError(f"{path}: like: {error}") from None
+    if other.resolve() in [p.resolve() for p in (path, *behind)]:
+        raise TrainingError(f"{path}: like: '{like}' is like this recipe itself")
+    base = _whole(other, file, kind, (path, *behind))
+    return _over({k: v for k, v in base.items() if k != "name"}, own)
+
+
+def _recipe_file(recipe: str | Path, file: str, kind: str) -> Path:
     path = Path(recipe)
-    if path.suffix not in (".yaml", ".yml"):
-        found = workspace.find("policies", str(recipe), file)
-        if found is None:
-            for other, command in MAKERS.items():
-                if other != file and workspace.find("policies", str(recipe), other):
-                    raise TrainingError(f"'{recipe}' is no {kind}, but one for {command.format(recipe)}")
-            known = workspace.names("policies", file)
-            raise TrainingError(f"no {kind} '{recipe}'.{workspace.did_you_mean(str(recipe), known)}")
-        path = found
+    if path.suffix in (".yaml", ".yml"):
+        return path
+    found = workspace.find("policies", str(recipe), file)
+    if found is None:
+        for other, command in MAKERS.items():
+            if other != file and workspace.find("policies", str(recipe), other):
+                raise TrainingError(f"'{recipe}' is no {kind}, but one for {command.format(recipe)}")
+        known = workspace.names("policies", file)
+        raise TrainingError(f"no {kind} '{recipe}'.{workspace.did_you_mean(str(recipe), known)}")
+    return found
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
         data = yaml_text.load(path.read_text())
     except (OSError, UnicodeDecodeError, yaml_text.YAMLError) as error:
         raise TrainingError(f"{path}: not readable: {error}") from None
     if not isinstance(data, dict):
         raise TrainingError(f"{path}: a mapping was expected, got {type(data).__name__}")
-    try:
-        return make({"name": path.parent.name, **data})
-    except TrainingError as error:
-        raise TrainingError(f"{path}: {error}") from None
+    return data
+
+
+def _over(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """`own` over `base`, mappings key by key; one of another `name`, as that of another head, replaces the whole."""
+    out = dict(base)
+    for key, value in own.items():
+        below = out.get(key)
+        if isinstance(value, Mapping) and isinstance(below, Mapping) and value.get("name") in (None, below.get("name")):
+            value = _over(below, value)
+        out[key] = value
+    return out
 
 
 def as_lists(value: Any) -> Any:
