@@ -79,6 +79,8 @@ SMALL_CNN = {"vision_backbone": "resnet_small"}
 """Convolutions of our `cnn` backbone's shape where LeRobot has a ResNet."""
 CNN = {"backbone": "cnn", "image_size": SIDE, "crop": 0.9}
 FROZEN = {"backbone": "efficientnet_lite0", "frozen": True, "stride": 16, "image_size": SIDE}
+ONE = {"n_obs": 1}
+"""As our recipes for pictures, and LeRobot's ACT."""
 CROPPED = {"crop_shape": (76, 76)}
 
 TEN = "flow, 10 steps"
@@ -118,17 +120,19 @@ KINDS = {
     "robomimic BC-RNN, preset": Kind("robomimic", "bc_rnn", {"hidden": 160, "lr": 1e-4}, 100),
 }
 PICTURE_KINDS = {
-    "flow, 10 steps, cnn": Kind(what="flow", options={"sampling_steps": 10}, batch=64, encoder=CNN),
-    "flow, 10 steps, frozen EfficientNet": Kind(what="flow", options={"sampling_steps": 10}, batch=64, encoder=FROZEN),
-    "act, cnn": Kind(what="act", batch=64, encoder=CNN, counterpart="LeRobot ACT, small CNN"),
+    "flow, 10 steps, cnn": Kind(what="flow", options={"sampling_steps": 10}, batch=64, encoder=CNN, policy=ONE),
+    "flow, 10 steps, frozen EfficientNet": Kind(
+        what="flow", options={"sampling_steps": 10}, batch=64, encoder=FROZEN, policy=ONE
+    ),
+    "act, cnn": Kind(what="act", batch=64, encoder=CNN, policy=ONE, counterpart="LeRobot ACT, small CNN"),
     "LeRobot ACT, small CNN": Kind("lerobot", "act", ACT | FAST | SMALL_CNN | {"optimizer_lr_backbone": 1e-3}, 64),
     "LeRobot ACT, ResNet-18": Kind("lerobot", "act", ACT | FAST | {"optimizer_lr_backbone": 1e-3}, 64),
     "LeRobot diffusion, small CNN, wider": Kind(
         "lerobot", "diffusion", UNET | WIDE | DDIM | FAST | SMALL_CNN | CROPPED, 64
     ),
-    "gmm_rnn, cnn": Kind(what="gmm_rnn", batch=64, encoder=CNN, counterpart="robomimic BC-RNN, small CNN"),
+    "gmm_rnn, cnn": Kind(what="gmm_rnn", batch=64, encoder=CNN, policy=ONE, counterpart="robomimic BC-RNN, small CNN"),
     "robomimic BC-RNN, small CNN": Kind("robomimic", "bc_rnn", {"hidden": 160, "lr": 1e-3}, 16),
-    "meanflow, 1 step, cnn": Kind(what="meanflow", batch=64, encoder=CNN),
+    "meanflow, 1 step, cnn": Kind(what="meanflow", batch=64, encoder=CNN, policy=ONE),
 }
 KINDS |= PICTURE_KINDS
 

@@ -56,6 +56,8 @@ class TrainConfig:
     """Peak learning rate of AdamW, after the warm-up and before the cosine decay to zero."""
     warmup: int = 300
     """Steps in which the learning rate rises linearly."""
+    backbone_lr_share: float = 0.1
+    """Share of the learning rate for a pretrained backbone that is not frozen, lest it forget what it came with."""
     weight_decay: float = 1e-6
     clip: float = 1.0
     """Largest norm of the gradient."""
@@ -123,6 +125,8 @@ class TrainConfig:
             raise TrainingError(f"holdout is {self.holdout}; it must lie in [0, 1)")
         if not (0 < self.lr < math.inf and self.clip > 0):
             raise TrainingError(f"lr is {self.lr} and clip {self.clip}; both must be positive, and lr finite")
+        if not 0 <= self.backbone_lr_share < math.inf:
+            raise TrainingError(f"backbone_lr_share is {self.backbone_lr_share}; it must be at least 0, and finite")
         if not 0 <= self.weight_decay < math.inf:
             raise TrainingError(f"weight_decay is {self.weight_decay}; it must be at least 0")
 

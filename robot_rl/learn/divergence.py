@@ -7,9 +7,15 @@ from typing import Any
 
 from robot_rl.learn.config import TrainingError
 
+STATE = ("smoothed", "scatter", "best", "best_step", "limit")
+
 
 class Divergence:
     """Watches the loss: stops a run whose loss is not finite or far above its best.
+
+    The smoothed loss may rise above its best by `factor - 1` times that best, as a squared error may reach `factor`
+    times its best. A likelihood passes through zero and below; there the measure is the best's size, or how much single
+    losses differed from the smoothed one when it was reached, whichever is more.
 
     Args:
         factor: how many times its best the smoothed loss may reach.
@@ -18,8 +24,8 @@ class Divergence:
 
     def __init__(self, factor: float, warmup: int, smoothing: float = 0.98) -> None:
         self.factor, self.warmup, self.smoothing = factor, warmup, smoothing
-        self.smoothed = math.nan
-        self.best, self.best_step = math.inf, 0
+        self.smoothed, self.scatter = math.nan, 0.0
+        self.best, self.best_step, self.limit = math.inf, 0, math.inf
 
     def check(self, step: int, loss: float, norm: float) -> None:
         """Take in one update's loss and gradient norm. Raises TrainingError when the run has diverged."""
@@ -27,25 +33,30 @@ class Divergence:
             raise TrainingError(
                 f"training diverged at step {step}: loss {loss}, gradient norm {norm}; {self._before(step)}"
             )
-        first = math.isnan(self.smoothed)
-        self.smoothed = loss if first else self.smoothing * self.smoothed + (1 - self.smoothing) * loss
+        if math.isnan(self.smoothed):
+            self.smoothed = loss
+        self.scatter += (1 - self.smoothing) * (abs(loss - self.smoothed) - self.scatter)
+        self.smoothed += (1 - self.smoothing) * (loss - self.smoothed)
         if step < self.warmup:
             return
         if self.smoothed < self.best:
             self.best, self.best_step = self.smoothed, step
-        elif self.smoothed > self.factor * self.best:
+            self.limit = self.best + (self.factor - 1) * max(abs(self.best), self.scatter)
+        elif self.smoothed > self.limit:
             raise TrainingError(
-                f"training diverged: at step {step} the smoothed loss is {self.smoothed:.3g}, more than "
-                f"{self.factor:g} times its best, {self.best:.3g}; it began to rise after step {self.best_step}"
+                f"training diverged: at step {step} the smoothed loss is {self.smoothed:.3g}, its best was "
+                f"{self.best:.3g}, from which `divergence: {self.factor:g}` lets it rise to {self.limit:.3g}; it began "
+                f"to rise after step {self.best_step}"
             )
 
     def state(self) -> dict[str, Any]:
         """What `restore` takes."""
-        return {"smoothed": self.smoothed, "best": self.best, "best_step": self.best_step}
+        return {name: getattr(self, name) for name in STATE}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on watching."""
-        self.smoothed, self.best, self.best_step = state["smoothed"], state["best"], state["best_step"]
+        for name in STATE:
+            setattr(self, name, state.get(name, getattr(self, name)))
 
     def _before(self, step: int) -> str:
         if math.isnan(self.smoothed):

@@ -56,8 +56,13 @@ class Trainer:
             policy = ChunkPolicy(data.spec, data.inputs, config.policy, data.statistics)
         self.policy = policy.to(device).train()
         self.parameters = [p for p in self.policy.parameters() if p.requires_grad]
+        pretrained = {id(p) for p in self.policy.encoder.pretrained()}
+        groups = [
+            {"params": [p for p in self.parameters if (id(p) in pretrained) == known], "share": share}
+            for known, share in ((False, 1.0), (True, config.backbone_lr_share))
+        ]
         self.optimizer = torch.optim.AdamW(
-            self.parameters, lr=config.lr, betas=(0.95, 0.999), weight_decay=config.weight_decay, fused=True
+            groups, lr=config.lr, betas=(0.95, 0.999), weight_decay=config.weight_decay, fused=True
         )
         self.ema = Ema(self.parameters, config.ema_power, config.ema_maximum)
         self.step = 0
@@ -73,7 +78,8 @@ class Trainer:
         self.optimizer.zero_grad()
         loss = self._gradient(batch)
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.config.clip)
-        self.optimizer.param_groups[0]["lr"] = learning_rate(self.step, self.config)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["share"] * learning_rate(self.step, self.config)
         self.optimizer.step()
         self.step += 1
         self.ema.update(self.parameters, self.step)

@@ -52,6 +52,11 @@ class ActConfig:
         if self.kl < 0:
             raise ValueError(f"act head: kl is {self.kl}; it must not be negative")
 
+    @property
+    def one_answer(self) -> bool:
+        """Whether all chunks drawn for one observation are the same."""
+        return self.sampled_latent == "zero"
+
     def build(self, action_size: int, horizon: int, context_size: int, goal_size: int = 0) -> ActHead:
         return ActHead(self, action_size, horizon, context_size)
 

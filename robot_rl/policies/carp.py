@@ -75,6 +75,11 @@ class CarpConfig:
             raise ValueError(f"carp head: scales are {self.scales}; the last one must be the horizon, {horizon}")
         return self.scales
 
+    @property
+    def one_answer(self) -> bool:
+        """Whether all chunks drawn for one observation are the same."""
+        return self.temperature == 0
+
     def build(self, action_size: int, horizon: int, context_size: int, goal_size: int = 0) -> CarpHead:
         return CarpHead(self, action_size, horizon, context_size)
 

@@ -262,3 +262,5 @@ def _complete(config: dict[str, Any], version: int) -> None:
     head = config.get("head", {})
     if version < 3 and head.get("name") in PREDICTED_BEFORE:
         head.setdefault("prediction", PREDICTED_BEFORE[head["name"]])
+    if version < 3 and head.get("name") == "gmm_rnn":
+        config["head"] = {"gains": False, "temperature": 1.0} | head

@@ -152,7 +152,12 @@ class ChunkModule(nn.Module):
         if not joint and not config.auxiliary.latents:
             return None
         names = tuple(n for n in self.inputs if n not in config.goal)
-        momentum = getattr(config.head, "momentum", config.auxiliary.momentum)
+        momentum = float(getattr(config.head, "momentum", config.auxiliary.momentum))
+        if joint and config.auxiliary.latents and config.auxiliary.momentum != momentum:
+            raise ValueError(
+                f"auxiliary: momentum is {config.auxiliary.momentum}, that of the {config.head.name} head {momentum}; "
+                "there is one encoder of later observations: set both alike"
+            )
         target = TargetEncoder(self.encoder, names, config.n_obs, momentum)
         return Later(target, config.horizon, context_size, config.auxiliary, joint)
 

@@ -19,9 +19,6 @@ from robot_rl.policies.normalization import Statistics
 from robot_rl.policies.verifier import Candidates, Choice, Verifier
 from robot_rl.spec import Layout, Spec, SpecError
 
-SINGLE = ("slow_fast",)
-"""Heads whose chunks are no choice of their own: the fast path makes each action."""
-
 
 class ChunkPolicy(ChunkModule):
     """A policy that proposes `horizon` actions at a time; implements `robot_rl.policies.policy.Policy`.
@@ -145,7 +142,7 @@ class ChunkPolicy(ChunkModule):
                 f"samples is {samples}, and the policy has no verifier to choose among them: train one with "
                 "`robot-rl verifier --checkpoint NAME`, or set samples to 1"
             )
-        if samples > 1 and self.config.head.name in SINGLE:
+        if samples > 1 and getattr(self.config.head, "one_answer", False):
             raise SpecError(f"samples is {samples}; head '{self.config.head.name}' has one answer: set samples to 1")
         self.choice = Choice(samples, self.choice.verifier)
 

@@ -34,6 +34,11 @@ class GaussianConfig:
         if self.min_deviation <= 0:
             raise ValueError(f"gaussian head: min_deviation is {self.min_deviation}; it must be positive")
 
+    @property
+    def one_answer(self) -> bool:
+        """Whether all chunks drawn for one observation are the same."""
+        return self.deviation == "fixed"
+
     def build(self, action_size: int, horizon: int, context_size: int, goal_size: int = 0) -> GaussianHead:
         return GaussianHead(self, action_size, horizon, context_size)
 

@@ -29,6 +29,9 @@ class GmmRnnConfig:
     """Units of each LSTM layer."""
     depth: int = 2
     """LSTM layers."""
+    gains: bool = True
+    """Each step of the chunk weighs what is seen by gains of its own. Without, all steps see the same, and so does the
+    LSTM, which soon says the same at every step."""
     modes: int = 5
     """Components of the mixture of chunks; within one, steps and dimensions are independent."""
     min_deviation: float = 0.1
@@ -36,11 +39,20 @@ class GmmRnnConfig:
     are always zero, dominate the gradient, and the others are learnt late."""
     low_noise: bool = True
     """At run time a mode is drawn, and its mean returned, as in robomimic's evaluation."""
+    temperature: float = 0.3
+    """Of the draw of a mode at run time: 0 takes the likeliest, 1 draws as learnt, as robomimic does."""
 
     def __post_init__(self) -> None:
         require_at_least(1, self, ("width", "depth", "modes"), where="gmm_rnn head: ")
         if self.min_deviation <= 0:
             raise ValueError(f"gmm_rnn head: min_deviation is {self.min_deviation}; it must be positive")
+        if not self.temperature >= 0:
+            raise ValueError(f"gmm_rnn head: temperature is {self.temperature}; it must not be negative")
+
+    @property
+    def one_answer(self) -> bool:
+        """Whether all chunks drawn for one observation are the same."""
+        return self.low_noise and (self.temperature == 0 or self.modes == 1)
 
     def build(self, action_size: int, horizon: int, context_size: int, goal_size: int = 0) -> GmmRnnHead:
         return GmmRnnHead(self, action_size, horizon, context_size)
@@ -68,6 +80,7 @@ class GmmRnnHead(nn.Module):
         self.shape = (horizon, action_size)
         self.rnn = nn.LSTM(context_size, config.width, config.depth, batch_first=True)
         self.seen = nn.Sequential(nn.Linear(context_size, config.width), nn.Mish(), nn.LayerNorm(config.width))
+        self.gains = nn.Parameter(1 + 0.5 * torch.randn(horizon, config.width)) if config.gains else None
         self.weights = nn.Linear(config.width, config.modes)
         self.output = nn.Linear(2 * config.width, config.modes * 2 * action_size)
 
@@ -79,8 +92,11 @@ class GmmRnnHead(nn.Module):
     def sample(self, context: Tensor, noise: Tensor | None = None, generator: Generator | None = None) -> Tensor:
         """A mode is drawn for each chunk; `noise` has no use here."""
         logits, mean, deviation = self.mixture(context)
-        mode = torch.multinomial(logits.softmax(-1), 1, generator=generator)[:, None, :, None]
-        index = mode.expand(-1, self.shape[0], -1, self.shape[1])
+        if self.config.temperature == 0:
+            mode = logits.argmax(-1, keepdim=True)
+        else:
+            mode = torch.multinomial((logits / self.config.temperature).softmax(-1), 1, generator=generator)
+        index = mode[:, None, :, None].expand(-1, self.shape[0], -1, self.shape[1])
         chosen = mean.gather(2, index)[:, :, 0]
         if self.config.low_noise:
             return chosen
@@ -91,7 +107,8 @@ class GmmRnnHead(nn.Module):
         """Logits (B, M), means and deviations (B, horizon, M, A) of the chunks that follow contexts (B, C)."""
         steps, seen = self.rnn(context[:, None].expand(-1, self.shape[0], -1))[0], self.seen(context)
         # what is seen also goes past the recurrent layers, which at first let next to nothing of it through
-        steps = torch.cat([steps, seen[:, None].expand_as(steps)], dim=-1)
+        past = seen[:, None].expand_as(steps) if self.gains is None else seen[:, None] * self.gains
+        steps = torch.cat([steps, past], dim=-1)
         mean, spread = self.output(steps).unflatten(-1, (2, self.config.modes, self.shape[1])).unbind(2)
         # softplus(ln(e - 1)) = 1: deviations begin at the spread of normalised actions
         deviation = nn.functional.softplus(spread + math.log(math.e - 1)) + self.config.min_deviation

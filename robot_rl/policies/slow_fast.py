@@ -31,6 +31,8 @@ class SlowFastConfig(DenoiserConfig):
     """A slow-fast head; the options of the network inside are those of the latent flow."""
 
     name: ClassVar[str] = "slow_fast"
+    one_answer: ClassVar[bool] = True
+    """A plan is one; what is decoded from it follows the force."""
 
     fast: tuple[str, ...] = ()
     """Vector fields of the observation that the decoder sees at every step; none leaves a plain latent policy."""

@@ -14,14 +14,14 @@ from robot_rl.datasets.sampling.selection import RULES
 from robot_rl.learn import config as training_config
 from robot_rl.learn import run as run_files
 from robot_rl.learn.config import TrainConfig, TrainingError
-from robot_rl.learn.data import split
+from robot_rl.learn.data import load_data, split
 from robot_rl.learn.divergence import Divergence
 from robot_rl.learn.run import Run
 from robot_rl.learn.train import train
 from robot_rl.learn.trainer import Trainer, learning_rate
 from robot_rl.policies import checkpoint
 from robot_rl.policies.config import PolicyConfig
-from robot_rl.policies.encoders import EncoderConfig
+from robot_rl.policies.encoders import EncoderConfig, ObservationEncoder
 from robot_rl.policies.execution import ChunkExecutor
 from robot_rl.spec import Field, Layout, Spec
 
@@ -207,7 +207,7 @@ def test_divergence_is_noticed_and_dated():
     watch = Divergence(factor=10.0, warmup=5)
     for step in range(1, 101):
         watch.check(step, 1.0, 1.0)
-    with pytest.raises(TrainingError, match=r"10 times its best, 1; it began to rise after step") as caught:
+    with pytest.raises(TrainingError, match=r"best was 1, .*lets it rise to 10; it began to rise after step") as caught:
         for step in range(101, 400):
             watch.check(step, 1.0 * 1.1 ** (step - 100), 1.0)
     assert "step 100" in str(caught.value) or "step 5" in str(caught.value)
@@ -215,6 +215,18 @@ def test_divergence_is_noticed_and_dated():
         Divergence(10.0, 5).check(3, math.nan, 1.0)
     with pytest.raises(TrainingError, match="gradient norm inf"):
         Divergence(10.0, 5).check(3, 1.0, math.inf)
+
+
+def test_a_likelihood_may_pass_through_zero_and_is_still_watched_below():
+    rng, watch = np.random.default_rng(0), Divergence(factor=10.0, warmup=20)
+    for step in range(1, 1500):  # from 1 nat to -0.8 and on there, single losses 0.1 apart
+        watch.check(step, max(1.0 - step / 500, -0.8) + 0.1 * rng.standard_normal(), 1.0)
+    with pytest.raises(TrainingError, match=r"best was -0.8.*lets it rise to 6"):
+        for step in range(1500, 2500):
+            watch.check(step, -0.8 + 0.02 * (step - 1500), 1.0)
+    other = Divergence(factor=10.0, warmup=20)
+    other.restore(watch.state())
+    assert other.state() == watch.state()
 
 
 def test_a_diverged_run_keeps_its_last_good_checkpoint(make_dataset, small, monkeypatch):
@@ -237,6 +249,23 @@ def test_learning_rate_warms_up_and_falls_along_a_cosine():
     assert learning_rate(9, config) == pytest.approx(1.0)
     assert learning_rate(60, config) == pytest.approx(0.5)
     assert learning_rate(110, config) == pytest.approx(0.0)
+
+
+def test_a_pretrained_backbone_learns_at_its_share_of_the_rate(make_dataset, small, monkeypatch):
+    monkeypatch.setattr(ObservationEncoder, "pretrained", lambda self: list(self.network.parameters()))
+    moved, path = {}, make_dataset(2)
+    for share in (0.0, 0.1, 1.0):
+        config = small(path, backbone_lr_share=share)
+        trainer = Trainer(config, load_data(config, torch.device("cpu")), torch.device("cpu"))
+        network, rest = trainer.policy.encoder.network[0].weight, trainer.policy.head.network.input.weight
+        before = network.detach().clone(), rest.detach().clone()
+        trainer.update()
+        trainer.data.train.close()
+        moved[share] = (network - before[0]).abs().max().item()
+        assert (rest - before[1]).abs().max() > 0
+    assert moved[0.0] == 0 and moved[0.1] == pytest.approx(0.1 * moved[1.0], rel=1e-3)
+    with pytest.raises(TrainingError, match="backbone_lr_share is -1"):
+        TrainConfig(backbone_lr_share=-1)
 
 
 def test_a_recipe_is_read_strictly(tmp_path):

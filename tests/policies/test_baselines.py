@@ -91,6 +91,36 @@ def test_a_recurrent_mixture_learns_what_it_sees_beside_a_number_that_never_vari
     assert error.square().mean().sqrt() < 0.15  # of a number with a deviation of 0.58
 
 
+def test_a_recurrent_mixture_tells_the_rows_of_a_chunk_apart():
+    """A command that changes in a row that what is seen decides, as a gripper's does."""
+    torch.manual_seed(0)
+    head = GmmRnnConfig(width=64, depth=1, modes=1).build(1, 16, 8)
+    optimizer = torch.optim.AdamW(head.parameters(), lr=3e-3)
+
+    def draw():
+        row = torch.randint(0, 16, (128,))
+        seen = torch.nn.functional.one_hot(row // 2, 8).float()
+        return seen, torch.where(torch.arange(16) >= 2 * (row // 2)[:, None], 1.0, -1.0)[..., None]
+
+    for _ in range(200):
+        seen, chunk = draw()
+        optimizer.zero_grad()
+        head.loss(chunk, torch.ones(128, 16, dtype=torch.bool), seen).backward()
+        optimizer.step()
+    seen, chunk = draw()
+    with torch.no_grad():
+        assert (head.sample(seen) - chunk).square().mean().sqrt() < 0.1
+
+
+def test_at_temperature_zero_a_mixture_plays_its_likeliest_mode():
+    head = GmmRnnConfig(width=8, modes=3, temperature=0).build(1, 2, 1)
+    with torch.no_grad():
+        head.weights.weight.zero_()
+        head.weights.bias.copy_(torch.tensor([0.0, 0.1, 0.05]))
+        _, mean, _ = head.mixture(torch.ones(1, 1))
+        torch.testing.assert_close(head.sample(torch.ones(5, 1)), mean[:, :, 1].expand(5, -1, -1))
+
+
 def test_drawn_actions_have_the_mixtures_deviation_unless_noise_is_low():
     head = GmmRnnConfig(width=8, modes=1, low_noise=False).build(1, 1, 1)
     context = torch.ones(1, 1)

@@ -12,6 +12,7 @@ from robot_rl.policies.config import PolicyConfig
 from robot_rl.policies.edm import EdmConfig
 from robot_rl.policies.encoders import EncoderConfig
 from robot_rl.policies.flow import FlowConfig
+from robot_rl.policies.gmm_rnn import GmmRnnConfig
 from robot_rl.policies.slow_fast import SlowFastConfig
 from robot_rl.spec import Field, Layout
 
@@ -92,6 +93,20 @@ def test_a_head_from_before_it_predicted_the_chunk_still_plays(head, spec, stati
     checkpoint.save(tmp_path, old, statistics)
     document = json.loads((tmp_path / "policy.json").read_text())
     del document["config"]["head"]["prediction"]
+    (tmp_path / "policy.json").write_text(json.dumps(document | {"version": 2}))
+    loaded = checkpoint.load(tmp_path)
+    for p in (old, loaded):
+        p.reset(seed=1)
+    np.testing.assert_array_equal(old.predict(observation(old)), loaded.predict(observation(old)))
+
+
+def test_a_mixture_from_before_its_steps_had_gains_still_plays(spec, statistics, tmp_path):
+    head = GmmRnnConfig(width=16, gains=False, temperature=1.0)
+    config = PolicyConfig(horizon=6, n_action_steps=4, encoder=EncoderConfig(width=16), head=head)
+    old = ChunkPolicy(spec, spec.observation, config, statistics).eval()
+    checkpoint.save(tmp_path, old, statistics)
+    document = json.loads((tmp_path / "policy.json").read_text())
+    del document["config"]["head"]["gains"], document["config"]["head"]["temperature"]
     (tmp_path / "policy.json").write_text(json.dumps(document | {"version": 2}))
     loaded = checkpoint.load(tmp_path)
     for p in (old, loaded):

@@ -3,7 +3,14 @@ import pytest
 import torch
 
 from robot_rl.policies import checkpoint
+from robot_rl.policies.act import ActConfig
+from robot_rl.policies.carp import CarpConfig
+from robot_rl.policies.chunk_policy import ChunkPolicy
+from robot_rl.policies.config import PolicyConfig
+from robot_rl.policies.encoders import EncoderConfig
 from robot_rl.policies.execution import ExecutionError
+from robot_rl.policies.gaussian import GaussianConfig
+from robot_rl.policies.gmm_rnn import GmmRnnConfig
 from robot_rl.policies.modes import ExecutionConfig, make_executor
 from robot_rl.policies.verifier import Candidates, CriticVerifier
 from robot_rl.policies.verifier_counts import CountConfig, CountVerifier, fit
@@ -33,6 +40,31 @@ def test_an_untrained_network_counts_nothing():
     features = torch.randn(500, 6)
     network = fit(features, 2, CountConfig(steps=0))
     assert network.inverse_count(features).mean() == pytest.approx(1.0, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("head", "one"),
+    [
+        (ActConfig(), True),
+        (ActConfig(sampled_latent="prior"), False),
+        (GaussianConfig(), True),
+        (GaussianConfig(deviation="learnt"), False),
+        (CarpConfig(temperature=0), True),
+        (CarpConfig(), False),
+        (GmmRnnConfig(temperature=0), True),
+        (GmmRnnConfig(temperature=0, low_noise=False), False),
+        (GmmRnnConfig(), False),
+    ],
+)
+def test_a_head_that_has_one_answer_is_not_asked_for_several(head, one, spec, statistics):
+    config = PolicyConfig(horizon=8, n_action_steps=4, encoder=EncoderConfig(width=16), head=head)
+    policy = ChunkPolicy(spec, spec.observation, config, statistics)
+    policy.verify_with(lambda candidates: candidates.learned[:, 0, 0])
+    if one:
+        with pytest.raises(SpecError, match=f"samples is 2; head '{head.name}' has one answer"):
+            policy.choose_among(2)
+    else:
+        policy.choose_among(2)
 
 
 def test_the_prior_is_frozen():

@@ -110,9 +110,11 @@ class GripperActor(Actor):
         return self._closed(self.scale.to_unit(observation[PREVIOUS_ACTION])[:, self.index])
 
     def chosen(self, batch: Batch) -> Tensor:
-        """(B,) the choices that a batch's commands were, by what became of the command: a rate limit may have let
-        through a part of the way only."""
-        change = self._closed(batch.action[:, self.index]) - self.held(batch.observation)
+        """(B, n) the choices that a batch's commands were, by what became of the command: a rate limit may have let
+        through a part of the way only. STAY beyond the steps that were executed."""
+        commands = self._closed(batch.actions[:, :, self.index])
+        before = torch.cat([self.held(batch.observation)[:, None], commands[:, :-1]], dim=1)
+        change = torch.where(batch.mask, commands - before, 0.0)
         return torch.where(change > TOLERANCE, CLOSE, torch.where(change < -TOLERANCE, OPEN, STAY))
 
     def command(self, choice: Tensor, held: Tensor) -> Tensor:
@@ -161,15 +163,17 @@ class GripperSac(Sac):
         values = self.actor.values(
             self.actor.gripper, self.actor.features(batch.observation), self.actor.held(batch.observation)
         )
-        value = values.gather(1, self.actor.chosen(batch)[:, None])[:, 0]
+        value = values.gather(1, self.actor.chosen(batch)[:, :1])[:, 0]
         loss = (batch.weight * (value - self.gripper_values_target(batch)) ** 2).mean()
         return super().critic_loss(batch, target) + loss
 
     @torch.no_grad()
     def gripper_values_target(self, batch: Batch) -> Tensor:
-        """y_g = r - penalty [g changes the command] + bootstrap Q'(s', argmax_g' Q(s', g')); (B,)."""
+        """y_g = R - penalty sum_i gamma^i [g_i changes the command] + bootstrap Q'(s', argmax_g' Q(s', g')); (B,)."""
         actor, after = self.actor, batch.next_observation
         held, features = actor.held(after), self.target_features(after)
         best = actor.best(actor.values(actor.gripper, features, held), held)
         value = actor.values(self.gripper_target, features, held).gather(1, best[:, None])[:, 0]
-        return batch.reward - self.penalty * (actor.chosen(batch) != STAY) + batch.bootstrap * value
+        changes = (actor.chosen(batch) != STAY).float()
+        discounts = self.config.gamma ** torch.arange(changes.shape[1], device=changes.device)
+        return batch.reward - self.penalty * (changes @ discounts) + batch.bootstrap * value

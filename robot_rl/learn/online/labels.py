@@ -45,9 +45,13 @@ def rlif(window: StepWindow) -> NDArray[Any]:
     The human's own steps, and the rewind before them, carry none (Luo et al., "RLIF: Interactive imitation
     learning as reinforcement learning", 2023).
     """
-    before, after = window.source[:, :-1], window.source[:, 1:]
-    taken = (before == Source.POLICY) & np.isin(after, (Source.HUMAN, Source.REWIND)) & ~window.ended
-    return -taken.astype(np.float32)
+    return -taken_over(window.source, window.ended).astype(np.float32)
+
+
+def taken_over(source: NDArray[np.uint8], ended: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(B, n) whether a human takes over after a step of the policy, of who acted (B, n + 1) and where episodes end."""
+    before, after = source[:, :-1], source[:, 1:]
+    return (before == Source.POLICY) & np.isin(after, (Source.HUMAN, Source.REWIND)) & ~ended
 
 
 def charged(inner: Label, cost: float) -> Label:

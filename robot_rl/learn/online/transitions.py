@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_rl.datasets.record import Source
-from robot_rl.learn.online.labels import Label, StepWindow
+from robot_rl.learn.online.labels import Label, StepWindow, taken_over
 from robot_rl.learn.online.returns import Returns, n_step_returns
 from robot_rl.learn.online.ring import ONGOING, TERMINATED, Ring
 
@@ -40,7 +40,7 @@ def read(
     *,
     answers: bool,
 ) -> Transitions:
-    """What begins at `rows` (B,), up to `n_step` steps of it.
+    """What begins at `rows` (B,), up to `n_step` steps of it, or fewer where the episode ends or a human takes over.
 
     Args:
         label: gives the rewards; see `labels`.
@@ -56,7 +56,9 @@ def read(
         return ring.observation[name][window]
 
     within = StepWindow(c["reward"][steps], c["success"][steps], ended, terminated, c["source"][window], look)
-    cut = ended | _left(look(CHUNK_STEP)) if answers else ended
+    cut = ended | taken_over(within.source, ended)  # what the human then does is not what the policy's step is worth
+    if answers:
+        cut |= _left(look(CHUNK_STEP))
     returns = n_step_returns(label(within), cut, terminated, gamma)
     return Transitions(
         observation=seen(rows),

@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 
 from robot_rl.policies.encoders.augment import keep_mask
 from robot_rl.policies.encoders.backbone import described
-from robot_rl.policies.encoders.config import EncoderConfig
+from robot_rl.policies.encoders.config import PRETRAINED, EncoderConfig
 from robot_rl.policies.encoders.images import ImageEncoder
 from robot_rl.policies.encoders.pose_difference import PoseDifference, related
 from robot_rl.policies.encoders.vectors import VectorFeatures
@@ -66,6 +66,13 @@ class ObservationEncoder(nn.Module):
             difference.fit(torch.from_numpy(np.maximum(*ranges) / 2))  # type: ignore[operator]
         if self.images is not None:
             self.images.load_pretrained()
+
+    def pretrained(self) -> list[nn.Parameter]:
+        """Weights that training begins with and that may change."""
+        config = self.config
+        if self.images is None or config.frozen or not config.pretrained or config.kind not in PRETRAINED:
+            return []
+        return [p for extractor in self.images.extractors.values() for p in extractor.parameters()]
 
     def forward(self, observation: Mapping[str, Tensor], generator: Generator | None = None) -> Tensor:
         """The context; in training augmented by what `generator` draws. A frozen backbone's camera may come as maps."""

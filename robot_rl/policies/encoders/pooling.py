@@ -5,7 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from robot_rl.policies.encoders.config import EncoderConfig
+from robot_rl.policies.encoders.config import PRETRAINED, EncoderConfig
+
+SHARPNESS = 8.0
+"""By which the first weights behind a backbone that trains from nothing are larger than torch's. With those, a map
+differs so little from place to place that every keypoint lies in the middle of every picture, to a hundredth of its
+size, and vision is a whisper beside the other things that are seen. Behind pretrained maps keypoints vary by .2."""
 
 
 def spatial_softmax(features: Tensor) -> Tensor:
@@ -23,9 +28,11 @@ def spatial_softmax(features: Tensor) -> Tensor:
 class Keypoints(nn.Module):
     """Where things are: K learnt mixtures of the maps (B, C, h, w), and the expected position of each (B, 2 K)."""
 
-    def __init__(self, channels: int, keypoints: int) -> None:
+    def __init__(self, channels: int, keypoints: int, sharpness: float = 1.0) -> None:
         super().__init__()
         self.convolution = nn.Conv2d(channels, keypoints, 1)
+        with torch.no_grad():
+            self.convolution.weight.mul_(sharpness)
         self.size = 2 * keypoints
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -47,4 +54,7 @@ class Mean(nn.Module):
 
 def pooling(config: EncoderConfig, channels: int) -> Keypoints | Mean:
     """The pooling that a configuration asks for."""
-    return Keypoints(channels, config.keypoints) if config.pooling == "spatial_softmax" else Mean(channels)
+    if config.pooling == "mean":
+        return Mean(channels)
+    pretrained = config.pretrained and config.kind in PRETRAINED
+    return Keypoints(channels, config.keypoints, 1.0 if pretrained else SHARPNESS)

@@ -36,7 +36,7 @@ class NextScale(nn.Module):
         super().__init__()
         self.condition = nn.Sequential(preserve_variance(mlp(context_size, condition, condition)), nn.SiLU())
         self.input = nn.Linear(size, width)
-        self.position = nn.Parameter(0.02 * torch.randn(sum(scales), width))
+        self.position = nn.Parameter(0.5 * torch.randn(sum(scales), width))
         self.blocks = nn.ModuleList(ModulatedBlock(width, heads, condition) for _ in range(depth))
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
         self.modulation = nn.Linear(condition, 2 * width)

@@ -62,7 +62,7 @@ class Transformer(Conditioned):
     ) -> None:
         super().__init__(condition, context_size, times, frequency)
         self.input = nn.Linear(action_size, width)
-        self.position = nn.Parameter(0.02 * torch.randn(horizon, width))
+        self.position = nn.Parameter(0.5 * torch.randn(horizon, width))
         self.blocks = nn.ModuleList(ModulatedBlock(width, heads, condition) for _ in range(depth))
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
         self.modulation = nn.Linear(condition, 2 * width)

@@ -64,9 +64,21 @@ def always(learner: GripperSac, values: list[float]) -> None:
 def test_the_record_tells_open_stay_and_close_by_what_became_of_the_command() -> None:
     held, commands = [0.0, 0.0, 1.0, 1.0, 0.0, 0.5, 0.5], [0.0, 1.0, 1.0, 0.0, 0.5, 1.0, 0.5]
     expected = [STAY, CLOSE, STAY, OPEN, CLOSE, CLOSE, STAY]
-    assert actor().chosen(batch(held, commands)).tolist() == expected
+    assert actor().chosen(batch(held, commands))[:, 0].tolist() == expected
     swapped = actor(open=1.0, closed=0.0)
-    assert swapped.chosen(batch(held, commands)).tolist() == [STAY, OPEN, STAY, CLOSE, OPEN, OPEN, STAY]
+    assert swapped.chosen(batch(held, commands))[:, 0].tolist() == [STAY, OPEN, STAY, CLOSE, OPEN, OPEN, STAY]
+
+
+def test_over_several_steps_each_change_costs_discounted_and_only_while_the_return_runs() -> None:
+    data = batch([0.0, 0.0, 1.0], [0.0, 1.0, 1.0])
+    later = torch.tensor([[1.0, 1.0], [1.0, 0.0], [0.0, 1.0]])  # commands of the second and third step
+    rest = torch.stack([2 * later - 1, torch.zeros(3, 2), torch.zeros(3, 2)], dim=2)  # of open and closed, in units
+    mask = torch.tensor([[True, True, True], [True, True, True], [True, True, False]])
+    several = replace(data, actions=torch.cat([data.actions, rest], dim=1), mask=mask)
+    assert actor().chosen(several).tolist() == [[STAY, CLOSE, STAY], [CLOSE, STAY, OPEN], [STAY, OPEN, STAY]]
+    costly, free = sac(0.02), sac(0.0)
+    difference = costly.gripper_values_target(several) - free.gripper_values_target(several)
+    torch.testing.assert_close(difference, -0.02 * torch.tensor([0.97, 1 + 0.97**2, 0.97]))
 
 
 def test_stay_holds_the_command_that_was_carried_out_and_close_closes() -> None:
@@ -127,7 +139,7 @@ def test_its_values_learn_which_choice_pays() -> None:
         learner.update([paid])
     seen = paid.observation
     values = learner.actor.values(learner.actor.gripper, learner.actor.features(seen), learner.actor.held(seen))
-    chosen = values.detach().gather(1, learner.actor.chosen(paid)[:, None])[:, 0]
+    chosen = values.detach().gather(1, learner.actor.chosen(paid))[:, 0]
     torch.testing.assert_close(chosen, torch.tensor([0.0, 0.9, 0.0, -0.1]), atol=0.03, rtol=0)
 
 
@@ -153,7 +165,6 @@ def test_rows_hold_what_was_executed_before_and_open_at_the_start() -> None:
         (lambda: GripperConfig("gripper", open=1.0, closed=1.0), "must differ"),
         (lambda: GripperConfig("griper").index(ACTION), "Did you mean 'gripper'"),
         (lambda: GripperConfig("gripper", closed=2.0).index(ACTION), "outside 'gripper'"),
-        (lambda: RlpdConfig(SacConfig(n_step=3), GripperConfig("gripper")), "n_step"),
     ],
 )
 def test_a_gripper_that_cannot_be_is_refused(make: Any, message: str) -> None:

@@ -227,6 +227,19 @@ def test_rlif_is_a_view_that_leaves_the_task_reward_in_place(point: SimpleNamesp
     assert replay.transitions(np.array([0]), 0.9, labels.task).returns.reward[0] == 5.0
 
 
+def test_a_return_ends_where_a_human_takes_over_and_keeps_its_bootstrap(point: SimpleNamespace) -> None:
+    """Two human steps would otherwise be credited to the policy that waits for them."""
+    replay = Replay(20, FIELDS, 2, n_step=3)
+    sources = [Source.POLICY, Source.POLICY, Source.HUMAN, Source.HUMAN, Source.POLICY, Source.POLICY, Source.REWIND]
+    fill(replay, "a", [point.step(t, source=s, reward=1.0) for t, s in enumerate(sources)])
+    out = replay.transitions(np.arange(7), 0.5).returns
+    np.testing.assert_array_equal(out.length, [2, 1, 3, 3, 2, 1, 1])  # the human's go on into the policy's
+    np.testing.assert_allclose(out.bootstrap, 0.5**out.length)
+    np.testing.assert_allclose(out.reward, [1.5, 1.0, 1.75, 1.75, 1.5, 1.0, 1.0])
+    rewards = replay.transitions(np.arange(2), 0.5, labels.rlif).returns.reward
+    np.testing.assert_allclose(rewards, [-0.5, -1.0])  # the step before it still pays for it
+
+
 def test_help_costs_once_and_leaves_success_in_place(point: SimpleNamespace) -> None:
     replay = Replay(20, FIELDS, 2, n_step=1)
     sources = [Source.POLICY, Source.REWIND, Source.HUMAN, Source.HUMAN, Source.POLICY]

@@ -59,6 +59,19 @@ def test_a_picture_of_the_right_size_is_left_alone():
         assert torch.equal(resized(frame, preprocessing), frame.permute(0, 3, 1, 2))
 
 
+@pytest.mark.parametrize(("backbone", "least"), [("cnn", 0.15), ("resnet18", 0.15), ("vit", 0.04)])
+def test_keypoints_tell_where_a_block_is_before_any_training(backbone, least):
+    """With torch's first weights they vary by .016, .056 and .006 of half a picture, whatever is seen."""
+    pictures = torch.full((12, 1, 84, 84, 3), 90, dtype=torch.uint8)
+    for i, place in enumerate(torch.randint(0, 70, (12, 2), generator=torch.Generator().manual_seed(0))):
+        x, y = place.tolist()
+        pictures[i, 0, x : x + 14, y : y + 14] = torch.tensor([220, 30, 30], dtype=torch.uint8)
+    made = encoder(camera("front", 84), backbone=backbone).eval()
+    with torch.no_grad():
+        seen = torch.cat(made({"front": pictures}, None), dim=-1)[:, 0]
+    assert seen.std(0).mean() > least
+
+
 def test_cameras_have_a_backbone_each_or_share_one():
     apart, shared = (encoder(camera("a"), camera("b"), shared=s) for s in (False, True))
     assert len(apart.extractors) == 2 and len(shared.extractors) == 1

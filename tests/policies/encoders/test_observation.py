@@ -87,6 +87,20 @@ def test_dropped_state_leaves_the_pictures_and_only_in_training():
     assert not (context(torch.zeros_like(q)) == context(q)).all(dim=1).any()
 
 
+def test_what_training_begins_with_is_told_from_what_it_makes(timm_folder):
+    inputs = Layout((Field("q", (3,)), Field("front", (96, 96, 3), kind="image", dtype="uint8")))
+
+    def known(**options):
+        encoder = ObservationEncoder(inputs, 1, EncoderConfig(width=8, **options))
+        return {n for n, p in encoder.named_parameters() if any(p is q for q in encoder.pretrained())}
+
+    names = known(backbone=f"timm:local-dir:{timm_folder}")
+    assert names and all(".backbone." in n for n in names)
+    assert not known(backbone=f"timm:local-dir:{timm_folder}", frozen=True)
+    assert not known(backbone=f"timm:local-dir:{timm_folder}", pretrained=False)
+    assert not known(backbone="cnn")
+
+
 def test_dropping_all_that_a_policy_sees_is_refused():
     with pytest.raises(ValueError, match="sees no camera and would learn from nothing"):
         ObservationEncoder(Layout((Field("q", (3,)),)), 1, EncoderConfig(state_dropout=0.1))

@@ -34,10 +34,6 @@ class RlpdConfig:
     gripper: GripperConfig = field(default_factory=GripperConfig)
     """A gripper that is opened, closed or left as it is, by values of its own."""
 
-    def __post_init__(self) -> None:
-        if self.gripper.action and self.sac.n_step != 1:
-            raise TrainingError(f"rlpd: n_step is {self.sac.n_step}; with a discrete gripper it must be 1")
-
     def build(self, parts: Parts) -> Rlpd:
         if self.gripper.action:
             return GripperRlpd(self, parts)
