@@ -1,8 +1,8 @@
 """Every head beside LeRobot's diffusion and ACT and robomimic's BC-RNN: success after the same CPU time of training.
 
 All learn from one file of scripted demonstrations of mixed quality, from state or pictures, on one thread, with
-networks of about the same size, and play the same initial states through the same loop. Runs that are in the folder are
-not repeated; the table is made of all that are there.
+networks of about the same size, and play the same initial states through the same loop. Runs that are in the folder or
+in results/trials/imitation.json are not repeated (--anew forgets the latter); the table is made of all of them.
 
 python benchmarks/imitation.py --folder runs/imitation --lerobot VENV/bin/python --robomimic VENV/bin/python
 """
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from robot_rl.policies.chunk_policy import ChunkPolicy
 
 Document = dict[str, Any]
+RUNS = Path(__file__).parent / "results" / "trials" / "imitation.json"
+"""Every run that the table is made of, its successes as ones and noughts."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Options:
     tasks: tuple[TaskName, ...] = tuple(TASKS)
     runs: tuple[str, ...] = tuple(KINDS)
     seeds: tuple[int, ...] = (0, 1, 2)
+    anew: bool = False
+    """Begin with no run but those of the folder, and replace what results/ holds."""
     only_report: bool = False
 
     def python(self, side: str) -> str:
@@ -138,6 +142,8 @@ def carry_out(name: str, task: Task, seed: int, options: Options) -> Document:
     checkpoint = options.folder / f"{task.robot} {kind.trained_as or name} {seed}"
     out: Document
     if kind.side == "ours":
+        if kind.trained_as and not checkpoint.exists():
+            raise SystemExit(f"{checkpoint} is not there: run '{kind.trained_as}' for this folder first (--anew)")
         out = {} if kind.trained_as else ours(kind, task, seed, data, checkpoint)
         policy = checkpoints.load(checkpoint)
         head: Any = policy.head
@@ -167,13 +173,20 @@ def carry_out(name: str, task: Task, seed: int, options: Options) -> Document:
 def _read(store: Path) -> Document:
     """What every run gave so far, those of another process of this script included."""
     document: Document = json.loads(store.read_text()) if store.exists() else {}
-    return document
+    return {k: run | {"successes": [int(o) for o in run["successes"]]} for k, run in document.items()}
+
+
+def _keep(document: Document) -> None:
+    RUNS.parent.mkdir(exist_ok=True)
+    compact = {k: run | {"successes": "".join(map(str, run["successes"]))} for k, run in sorted(document.items())}
+    RUNS.write_text(json.dumps(compact, indent=1) + "\n")
 
 
 def main(options: Options) -> None:
     store = options.folder / "imitation.json"
     options.folder.mkdir(parents=True, exist_ok=True)
-    document = _read(store)
+    known = {} if options.anew else _read(RUNS)
+    document = known | _read(store)
     for seed in () if options.only_report else options.seeds:
         for task in options.tasks:
             for name in options.runs:
@@ -182,10 +195,13 @@ def main(options: Options) -> None:
                 if key in document or not fits(name, task) or (side != "ours" and not options.python(side)):
                     continue
                 run = carry_out(name, TASKS[task], seed, options)
-                document = _read(store) | {key: {"task": task, "kind": name, "seed": seed} | run}
-                store.write_text(json.dumps(document) + "\n")
+                run["successes"] = [int(o) for o in run["successes"]]
+                own = _read(store) | {key: {"task": task, "kind": name, "seed": seed} | run}
+                store.write_text(json.dumps(own) + "\n")
+                document = known | own
                 shown = {k: v for k, v in run.items() if k != "successes"}
                 print(f"{key}: {sum(run['successes'])}/{len(run['successes'])}", shown, flush=True)
+    _keep(document)
     report(document)
 
 
