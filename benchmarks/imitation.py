@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tyro
+from support import kept
 from support.imitation_kinds import KINDS, TASKS, Kind, Task, TaskName, fits
 from support.imitation_table import report
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from robot_rl.policies.chunk_policy import ChunkPolicy
 
 Document = dict[str, Any]
-RUNS = Path(__file__).parent / "results" / "trials" / "imitation.json"
-"""Every run that the table is made of, its successes as ones and noughts."""
 
 
 @dataclass(frozen=True)
@@ -173,19 +172,18 @@ def carry_out(name: str, task: Task, seed: int, options: Options) -> Document:
 def _read(store: Path) -> Document:
     """What every run gave so far, those of another process of this script included."""
     document: Document = json.loads(store.read_text()) if store.exists() else {}
-    return {k: run | {"successes": [int(o) for o in run["successes"]]} for k, run in document.items()}
+    return document
 
 
-def _keep(document: Document) -> None:
-    RUNS.parent.mkdir(exist_ok=True)
-    compact = {k: run | {"successes": "".join(map(str, run["successes"]))} for k, run in sorted(document.items())}
-    RUNS.write_text(json.dumps(compact, indent=1) + "\n")
+def _ones(run: Document) -> Document:
+    """The run with its successes as a text of ones and noughts."""
+    return run | {"successes": "".join(str(int(success)) for success in run["successes"])}
 
 
 def main(options: Options) -> None:
     store = options.folder / "imitation.json"
     options.folder.mkdir(parents=True, exist_ok=True)
-    known = {} if options.anew else _read(RUNS)
+    known = {} if options.anew else kept.known("imitation")
     document = known | _read(store)
     for seed in () if options.only_report else options.seeds:
         for task in options.tasks:
@@ -195,14 +193,13 @@ def main(options: Options) -> None:
                 if key in document or not fits(name, task) or (side != "ours" and not options.python(side)):
                     continue
                 run = carry_out(name, TASKS[task], seed, options)
-                run["successes"] = [int(o) for o in run["successes"]]
-                own = _read(store) | {key: {"task": task, "kind": name, "seed": seed} | run}
+                own = _read(store) | {key: {"task": task, "kind": name, "seed": seed} | _ones(run)}
                 store.write_text(json.dumps(own) + "\n")
                 document = known | own
                 shown = {k: v for k, v in run.items() if k != "successes"}
                 print(f"{key}: {sum(run['successes'])}/{len(run['successes'])}", shown, flush=True)
-    _keep(document)
-    report(document)
+    kept.keep("imitation", {key: _ones(run) for key, run in document.items()})
+    report({key: run | {"successes": [int(o) for o in run["successes"]]} for key, run in document.items()})
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """How many robot steps each improver needs: success on held-out states against robot and human steps, over seeds.
 
 Every run is `policies/<recipe>/finetune.yaml` on demonstrations and a base of its own seed, in a process of its own;
-runs that are in results/improvers.json are not repeated. The table and the picture are made of all that is there.
+runs that are in the folder or in results/trials/improvers.json are not repeated (--anew forgets the latter). The table
+and the picture are made of all of them.
 
 python benchmarks/improvers.py --folder runs/improvers --processes 2 --seeds 0 1 2 --runs residual rlpd
 """
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import tyro
-from support import results
+from support import kept, results
 
 ROBOTS = {"easy": "sim_pegslot", "hard": "sim_pegslot_hard"}
 EXPERTS = {"easy": 30, "hard": 20}
@@ -66,6 +67,8 @@ class Options:
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     processes: int = 1
     trials: int = 100
+    anew: bool = False
+    """Begin with no run but those of the folder, and replace what results/ holds."""
     only_report: bool = False
 
 
@@ -158,7 +161,8 @@ def carry_out(run: Run) -> dict[str, Any]:
 def main(options: Options) -> None:
     store = options.folder / "improvers.json"
     options.folder.mkdir(parents=True, exist_ok=True)
-    document = json.loads(store.read_text()) if store.exists() else {"runs": {}}
+    runs = {} if options.anew else kept.known("improvers")
+    runs |= json.loads(store.read_text()) if store.exists() else {}
     wanted = [
         Run(kind, task, seed, options.folder, options.trials)
         for seed in options.seeds
@@ -166,7 +170,7 @@ def main(options: Options) -> None:
         for kind in options.runs
         if task in KINDS[kind].steps
     ]
-    missing = [] if options.only_report else [run for run in wanted if run.name not in document["runs"]]
+    missing = [] if options.only_report else [run for run in wanted if run.name not in runs]
     for run in missing:  # what runs share is made before they start
         kind = KINDS[run.kind]
         quality = "mixed" if kind.base == "mixed" else "expert"
@@ -179,17 +183,18 @@ def main(options: Options) -> None:
     with ProcessPoolExecutor(options.processes, multiprocessing.get_context("spawn")) as pool:
         waiting = {pool.submit(carry_out, run): run for run in missing}
         for future in as_completed(waiting):
-            document["runs"][waiting[future].name] = future.result()
-            store.write_text(json.dumps(document) + "\n")
+            runs[waiting[future].name] = future.result()
+            store.write_text(json.dumps(runs) + "\n")
             curve = [f"{p['successes']}/{p['trials']}@{p['robot_steps']}" for p in future.result()["curve"]]
             print(waiting[future].name, *curve, flush=True)
-    report(document)
+    kept.keep("improvers", runs)
+    report(runs)
 
 
-def report(document: dict[str, Any]) -> None:
+def report(runs: dict[str, Any]) -> None:
     """The table and the picture of every run there is."""
     groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
-    for run in document["runs"].values():
+    for run in runs.values():
         groups[run["task"], run["kind"]].append(run)
     rows = [row for key in sorted(groups) for row in _rows(*key, groups[key])]
     results.save(
