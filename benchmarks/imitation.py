@@ -10,6 +10,7 @@ python benchmarks/imitation.py --folder runs/imitation --lerobot VENV/bin/python
 from __future__ import annotations
 
 import json
+import math
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from robot_rl.policies.chunk_policy import ChunkPolicy
 
 Document = dict[str, Any]
+FIRST = (5, 10, 20)
+"""Updates after which it is first reckoned how many will fit."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def recipe_of(kind: Kind, task: Task, seed: int, data: Path) -> TrainConfig:
 
 
 def ours(kind: Kind, task: Task, seed: int, data: Path, checkpoint: Path) -> Document:
-    """Train a head for the task's budget, with the schedule laid out for the steps that fit into it."""
+    """Train a head for the task's budget, its schedule laid out for the steps that are going to fit into it."""
     import torch
 
     from robot_rl.learn.data import load_data
@@ -88,19 +91,20 @@ def ours(kind: Kind, task: Task, seed: int, data: Path, checkpoint: Path) -> Doc
     recipe = recipe_of(kind, task, seed, data)
     begun = time.process_time()
     loaded = load_data(recipe, torch.device("cpu"))
-    loading = time.process_time() - begun  # of a frozen backbone, its features
-    steps = max(int((task.budget - loading) / _seconds_a_step(Trainer(recipe, loaded, torch.device("cpu")))), 10)
-    recipe = replace(recipe, steps=steps, warmup=min(recipe.warmup, steps // 10))
-    loaded.train.seek(0)
+    loading = time.process_time() - begun  # of a frozen backbone, the features of its data set
     trainer = Trainer(recipe, loaded, torch.device("cpu"))
-    begun = time.process_time()
-    for _ in range(steps):
+    while True:
         trainer.update()
-    used = loading + time.process_time() - begun
+        used = time.process_time() - begun
+        if used >= task.budget:
+            break
+        if trainer.step in FIRST or trainer.step % 50 == 0:
+            steps = math.ceil(trainer.step * (task.budget - loading) / (used - loading))
+            trainer.config = replace(recipe, steps=steps, warmup=min(recipe.warmup, steps // 10))
     loaded.train.close()
     averaged = trainer.averaged()
     checkpoints.save(checkpoint, averaged, loaded.statistics)
-    return {"steps": steps, "cpu_s": used, "parameters": sum(p.numel() for p in averaged.parameters())}
+    return {"steps": trainer.step, "cpu_s": used, "parameters": sum(p.numel() for p in averaged.parameters())}
 
 
 def _choose(policy: ChunkPolicy, recipe: TrainConfig, samples: int) -> None:
