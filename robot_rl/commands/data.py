@@ -7,7 +7,7 @@ Examples:
   robot-rl data check lift
   robot-rl data report lift
   robot-rl data delete lift --episodes 3 7-9
-  robot-rl data relabel lift --episodes 12 --success false
+  robot-rl data relabel lift --episodes 12 --operator anna
   robot-rl data relabel lift --episodes 4 --phase correction --steps 40:62
   robot-rl data trim lift --episode 5 --steps 10:80
   robot-rl data split lift --episode 6 --at 55

@@ -190,8 +190,7 @@ class _Job:
         self, setup: RobotConfig, policy: ServablePolicy, seeds: Sequence[int], stack: ExitStack
     ) -> Iterator[Trial]:
         executor = make_executor(policy, self.execution, simulated=True)
-        limit = self.max_steps or int(setup.task.get("horizon", 0)) or None
-        rules = EpisodeRules(max_steps=limit, success_hold=int(setup.task.get("success_hold", 1)))
+        rules = EpisodeRules.of_task(setup.task, max_steps=self.max_steps or 0)
         stack.callback(executor.close)
         robot = hardware_config.make(setup)
         stack.callback(robot.close)

@@ -18,6 +18,8 @@ MARGIN = 1.5
 """The limit lies this factor above the largest distance of any window of episodes that were held out."""
 UNSURE = (0.1, 0.9)
 """A probability in between is no clear answer."""
+MOST_UNSURE = 0.9
+"""The limit of unsure answers lies at most here, so that a window of nothing else is always noticed."""
 _FLOOR = 1e-3
 """Least standard deviation of a feature, so that a constant one does not divide by zero."""
 
@@ -66,7 +68,7 @@ class Usual:
     def of(cls, values: NDArray[Any], held_out: Sequence[NDArray[Any]], window: int) -> Usual:
         """From (N, F) of training, and (T, F) of each held-out episode in order of time, which set the limit."""
         base = cls(values.mean(axis=0, dtype=np.float64), np.maximum(values.std(axis=0, dtype=np.float64), _FLOOR))
-        return cls(base.mean, base.std, MARGIN * max(base.distance(w) for v in held_out for w in _windows(v, window)))
+        return cls(base.mean, base.std, MARGIN * max(base.distance(w) for w in _windows(held_out, window)))
 
 
 @dataclass(frozen=True)
@@ -112,18 +114,21 @@ def reference(training: Seen, held_out: Sequence[Seen], window: int = WINDOW) ->
     """
     if not held_out:
         raise RewardError("no held-out episode to say how much pictures vary when nothing has changed")
-    unsure = [unsure_share(w) for seen in held_out for w in _windows(seen.probabilities, window)]
+    unsure = [unsure_share(w) for w in _windows([seen.probabilities for seen in held_out], window)]
     return Reference(
         features=Usual.of(training.features, [s.features for s in held_out], window),
         appearance=Usual.of(training.appearance, [s.appearance for s in held_out], window),
-        unsure=min(MARGIN * max(unsure) + 0.2, 1.0),
+        unsure=min(MARGIN * max(unsure) + 0.2, MOST_UNSURE),
     )
 
 
-def _windows(values: NDArray[Any], window: int) -> list[NDArray[Any]]:
-    """Half overlapping windows of an episode (T, ...); the whole where it is shorter."""
-    starts = range(0, max(len(values) - window, 0) + 1, max(window // 2, 1))
-    return [values[start : start + window] for start in starts]
+def _windows(episodes: Sequence[NDArray[Any]], window: int) -> list[NDArray[Any]]:
+    """Half overlapping windows of episodes (T, ...). One that is shorter counts, as a whole, only where all are: the
+    mean of a few pictures strays further than that of a window does, and would set a limit that nothing reaches."""
+    long = [e for e in episodes if len(e) >= window]
+    if not long:
+        return list(episodes)
+    return [e[i : i + window] for e in long for i in range(0, len(e) - window + 1, max(window // 2, 1))]
 
 
 class DriftAlarm:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,10 @@ BEFORE = 0.3
 """So long before a success [s] nobody can say to the picture when it began, unless it is said otherwise."""
 EPISODES_ADVISED = 20
 """Episodes with a success, and as many without: fewer leave too little to hold out."""
+
+
+CUT = "+"
+"""Ends the name of a later piece of an episode that was too long to be held at once."""
 
 
 @dataclass(frozen=True)
@@ -104,17 +108,24 @@ class LabelledFrames:
         again = {(newer.ids[e], s) for e, s in zip(newer.episodes.tolist(), newer.steps.tolist())}
         mine = zip(self.episodes.tolist(), self.steps.tolist())
         keep = np.array([(self.ids[e], s) not in again for e, s in mine], dtype=bool)
-        kept = LabelledFrames(
-            self.view,
-            self.pictures[keep],
-            self.kinds[keep],
-            self.episodes[keep],
-            self.steps[keep],
-            self.ids,
-            self.source,
-            self.before,
+        return self._only(keep).joined(newer)
+
+    def with_mined(self, mined: LabelledFrames) -> LabelledFrames:
+        """As `replaced`, but what is known to show success stays so: a person's held key says it of pictures that the
+        record, which knows the last step of success alone, calls mistakes."""
+        shown = np.flatnonzero(self.kinds == SUCCESS)
+        known = {(self.ids[self.episodes[i]], int(self.steps[i])) for i in shown}
+        pictures = zip(mined.episodes.tolist(), mined.steps.tolist())
+        return self.replaced(mined._only(np.array([(mined.ids[e], s) not in known for e, s in pictures], dtype=bool)))
+
+    def _only(self, keep: NDArray[np.bool_]) -> LabelledFrames:
+        return replace(
+            self,
+            pictures=self.pictures[keep],
+            kinds=self.kinds[keep],
+            episodes=self.episodes[keep],
+            steps=self.steps[keep],
         )
-        return kept.joined(newer)
 
 
 def around_success(

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_rl.rewards.errors import RewardError
-from robot_rl.rewards.frames import BEFORE, KINDS, OTHER, LabelledFrames, around_success
+from robot_rl.rewards.frames import BEFORE, CUT, KINDS, OTHER, LabelledFrames, around_success
 from robot_rl.rewards.keys import LATENCY, held_labels
 from robot_rl.rewards.view import View
 
@@ -119,7 +119,9 @@ class LiveCollector:
         if self._name is None or (self._stamps and stamp < self._stamps[-1] + round(0.999e9 / self.config.rate)):
             return
         if self._stamps and stamp - self._stamps[0] > self.config.longest * 1e9:
-            self.begin(None if self._free else f"{self._name}+")
+            down = self._down
+            self.begin(None if self._free else f"{self._name}{CUT}")
+            self._down, self._stale = down, self._stale and down is None  # a key that is held goes on being held
         self._stamps.append(stamp)
         self._pictures.append(self.view.apply(np.asarray(picture)[None])[0])
 

@@ -140,9 +140,10 @@ class EpisodeMachine:
         retreated, self._retreating = self._retreating, bool(decision.safety & Safety.RETREAT)
         outcome = outcome or Outcome()
         self._held = self._held + 1 if outcome.success else 0
-        if self._held >= self.rules.success_hold:
+        said = stamp if now is None else now
+        if self._held >= self.rules.success_hold and not (self.rules.late_verdict and self._before_it_began(said)):
             if self.rules.late_verdict:
-                self._cut(stamp if now is None else now)
+                self._cut(said)
             return self._end("success", terminated=True, marked=self.rules.late_verdict)
         if outcome.terminated:
             return self._end("success" if outcome.success else "failure", terminated=True)
@@ -164,17 +165,23 @@ class EpisodeMachine:
                 steps that began later do not belong to the episode any more.
 
         Returns:
-            The ending, or None if there is no step yet to be marked (`discard` always ends).
+            The ending, or None if there is no step yet to be marked, or what was said concerns a moment before the
+            episode began (`discard` always ends).
         """
         self._require(f"press '{button}'", "running")
         if button not in MARKS:
             raise EpisodeError(f"button '{button}' does not mark an episode; {', '.join(MARKS)} do")
-        if not self._stamps and button != "discard":
+        said = stamp if stamp is not None or not self._stamps else self._stamps[-1]
+        if button != "discard" and (said is None or not self._stamps or self._before_it_began(said)):
             return None
-        if self._stamps:
-            self._cut(self._stamps[-1] if stamp is None else stamp)
+        if said is not None and self._stamps:
+            self._cut(said)
         result = MARKS[button]
         return self._end(result, terminated=result != "discarded", marked=result != "discarded")
+
+    def _before_it_began(self, said: int) -> bool:
+        """What a human said at `said` [ns] concerns what was before this episode."""
+        return said - round(self.rules.latency * 1e9) < self.start_stamp
 
     def _cut(self, said: int) -> None:
         """What a human said at `said` [ns] concerns the step under way `latency` earlier: it is the last; the first

@@ -140,6 +140,7 @@ def run_episode(
         senses.begin(seed)
         machine.begin(uuid.uuid4().hex, seed, purpose, robot.clock.now())
         pacer, backing_off = Pacer(robot.clock, robot.spec.period_ns), False
+        stamps: list[int] = []
         while ending is None:
             decision = _decide(robot, arbiter, executor, senses)
             executed = _send(robot, decision, backing_off)
@@ -152,10 +153,12 @@ def run_episode(
             outcome = judge() if judge is not None else Outcome()
             now = robot.clock.now()
             ending = machine.step(decision.stamp, outcome, decision, now)
+            stamps.append(decision.stamp)
             if ending is None and senses.marks:
                 ending = machine.press(senses.marks[0], now)
             steps.add(decision, executed, outcome, ending, now)
-        number = _save(recorder, ending, robot.clock.now())
+        dropped = stamps[ending.steps :]  # by a mark that came late: the last step ended where the first of them began
+        number = _save(recorder, ending, dropped[0] if dropped else robot.clock.now())
         machine.saved()
     finally:
         if machine.state != "idle":

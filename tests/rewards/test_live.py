@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -114,6 +115,13 @@ def test_a_take_without_an_end_is_cut() -> None:
     collector = watch(LiveConfig(latency=0.0, longest=1.95), range(0), length=60)
     collector.end()
     assert collector.takes == 3 and len(set(collector.frames().ids)) == 3 and collector.counts == Counter(other=60)
+
+
+def test_a_key_that_is_held_where_a_take_is_cut_goes_on_being_held() -> None:
+    collector = watch(replace(EXACT, longest=1.95), range(15, 30))
+    collector.end()
+    frames = collector.frames()
+    assert frames.ids == ("take", "take+") and shades(frames, SUCCESS) == list(range(15, 30))
 
 
 def test_pictures_are_thinned_out_by_time_and_by_kind() -> None:

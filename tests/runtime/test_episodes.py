@@ -120,11 +120,17 @@ def test_a_mark_is_set_as_much_earlier_as_a_human_is_late():
     assert ending.end_stamp == 1250 * MS and ending.steps == 6
 
 
-def test_a_mark_never_reaches_back_before_the_first_step():
-    machine = running(latency=5.0)
+def test_a_mark_of_a_moment_before_the_episode_is_not_of_it():
+    """A key pressed just after an episode is of what was seen at its end, not of the next one's first step."""
+    machine = running(latency=0.1)  # begins at 1000 ms
     play(machine, OFF, OFF)
-    ending = machine.press("failure", 1080 * MS)
+    assert machine.press("success", 1090 * MS) is None and machine.press("failure", 1099 * MS) is None
+    assert machine.state == "running"
+    ending = machine.press("success", 1100 * MS)
     assert ending.end_stamp == 1000 * MS and ending.steps == 1
+    machine = running(latency=0.1)
+    play(machine, OFF)
+    assert machine.press("discard", 1090 * MS).result == "discarded"
 
 
 def test_an_intervention_after_the_marked_moment_does_not_count():

@@ -182,6 +182,8 @@ def test_a_late_mark_drops_the_steps_after_the_moment_it_meant(parts, hand, spec
     # pressed at the start of step 12, meant four steps earlier: the step that began then is the last
     assert result.ending.steps == 9 == len(dataset[0])
     assert dataset[0].steps["success"].tolist() == [False] * 8 + [True]
+    stamps = dataset[0].steps["stamp"]
+    assert dataset[0].end == stamps[-1] + (stamps[-1] - stamps[-2]), "it ended when the first step dropped began"
 
 
 def test_a_button_held_from_before_is_not_a_mark(parts, hand, spec, teleop_section):

@@ -43,7 +43,7 @@ class Mine:
         if mined is None:
             print(f"it was fooled in none of {len(judged)} labelled episodes")
             return 0
-        storage.save_frames(self.folder, storage.load_frames(self.folder).replaced(mined))
+        storage.save_frames(self.folder, storage.load_frames(self.folder).with_mined(mined))
         wrong = fooled(judged)
         print(f"fooled in {len(wrong)} of {len(judged)} labelled episodes: {as_ranges(j.number for j in wrong)}")
         print(f"{len(mined)} pictures added; train again: robot-rl reward train {self.folder}")

@@ -55,6 +55,7 @@ class Relabel:
         for number in self.numbers:
             episode = dataset.episode(number)
             check_range(episode, self.steps)
+            self._check_steps(number, episode)
             lines.append(f"  episode {number}: was {self._was(episode)}")
         return lines
 
@@ -67,6 +68,14 @@ class Relabel:
                 changes["checksums"] = episode.attributes["checksums"] | checksums
             to.replace(episode_path(number, "zarr.json"), episode_json(episode.attributes, changes))
             to.episodes.add(number)
+
+    def _check_steps(self, number: int, episode: Episode) -> None:
+        """A failure of which a step is a success would still be learnt from as one."""
+        if self.success == "false" and episode.steps["success"].any():
+            raise DatasetError(
+                f"episode {number}: a step of it is a success, and learners read the steps: "
+                "`robot-rl reward relabel` changes reward, success and termination alike"
+            )
 
     def _changes(self) -> dict[str, Any]:
         out: dict[str, Any] = {}

@@ -87,6 +87,8 @@ class Session:
             )
         added = self.learner.add(demonstrations)
         log.info("%d demonstrations added, %d transitions in the replay", added, len(self.learner.replay))
+        if lost := self._overwrites():
+            say(lost)
         self.recovered = self._recover()
         """Episodes that had been recorded and not saved when the session was cut off."""
         if relabelled := self._take_up(dataset or ()):
@@ -97,6 +99,17 @@ class Session:
         if not resumed:
             self._begin(progress)
             self.save()
+
+    def _overwrites(self) -> str:
+        """What is to be said where the replay is too small to keep the demonstrations to the session's end."""
+        replay, config = self.learner.replay, self.config
+        rows, held, ahead = replay.count, replay.capacity, config.steps - self.tally.robot_steps
+        if not (config.demo_share and len(replay.views["demonstrations"].rows)) or rows + ahead <= held:
+            return ""
+        return (
+            f"the replay holds {held} rows, of which demonstrations and what has been done take {rows}: it will "
+            f"overwrite the demonstrations before step {config.steps}; raise online.capacity to {rows + 2 * ahead}"
+        )
 
     @property
     def updates(self) -> int:

@@ -93,8 +93,8 @@ def kinds(episode: Episode, config: CollectConfig) -> NDArray[np.int64]:
     out = around_success(success, stamps, config.before, config.near)
     if episode.success is False and not success.any():
         out[(stamps[-1] - stamps) * 1e-9 < config.near] = NEAR_MISS
-    elif episode.success and not success.any():  # a success that no step shows: its end is not known
-        out[:] = -1
+    elif not success.any() and held is None and episode.success is not False:
+        out[:] = -1  # a success that no step shows, or nobody has said how it ended: what it shows is not known
     return out
 
 
@@ -117,6 +117,7 @@ def collect(
     parts, labels, episodes, steps = [], [], [], []
     ids: list[str] = []
     unseen: list[int] = []
+    untold: list[int] = []
     for number in chosen:
         episode = dataset.episode(number)
         found, kind = seen(episode, view.camera), kinds(episode, config)
@@ -124,6 +125,8 @@ def collect(
         if (kind == SUCCESS).any() and not (taken == SUCCESS).any():
             unseen.append(number)  # its success came after its last picture: what shows little else is no negative
             continue
+        if len(kind) and (kind < 0).all() and episode.success is None:
+            untold.append(number)
         keep = np.flatnonzero(taken >= 0)
         others = np.flatnonzero(taken == OTHER)
         keep = np.setdiff1d(keep, np.setdiff1d(others, others[:: config.every]))
@@ -134,6 +137,15 @@ def collect(
         episodes.append(np.full(len(keep), len(ids)))
         steps.append(found.steps[keep])
         ids.append(str(episode.attributes["id"]))
+    if untold:
+        log.warning(
+            "%s: of %d of %d episodes nobody has said how they ended, e.g. of %d; they are left out. Say it with "
+            "`robot-rl reward relabel`.",
+            dataset.path,
+            len(untold),
+            len(chosen),
+            untold[0],
+        )
     if unseen:
         log.warning(
             "%s: in %d of %d episodes no picture shows the success that they end in, e.g. in %d; they are left out. "

@@ -17,7 +17,7 @@ from robot_rl.rewards.classifier import ClassifierConfig, EncoderMaker, Judged, 
 from robot_rl.rewards.debounce import Rule
 from robot_rl.rewards.drift import reference
 from robot_rl.rewards.errors import RewardError
-from robot_rl.rewards.frames import KINDS, LabelledFrames
+from robot_rl.rewards.frames import CUT, KINDS, LabelledFrames
 from robot_rl.rewards.judge import Trained
 from robot_rl.rewards.roc import Roc, roc
 from robot_rl.rewards.splits import rows_of, split
@@ -114,10 +114,12 @@ def parts_of(frames: LabelledFrames, config: RewardTrainConfig) -> list[str]:
     """
     mined = frames.kinds == KINDS.index("mined")
     whole = np.isin(np.arange(len(frames.ids)), frames.episodes[~mined])
-    ids = [i for i, w in zip(frames.ids, whole) if w]
-    strata = [s for s, w in zip(frames.strata, whole) if w]
-    of = dict(zip(ids, split(ids, strata, config.held_out, config.seed)))
-    return [of.get(i, "train") for i in frames.ids]
+    strata: dict[str, str] = {}
+    for name, stratum, w in zip(frames.ids, frames.strata, whole):
+        if w:  # the pieces of a long one belong together
+            strata.setdefault(name.rstrip(CUT), stratum)
+    of = dict(zip(strata, split(list(strata), list(strata.values()), config.held_out, config.seed)))
+    return [of.get(name.rstrip(CUT), "train") for name in frames.ids]
 
 
 def save(folder: Path, result: Result, config: RewardTrainConfig) -> None:

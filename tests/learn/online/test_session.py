@@ -27,6 +27,18 @@ SMALL = SacConfig(
 SEEDS = tuple(range(9000, 9030))
 
 
+def test_a_replay_that_is_going_to_overwrite_its_demonstrations_says_so(
+    cell: Workcell, make_demonstrations: Callable[..., Dataset]
+) -> None:
+    demonstrations = make_demonstrations(4)
+    rows = sum(len(e) + 1 for e in demonstrations)
+    for room, steps, warned in ((rows + 60, 50, False), (rows + 60, 200, True)):
+        said: list[str] = []
+        config = OnlineConfig(RlpdConfig(SMALL), steps=steps, warmup=10, capacity=room, evaluation_seeds=SEEDS[:2])
+        Session(config, cell, demonstrations, say=said.append)
+        assert any(f"overwrite the demonstrations before step {steps}" in line for line in said) == warned
+
+
 @pytest.mark.parametrize("bfloat16", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_rlpd_reaches_the_goal_from_demonstrations(
     bfloat16: bool, cell: Workcell, make_demonstrations: Callable[..., Dataset]

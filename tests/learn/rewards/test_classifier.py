@@ -11,7 +11,9 @@ import pytest
 import torch
 from torch import nn
 
-from robot_rl.datasets import Dataset
+from robot_rl.datasets import Dataset, DatasetError
+from robot_rl.datasets.edit.apply import apply
+from robot_rl.datasets.edit.relabel import Relabel
 from robot_rl.learn.rewards import storage
 from robot_rl.learn.rewards.collect import CollectConfig, camera_view, collect
 from robot_rl.learn.rewards.mine import judge_dataset, labels_by, mined_frames
@@ -78,6 +80,26 @@ def test_an_episode_whose_success_no_picture_shows_is_left_out_and_its_end_is_no
     assert "in 2 of 3 episodes no picture shows the success that they end in, e.g. in 0" in caplog.text
 
 
+def test_an_episode_of_which_nobody_said_how_it_ended_is_no_negative(
+    pushes: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    path = pushes(3)
+    apply(Dataset.open(path, "a"), Relabel((2,), success="none"))
+    data = Dataset.open(path)
+    frames = collect(data, camera_view(data, "top", None, 32), CollectConfig(before=0.0))
+    assert data.episode(2).success is None and data.episode(2).attributes["id"] not in frames.ids
+    assert len(frames.ids) == 2 and "of 1 of 3 episodes nobody has said how they ended, e.g. of 2" in caplog.text
+
+
+def test_an_episode_of_which_a_step_is_a_success_is_not_just_called_a_failure(pushes: Callable[..., Path]) -> None:
+    """Learners read reward and success of its steps."""
+    data = Dataset.open(pushes(3), "a")
+    with pytest.raises(DatasetError, match=r"episode 0: a step of it is a success.*robot-rl reward relabel"):
+        apply(data, Relabel((0, 2), success="false"))
+    apply(data, Relabel((2,), success="false"))
+    assert data.episode(0).success is True
+
+
 def test_a_picture_seen_in_two_steps_is_taken_once(tmp_path: Path, pushes: Callable[..., Path]) -> None:
     from robot_rl.learn.rewards.collect import seen
 
@@ -93,6 +115,12 @@ def test_an_episode_is_in_one_part_only_and_each_part_has_both_classes(
     assert [result.parts.count(p) for p in ("train", "choose", "test")] == [22, 7, 7]
     tested = {frames.ids[e] for e in frames.episodes[result.test.rows]}
     assert tested == {i for i, p in zip(frames.ids, result.parts) if p == "test"}
+
+
+def test_the_pieces_of_a_long_episode_are_in_one_part(made: tuple[LabelledFrames, Result, Path]) -> None:
+    ids = tuple(f"episode-{i // 2}" + "+" * (i % 2) for i in range(36))
+    parts = parts_of(replace(made[0], ids=ids), CONFIG)
+    assert parts[::2] == parts[1::2] and {"train", "choose", "test"} == set(parts)
 
 
 def test_it_tells_success_on_episodes_it_never_saw(made: tuple[LabelledFrames, Result, Path]) -> None:
@@ -283,6 +311,10 @@ def test_labels_given_later_win(made: tuple[LabelledFrames, Result, Path]) -> No
         frames.ids,
         {},
     )
+    both = frames.with_mined(newer)  # but of what is known to show success
+    shown = (frames.episodes == 0) & frames.labels
+    assert shown.any() and len(both) == len(frames)
+    assert both.labels[shown].all() and (both.kinds[last & ~shown] == KINDS.index("mined")).all()
     both = frames.replaced(newer)
     assert len(both) == len(frames)
     assert (both.kinds[both.episodes == 0] == KINDS.index("mined")).all()
