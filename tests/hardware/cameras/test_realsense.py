@@ -14,7 +14,9 @@ from robot_rl.hardware.camera import CameraError
 from robot_rl.hardware.clock import ManualClock
 from robot_rl.hardware.config import CameraConfig, ConfigError
 
-pytest.importorskip("pyrealsense2", reason="pip install 'robot_rl[realsense]' and apt install libusb-1.0-0")
+pytest.importorskip(
+    "pyrealsense2", exc_type=ImportError, reason="pip install 'robot_rl[realsense]' and apt install libusb-1.0-0"
+)
 
 from robot_rl.hardware.cameras.realsense import RealSenseCamera, millimetres
 from robot_rl.hardware.cameras.simulated import SimulatedRealSense
