@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -109,6 +110,11 @@ class LabelledFrames:
         mine = zip(self.episodes.tolist(), self.steps.tolist())
         keep = np.array([(self.ids[e], s) not in again for e, s in mine], dtype=bool)
         return self._only(keep).joined(newer)
+
+    def without(self, ids: Iterable[str]) -> LabelledFrames:
+        """These, but for the pictures of episodes of those names."""
+        gone = {i for i, name in enumerate(self.ids) if name in set(ids)}
+        return self._only(np.array([e not in gone for e in self.episodes.tolist()], dtype=bool))
 
     def with_mined(self, mined: LabelledFrames) -> LabelledFrames:
         """As `replaced`, but what is known to show success stays so: a person's held key says it of pictures that the

@@ -86,6 +86,20 @@ def test_checking_counts_episodes(folder: Path, pushes: Path, capsys: pytest.Cap
     assert "/18 = " in capsys.readouterr().out
 
 
+def test_what_is_collected_again_leaves_nothing_of_before(pushes: Path, tmp_path: Path) -> None:
+    """A longer `--before`, or an earlier success: what is now left out must not stay as a negative."""
+    from robot_rl.learn.rewards import storage
+
+    collect = ["reward", "collect", str(pushes), "--camera", "top", "--size", "32", "--output"]
+    assert cli.main([*collect, str(tmp_path / "twice"), "--before", "0.1"]) == 0
+    assert cli.main([*collect, str(tmp_path / "twice"), "--before", "0.6"]) == 0
+    assert cli.main([*collect, str(tmp_path / "once"), "--before", "0.6"]) == 0
+    twice, once = (storage.load_frames(tmp_path / name) for name in ("twice", "once"))
+    assert len(twice) == len(once) and (twice.steps == once.steps).all() and (twice.kinds == once.kinds).all()
+    assert cli.main([*collect, str(tmp_path / "twice"), "--before", "0.6", "--episodes", "0-2"]) == 0
+    assert len(storage.load_frames(tmp_path / "twice")) == len(once), "other episodes stay as they are"
+
+
 def test_check_leaves_out_what_collecting_left_out_and_says_so(
     pushes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -79,9 +79,11 @@ class Collect:
             self.latency,
         )
         view = camera_view(data, self.camera, self.crop, self.size)
-        frames = collect(data, view, config, parse_numbers(self.episodes) if self.episodes else None)
-        if storage.has_frames(self.output):
-            frames = storage.load_frames(self.output).replaced(frames)
+        numbers = parse_numbers(self.episodes) if self.episodes else data.numbers
+        frames = collect(data, view, config, numbers)
+        if storage.has_frames(self.output):  # what was known of these episodes goes: they may have been relabelled
+            looked_at = [str(data.episode(n).attributes["id"]) for n in numbers]
+            frames = storage.load_frames(self.output).without(looked_at).joined(frames)
         storage.save_frames(self.output, frames)
         counts = frames.counts
         said = ", ".join(f"{counts[k]} {k.replace('_', ' ')}" for k in KINDS if counts[k])
