@@ -6,16 +6,25 @@ import hashlib
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from robot_rl.datasets.record import Phase, Source
+from robot_rl.learn.online import transitions
 from robot_rl.learn.online.replay import CHUNK_STEP, Replay
 
 FIELDS = {"state": ((2,), "float32"), "front": ((2, 2, 3), "uint8"), CHUNK_STEP: ((), "int16")}
 HISTORIES = {"state_history": ("state", 3)}
-KNOWN = "4df8c13fb1987c775666f9ff37ac717903e0e5d7ad8b646145987ab573d13f93"
+THROUGH = "4df8c13fb1987c775666f9ff37ac717903e0e5d7ad8b646145987ab573d13f93"
+"""Of before returns ended where a human takes over."""
+ENDED = "62dcc3c799b7c767238571611662c2334d6d803da9c1b1d49c74e5ed1bb84383"
 
 
-def test_batches_are_bit_for_bit_those_of_before(point: SimpleNamespace) -> None:
+@pytest.mark.parametrize("known", [THROUGH, ENDED], ids=["through take-overs", "ended by take-overs"])
+def test_batches_are_bit_for_bit_those_of_before(
+    known: str, point: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if known == THROUGH:
+        monkeypatch.setattr(transitions, "taken_over", lambda source, ended: np.zeros_like(ended))
     rng, digest = np.random.default_rng(0), hashlib.sha256()
     replay = Replay(60, FIELDS, 2, n_step=3, histories=HISTORIES)
     for episode in range(30):
@@ -32,7 +41,7 @@ def test_batches_are_bit_for_bit_those_of_before(point: SimpleNamespace) -> None
     for name in sorted(arrays):
         digest.update(np.ascontiguousarray(arrays[name]).tobytes())
     assert document["count"] > 2 * replay.capacity
-    assert digest.hexdigest() == KNOWN
+    assert digest.hexdigest() == known
 
 
 def fill(replay: Replay, name: str, rng: np.random.Generator, point: SimpleNamespace) -> None:
