@@ -119,16 +119,6 @@ def _choose(policy: ChunkPolicy, recipe: TrainConfig, samples: int) -> None:
     loaded.train.close()
 
 
-def _seconds_a_step(trainer: Any) -> float:
-    for _ in range(3):
-        trainer.update()
-    begun, done = time.process_time(), 0
-    while time.process_time() - begun < 2.0 or done < 3:
-        trainer.update()
-        done += 1
-    return (time.process_time() - begun) / done
-
-
 def carry_out(name: str, task: Task, seed: int, options: Options) -> Document:
     """Train, or take the weights of another run, and play the initial states."""
     import torch

@@ -19,7 +19,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from robot_rl.policies.chunks import hold_last, masked_mean
+from robot_rl.policies.chunks import draw_choice, hold_last, masked_mean
 from robot_rl.policies.networks.next_scale import NextScale
 from robot_rl.policies.networks.resampling import down, token_mask
 from robot_rl.policies.networks.residual_quantizer import Quantized, ResidualQuantizer
@@ -143,15 +143,8 @@ class CarpHead(nn.Module):
         for scale in self.scales:
             explained = torch.cat([explained, down(features, scale)], dim=1)
             logits = self.transformer(explained, context)[:, -scale:]
-            features = features + self.quantizer.spread(self._draw(logits, generator))
+            features = features + self.quantizer.spread(draw_choice(logits, self.config.temperature, generator))
         return self.decode(features)
-
-    def _draw(self, logits: Tensor, generator: Generator | None) -> Tensor:
-        """Codes (B, l) from logits (B, l, codes)."""
-        if self.config.temperature == 0:
-            return logits.argmax(-1)
-        chances = (logits / self.config.temperature).softmax(-1).flatten(0, 1)
-        return torch.multinomial(chances, 1, generator=generator).view(logits.shape[:2])
 
 
 def convolutions(size_in: int, channels: int, size_out: int) -> nn.Sequential:

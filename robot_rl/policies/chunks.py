@@ -40,3 +40,11 @@ def initial_noise(noise: Tensor | None, context: Tensor, shape: tuple[int, int],
     if noise is not None:
         return noise
     return torch.randn((len(context), *shape), generator=generator, device=context.device)
+
+
+def draw_choice(logits: Tensor, temperature: float, generator: Generator | None) -> Tensor:
+    """An index (...,) for each row of logits (..., C), drawn at a temperature; 0 takes the likeliest."""
+    if temperature == 0:
+        return logits.argmax(-1)
+    chances = (logits / temperature).softmax(-1).flatten(0, -2)
+    return torch.multinomial(chances, 1, generator=generator).view(logits.shape[:-1])

@@ -15,6 +15,7 @@ from typing import ClassVar
 import torch
 from torch import Generator, Tensor, nn
 
+from robot_rl.policies.chunks import draw_choice
 from robot_rl.policies.gaussian import negative_log_likelihood
 from robot_rl.policies.options import require_at_least
 
@@ -92,11 +93,8 @@ class GmmRnnHead(nn.Module):
     def sample(self, context: Tensor, noise: Tensor | None = None, generator: Generator | None = None) -> Tensor:
         """A mode is drawn for each chunk; `noise` has no use here."""
         logits, mean, deviation = self.mixture(context)
-        if self.config.temperature == 0:
-            mode = logits.argmax(-1, keepdim=True)
-        else:
-            mode = torch.multinomial((logits / self.config.temperature).softmax(-1), 1, generator=generator)
-        index = mode[:, None, :, None].expand(-1, self.shape[0], -1, self.shape[1])
+        mode = draw_choice(logits, self.config.temperature, generator)
+        index = mode[:, None, None, None].expand(-1, self.shape[0], -1, self.shape[1])
         chosen = mean.gather(2, index)[:, :, 0]
         if self.config.low_noise:
             return chosen

@@ -113,8 +113,8 @@ class LabelledFrames:
 
     def without(self, ids: Iterable[str]) -> LabelledFrames:
         """These, but for the pictures of episodes of those names."""
-        gone = {i for i, name in enumerate(self.ids) if name in set(ids)}
-        return self._only(np.array([e not in gone for e in self.episodes.tolist()], dtype=bool))
+        names = set(ids)
+        return self._only(np.array([self.ids[e] not in names for e in self.episodes.tolist()], dtype=bool))
 
     def with_mined(self, mined: LabelledFrames) -> LabelledFrames:
         """As `replaced`, but what is known to show success stays so: a person's held key says it of pictures that the

@@ -128,11 +128,7 @@ class EpisodeNode(RobotNode):
             return f"no episode is running (state: {self._machine.state})"
         ending = self._episode.press(name)
         self._conclude(ending)
-        return (
-            ""
-            if ending is not None
-            else "nothing to mark yet in this episode"
-        )
+        return "" if ending is not None else "nothing to mark yet in this episode"
 
     def _judges(self, key: str) -> bool:
         """The key asks for nothing: it judges each state, or shows what success looks like."""

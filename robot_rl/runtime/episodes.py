@@ -171,11 +171,13 @@ class EpisodeMachine:
         self._require(f"press '{button}'", "running")
         if button not in MARKS:
             raise EpisodeError(f"button '{button}' does not mark an episode; {', '.join(MARKS)} do")
-        said = stamp if stamp is not None or not self._stamps else self._stamps[-1]
-        if button != "discard" and (said is None or not self._stamps or self._before_it_began(said)):
-            return None
-        if said is not None and self._stamps:
+        if self._stamps:
+            said = self._stamps[-1] if stamp is None else stamp
+            if button != "discard" and self._before_it_began(said):
+                return None
             self._cut(said)
+        elif button != "discard":
+            return None
         result = MARKS[button]
         return self._end(result, terminated=result != "discarded", marked=result != "discarded")
 

@@ -63,6 +63,15 @@ def test_a_crash_between_weights_and_card_leaves_the_old_policy_readable(policy,
     assert checkpoint.load(tmp_path).action_normalizer.offset.equal(before)
 
 
+def plays_as_version(folder, document, version, old):
+    """A checkpoint whose document says so loads as the policy it was made of."""
+    (folder / "policy.json").write_text(json.dumps(document | {"version": version}))
+    loaded = checkpoint.load(folder)
+    for p in (old, loaded):
+        p.reset(seed=1)
+    np.testing.assert_array_equal(old.predict(observation(old)), loaded.predict(observation(old)))
+
+
 def test_a_checkpoint_from_before_poses_were_related_still_plays(spec, statistics, tmp_path):
     two = Layout((*spec.observation.values(), Field("cube", (7,), kind="pose")))
     seen = dataclasses.replace(spec, observation=two)
@@ -72,11 +81,7 @@ def test_a_checkpoint_from_before_poses_were_related_still_plays(spec, statistic
     checkpoint.save(tmp_path, old, known)
     document = json.loads((tmp_path / "policy.json").read_text())
     del document["config"]["encoder"]["relative_poses"]
-    (tmp_path / "policy.json").write_text(json.dumps(document | {"version": 1}))
-    loaded = checkpoint.load(tmp_path)
-    for p in (old, loaded):
-        p.reset(seed=1)
-    np.testing.assert_array_equal(old.predict(observation(old)), loaded.predict(observation(old)))
+    plays_as_version(tmp_path, document, 1, old)
 
 
 @pytest.mark.parametrize(
@@ -93,11 +98,7 @@ def test_a_head_from_before_it_predicted_the_chunk_still_plays(head, spec, stati
     checkpoint.save(tmp_path, old, statistics)
     document = json.loads((tmp_path / "policy.json").read_text())
     del document["config"]["head"]["prediction"]
-    (tmp_path / "policy.json").write_text(json.dumps(document | {"version": 2}))
-    loaded = checkpoint.load(tmp_path)
-    for p in (old, loaded):
-        p.reset(seed=1)
-    np.testing.assert_array_equal(old.predict(observation(old)), loaded.predict(observation(old)))
+    plays_as_version(tmp_path, document, 2, old)
 
 
 def test_a_mixture_from_before_its_steps_had_gains_still_plays(spec, statistics, tmp_path):
@@ -107,11 +108,7 @@ def test_a_mixture_from_before_its_steps_had_gains_still_plays(spec, statistics,
     checkpoint.save(tmp_path, old, statistics)
     document = json.loads((tmp_path / "policy.json").read_text())
     del document["config"]["head"]["gains"], document["config"]["head"]["temperature"]
-    (tmp_path / "policy.json").write_text(json.dumps(document | {"version": 2}))
-    loaded = checkpoint.load(tmp_path)
-    for p in (old, loaded):
-        p.reset(seed=1)
-    np.testing.assert_array_equal(old.predict(observation(old)), loaded.predict(observation(old)))
+    plays_as_version(tmp_path, document, 2, old)
 
 
 @pytest.mark.parametrize(("file", "command"), [("train.yaml", "train"), ("finetune.yaml", "finetune")])
