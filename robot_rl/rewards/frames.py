@@ -47,6 +47,8 @@ class LabelledFrames:
     """Which data sets they came from (JSON)."""
     before: float = BEFORE
     """So long before each success [s] nothing was taken, and no classifier of these pictures is right or wrong."""
+    rate: float = 0.0
+    """Pictures a second that were looked at [Hz]; of several collections the least. 0: not known."""
 
     def __post_init__(self) -> None:
         n = len(self.pictures)
@@ -101,6 +103,7 @@ class LabelledFrames:
             ids,
             {"parts": [self.source, other.source]},
             max(self.before, other.before),
+            min((r for r in (self.rate, other.rate) if r > 0), default=0.0),
         )
 
     def replaced(self, newer: LabelledFrames) -> LabelledFrames:

@@ -16,6 +16,7 @@ from robot_rl.rewards.debounce import Debounce, Rule
 from robot_rl.rewards.drift import DriftAlarm, Reference
 from robot_rl.rewards.errors import RewardError
 from robot_rl.rewards.frames import BEFORE
+from robot_rl.rewards.pace import Pace
 from robot_rl.rewards.view import View
 
 log = logging.getLogger(__name__)
@@ -32,17 +33,23 @@ class Trained:
     reference: Reference
     before: float = BEFORE
     """So long before each success [s] its pictures were left out, since nobody can say when it began."""
+    rate: float = 0.0
+    """Pictures a second [Hz] that the threshold was chosen at, and that it looks at; 0: all there are."""
+    learnt_from: frozenset[str] = frozenset()
+    """Names of the episodes that it was trained on, or its threshold chosen."""
 
 
 class ClassifierJudge:
     """Says what the newest picture shows. It fits `judge` of the control loop.
 
     A picture that has been judged is not counted again: a control loop faster than the camera would else let one
-    picture pass for k of n. A new episode begins with nothing seen.
+    picture pass for k of n. Nor are more looked at in a second than where the threshold was chosen: false successes
+    were counted at that rate. A new episode begins with nothing seen.
 
     Args:
         trained: the classifier and its operating point.
-        frames: the newest picture (H, W, 3) of each camera; a new picture is a new array.
+        frames: of each camera the newest picture (H, W, 3), and when it was taken or first seen [ns]; a new picture is
+            a new array.
         episode: tells episodes apart, e.g. `lambda: machine.id`.
         hand: the hand is where it must be for success to count, e.g. it has let go; None for no such check.
     """
@@ -50,7 +57,7 @@ class ClassifierJudge:
     def __init__(
         self,
         trained: Trained,
-        frames: Callable[[], Mapping[str, NDArray[Any]]],
+        frames: Callable[[], Mapping[str, tuple[int, NDArray[Any]]]],
         episode: Callable[[], object],
         *,
         hand: Callable[[], bool] | None = None,
@@ -60,6 +67,7 @@ class ClassifierJudge:
         self._alarm = DriftAlarm(trained.reference, trained.view.camera)
         self._current: object = None
         self._picture: NDArray[Any] | None = None
+        self._pace = Pace(trained.rate)
         self._said = False
         self.probability = 0.0
         """Of the newest picture."""
@@ -69,6 +77,7 @@ class ClassifierJudge:
     def reset(self) -> None:
         """Forget what was seen; a new episode does so by itself."""
         self._debounce.reset()
+        self._pace.reset()
         self._picture, self._said = None, False
 
     def __call__(self) -> Outcome:
@@ -77,14 +86,14 @@ class ClassifierJudge:
         if current != self._current:
             self.reset()
             self._current = current
-        picture = self._newest()
-        if picture is not self._picture:
+        stamp, picture = self._newest()
+        if picture is not self._picture and self._pace.takes(stamp):
             self._picture = picture
             self._said = self._debounce.step(self._above(picture))
         success = self._said and (self._hand is None or self._hand())
         return Outcome(reward=float(success), success=success)
 
-    def _newest(self) -> NDArray[Any]:
+    def _newest(self) -> tuple[int, NDArray[Any]]:
         frames, camera = self._frames(), self._trained.view.camera
         if camera not in frames:
             raise RewardError(

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_rl.rewards.errors import RewardError
-from robot_rl.rewards.frames import BEFORE, CUT, KINDS, OTHER, LabelledFrames, around_success
+from robot_rl.rewards.frames import BEFORE, CUT, KINDS, LabelledFrames, around_success
 from robot_rl.rewards.keys import LATENCY, held_labels
+from robot_rl.rewards.pace import Pace, measured_rate
 from robot_rl.rewards.view import View
 
 Shows = Literal["other", "hands", "empty"]
@@ -36,9 +37,7 @@ class LiveConfig:
     near: float = 1.5
     """Pictures in the time before that [s] are near misses."""
     rate: float = 10.0
-    """Pictures a second, at most."""
-    every: int = 1
-    """Of pictures of kind `other`, one in so many is taken."""
+    """Pictures a second, about; a camera that is slower gives what it has."""
     shows: Shows = "other"
     """What all pictures without success show: nothing special, hands in the scene, or an empty scene."""
     longest: float = 60.0
@@ -49,11 +48,8 @@ class LiveConfig:
             raise RewardError(
                 f"latency {self.latency} s, before {self.before} s, near {self.near} s: at least 0, latency below 60"
             )
-        if not (0.0 < self.rate <= 1000.0 and self.every >= 1 and self.longest > 0.0):
-            raise RewardError(
-                f"rate {self.rate} pictures a second, every {self.every}, longest {self.longest} s: above 0, at least "
-                "1, above 0"
-            )
+        if not (0.0 < self.rate <= 1000.0 and self.longest > 0.0):
+            raise RewardError(f"rate {self.rate} pictures a second, longest {self.longest} s: above 0")
         if self.shows not in ("other", "hands", "empty"):
             raise RewardError(f"shows is '{self.shows}'; it must be other, hands or empty")
 
@@ -72,6 +68,8 @@ class LiveCollector:
         """Pictures left out since the key was not heard of at their time."""
         self._source = source
         self._parts: list[tuple[str, NDArray[np.uint8], NDArray[np.uint8]]] = []
+        self._taken: list[NDArray[np.int64]] = []
+        """When the pictures of each take were taken [ns]."""
         self._name: str | None = None
         self._clear()
         self._known = -1
@@ -116,7 +114,7 @@ class LiveCollector:
 
     def picture(self, stamp: int, picture: NDArray[np.uint8]) -> None:
         """A picture (H, W, 3) of the camera, taken at `stamp` [ns]. Raises RewardError for one of another size."""
-        if self._name is None or (self._stamps and stamp < self._stamps[-1] + round(0.999e9 / self.config.rate)):
+        if self._name is None or not self._pace.takes(stamp):
             return
         if self._stamps and stamp - self._stamps[0] > self.config.longest * 1e9:
             down = self._down
@@ -144,11 +142,10 @@ class LiveCollector:
         success = held_labels(spans, stamps, self.config.latency) & known
         kinds = around_success(success, stamps, self.config.before, self.config.near)
         kinds[~known] = -1
-        others = np.flatnonzero(kinds == OTHER)
-        kinds[np.setdiff1d(others, others[:: self.config.every])] = -1
         if self.config.shows != "other":
             kinds[(kinds >= 0) & ~success] = KINDS.index(self.config.shows)
         keep = np.flatnonzero(kinds >= 0)
+        self._taken.append(stamps)
         if len(keep):
             self._parts.append((name, np.stack([self._pictures[i] for i in keep]), kinds[keep].astype(np.uint8)))
 
@@ -192,10 +189,12 @@ class LiveCollector:
             tuple(name for name, _, _ in self._parts),
             {**self._source, "episodes": len(sizes)},
             self.config.before,
+            measured_rate(self._taken),
         )
         return frames if before is None else before.joined(frames)
 
     def _clear(self) -> None:
+        self._pace = Pace(self.config.rate)
         self._stamps: list[int] = []
         self._pictures: list[NDArray[np.uint8]] = []
         self._spans: list[tuple[int, int]] = []

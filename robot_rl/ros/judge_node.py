@@ -40,8 +40,8 @@ class JudgeNode(RobotNode):
     def __init__(self) -> None:
         super().__init__("judge")
         self._cameras = self.cameras_param("none")
-        self._pictures: dict[str, NDArray[np.uint8]] = {}
-        """What the state that is being judged looks like, by camera."""
+        self._pictures: dict[str, tuple[int, NDArray[np.uint8]]] = {}
+        """The stamp of the state that is being judged, and what it looks like, by camera."""
         self._judges = {
             direction: self._judge(Path(folder)) for direction, folder in map(parted, self.list_param("classifier"))
         }
@@ -117,7 +117,7 @@ class JudgeNode(RobotNode):
                 )
                 outcome = Outcome()
             else:
-                self._pictures = {camera: pixels}
+                self._pictures = {camera: (stamp, pixels)}
                 outcome = judge()
             self._publisher.publish(wire.outcome_message(stamp, outcome))
         if judge.warning is not None:

@@ -24,8 +24,8 @@ from robot_rl.workspace import did_you_mean
 
 class RewardNode(RobotNode):
     """Parameters: `camera`; `output`, the classifier's folder, whose pictures stay; `crop` (left,top,width,height) and
-    `size`; `successes` and `others`, how many pictures are enough; `latency`, `before`, `near`, `rate`, `every` and
-    `shows` as `LiveConfig` has them.
+    `size`; `successes` and `others`, how many pictures are enough; `latency`, `before`, `near`, `rate` and `shows`
+    as `LiveConfig` has them.
 
     A take is an episode where episodes are run, from its begin to the next reset; else it ends when the key is let go.
     """
@@ -43,7 +43,6 @@ class RewardNode(RobotNode):
             before=self.param("before", usual.before),
             near=self.param("near", usual.near),
             rate=self.param("rate", usual.rate),
-            every=self.param("every", usual.every),
             shows=self.param("shows", usual.shows),  # type: ignore[arg-type]
         )
         self._collector = LiveCollector(self._view(), config, {"live": self.config.name})

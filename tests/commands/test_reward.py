@@ -81,9 +81,20 @@ def test_a_rule_that_no_episode_can_meet_is_named(
     assert "and the rule wants 99 of 99" in out and "--debounce 1 1" in out
 
 
-def test_checking_counts_episodes(folder: Path, pushes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_checking_counts_episodes_that_it_was_not_made_of(
+    folder: Path, pushes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.main(["reward", "check", str(folder), str(pushes)]) in (0, 1)
-    assert "/18 = " in capsys.readouterr().out
+    out = capsys.readouterr().out
+    test = json.loads((folder / "classifier.json").read_text())["measured"]["parts"]["test"]
+    assert 0 < test < 18 and f"{18 - test} of 18 episodes are left out" in out and f"/{test} = " in out
+    labelled = tmp_path / "labelled"
+    shutil.copytree(pushes, labelled)
+    assert (
+        cli.main(["reward", "relabel", str(labelled), "--classifier", str(folder), "--episodes", "0-17", "--yes"]) == 0
+    )
+    assert cli.main(["reward", "check", str(folder), str(labelled)]) == 2, "its own labels say nothing of it"
+    assert "has a label to check against" in capsys.readouterr().err
 
 
 def test_what_is_collected_again_leaves_nothing_of_before(pushes: Path, tmp_path: Path) -> None:

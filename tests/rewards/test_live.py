@@ -124,11 +124,17 @@ def test_a_key_that_is_held_where_a_take_is_cut_goes_on_being_held() -> None:
     assert frames.ids == ("take", "take+") and shades(frames, SUCCESS) == list(range(15, 30))
 
 
-def test_pictures_are_thinned_out_by_time_and_by_kind() -> None:
-    collector = watch(LiveConfig(latency=0.0, before=0.0, near=0.0, rate=5.0, every=2), range(10, 16))
+def test_pictures_are_thinned_out_by_time_and_their_rate_is_kept() -> None:
+    collector = watch(LiveConfig(latency=0.0, before=0.0, near=0.0, rate=5.0), range(10, 16))
     collector.end()
-    assert shades(collector.frames(), SUCCESS) == [10, 12, 14]
-    assert shades(collector.frames(), OTHER) == [0, 4, 8, 18, 22, 26, 30, 34, 38]
+    frames = collector.frames()
+    assert shades(frames, SUCCESS) == [10, 12, 14]
+    assert shades(frames, OTHER) == [*range(0, 10, 2), *range(16, 40, 2)]
+    assert frames.rate == pytest.approx(5.0)
+    slower = watch(EXACT, range(10, 16), name="b")  # asks for more than the camera gives
+    slower.end()
+    assert slower.frames().rate == pytest.approx(10.0)
+    assert slower.frames(frames).rate == pytest.approx(5.0), "of two collections the least"
 
 
 def test_an_empty_scene_is_labelled_as_such_and_a_dropped_take_is_forgotten() -> None:

@@ -399,7 +399,7 @@ def test_a_classifier_is_the_reward_of_record_and_replay_and_evaluations_are_the
         judge = ClassifierJudge(judged, lambda: current, lambda: None)  # noqa: B023
         said = []
         for picture in pictures:
-            current["front"] = picture
+            current["front"] = (0, picture)
             said.append(judge().success)
         np.testing.assert_array_equal(e.steps["success"], said[1:])
         assert bool(e.success) is bool(e.steps["success"][-1])

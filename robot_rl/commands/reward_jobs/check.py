@@ -15,6 +15,7 @@ class Check:
     """Judge labelled episodes: false successes, successes said, and whether the camera has drifted.
 
     As in training, what is seen just before a success (`--before` of collect) counts as neither right nor wrong.
+    Episodes that it was trained on, or its threshold chosen, are left out, and so are those that a classifier labelled.
     Exit code 1 when the share of false successes is above `--false-successes`, or the pictures have drifted.
     """
 
@@ -37,7 +38,7 @@ class Check:
         from robot_rl.learn.rewards import storage
         from robot_rl.learn.rewards.collect import camera_view
         from robot_rl.learn.rewards.drifting import drift_of
-        from robot_rl.learn.rewards.mine import fooled, judge_dataset
+        from robot_rl.learn.rewards.mine import fooled, judge_dataset, unseen
         from robot_rl.rewards.threshold import Track, measure
 
         data = Dataset.open(existing_dataset(self.dataset))
@@ -45,10 +46,15 @@ class Check:
         crop = trained.view.crop if self.crop is None else self.crop
         view = camera_view(data, self.camera or trained.view.camera, crop, trained.view.size)
         trained.view.require(view)
-        numbers = parse_numbers(self.episodes) if self.episodes else None
+        asked = parse_numbers(self.episodes) if self.episodes else data.numbers
+        numbers = unseen(trained, data, asked)
+        if left := len(asked) - len(numbers):
+            print(f"{left} of {len(asked)} episodes are left out: it was trained or its threshold chosen on them")
         judged = judge_dataset(trained, data, numbers)
         if not judged:
-            raise UsageError(f"none of these episodes of {data.path} has a label to check against")
+            raise UsageError(
+                f"none of {len(numbers)} episodes of {data.path} has a label to check against, a person's or recorded"
+            )
         point = measure([Track(j.probabilities, j.truth) for j in judged], trained.threshold, trained.rule)
         print(f"false successes per episode: {point.false_successes}")
         print(f"  pictures of the {trained.before:g} s before a success count as neither, as in training")

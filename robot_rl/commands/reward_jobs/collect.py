@@ -45,8 +45,6 @@ class Collect:
     """So long before each success [s] nothing is taken; the classifier keeps it, for check and mine."""
     near: float = 1.5
     """The time before that, and the last of failures, are near misses [s]."""
-    every: int = 1
-    """Of all other pictures, one in so many is taken."""
     keys: Path | None = None
     """A log of a held success key, one JSON object a line: {"episode": 7, "held": [3.1, 5.0]}, in seconds."""
     latency: float = 0.4
@@ -57,9 +55,7 @@ class Collect:
         if self.live == bool(self.dataset):
             raise UsageError("give either a data set, or --live to collect from a robot that is being moved")
         if self.live:
-            picture = Picture(
-                self.camera, self.crop, self.size, self.before, self.near, self.every, self.latency, self.output
-            )
+            picture = Picture(self.camera, self.crop, self.size, self.before, self.near, self.latency, self.output)
             return run_live(self.options, picture)
         from robot_rl.datasets.dataset import Dataset
         from robot_rl.datasets.edit.numbers import parse_numbers
@@ -74,7 +70,6 @@ class Collect:
             self.near,
             parse_numbers(self.hands),
             parse_numbers(self.empty),
-            self.every,
             KeyLog() if self.keys is None else read(self.keys),
             self.latency,
         )

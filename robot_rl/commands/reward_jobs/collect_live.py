@@ -55,7 +55,6 @@ class Picture:
     size: int
     before: float
     near: float
-    every: int
     latency: float
     output: Path
 
@@ -88,7 +87,6 @@ def arguments(live: Live, picture: Picture) -> dict[str, str]:
         "successes": str(live.successes),
         "others": str(live.others),
         "rate": str(live.rate),
-        "every": str(picture.every),
         "latency": str(picture.latency),
         "before": str(picture.before),
         "near": str(picture.near),
@@ -122,7 +120,7 @@ def _in_process(setup: config.RobotConfig, live: Live, picture: Picture) -> int:
         raise UsageError("--in-process needs --device: a gamepad, spacemouse or keyboard, or scripted")
     camera = setup.cameras[picture.camera]
     view = View(picture.camera, camera.width, camera.height, picture.crop, picture.size)
-    labels = LiveConfig(picture.latency, picture.before, picture.near, live.rate, picture.every, live.shows)
+    labels = LiveConfig(picture.latency, picture.before, picture.near, live.rate, live.shows)
     collector = LiveCollector(view, labels, {"live": live.robot})
     before = storage.load_frames(picture.output) if storage.has_frames(picture.output) else None
     if before is not None:

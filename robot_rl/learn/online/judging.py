@@ -31,8 +31,8 @@ class WatchedCamera:
 
     def __init__(self, camera: Camera) -> None:
         self._camera, self.intrinsics = camera, camera.intrinsics
-        self.newest: NDArray[np.uint8] | None = None
-        """(H, W, 3) RGB; None before the first frame."""
+        self.newest: Frame | None = None
+        """None before the first."""
 
     def open(self) -> None:
         self._camera.open()
@@ -40,7 +40,7 @@ class WatchedCamera:
 
     def read(self, timeout: float = 1.0) -> Frame:
         frame = self._camera.read(timeout)
-        self.newest = frame.color
+        self.newest = frame
         return frame
 
     def status(self) -> dict[str, Any]:
@@ -60,7 +60,7 @@ class WatchedRenderer(WatchedCamera):
     def capture(self) -> Frame:
         """A picture of this very moment."""
         frame = self._capturing.capture()
-        self.newest = frame.color
+        self.newest = frame
         return frame
 
 
@@ -87,7 +87,7 @@ def classifier_judge(folder: Path, cameras: Mapping[str, WatchedCamera]) -> Clas
     here = type(trained.view)(name, size.width, size.height, trained.view.crop, trained.view.size)
     trained.view.require(here)
 
-    def frames() -> dict[str, NDArray[np.uint8]]:
-        return {n: c.newest for n, c in cameras.items() if c.newest is not None}
+    def frames() -> dict[str, tuple[int, NDArray[np.uint8]]]:
+        return {n: (c.newest.stamp, c.newest.color) for n, c in cameras.items() if c.newest is not None}
 
     return ClassifierJudge(trained, frames, lambda: None)

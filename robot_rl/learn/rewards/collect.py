@@ -13,8 +13,17 @@ from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.episode import Episode
 from robot_rl.learn.rewards.key_log import KeyLog
 from robot_rl.rewards.errors import RewardError
-from robot_rl.rewards.frames import BEFORE, EMPTY, HANDS, NEAR_MISS, OTHER, SUCCESS, LabelledFrames, around_success
+from robot_rl.rewards.frames import (
+    BEFORE,
+    EMPTY,
+    HANDS,
+    NEAR_MISS,
+    SUCCESS,
+    LabelledFrames,
+    around_success,
+)
 from robot_rl.rewards.keys import LATENCY
+from robot_rl.rewards.pace import measured_rate
 from robot_rl.rewards.view import View
 from robot_rl.workspace import did_you_mean
 
@@ -33,16 +42,14 @@ class CollectConfig:
     """Numbers of episodes that show hands in the scene."""
     empty: tuple[int, ...] = ()
     """Numbers of episodes that show an empty scene."""
-    every: int = 1
-    """Of pictures of kind `other`, one in so many is taken."""
     keys: KeyLog = field(default_factory=KeyLog)
     """Where a success key was held while an episode was watched, that says what is a success."""
     latency: float = LATENCY
     """Of the person at that key [s]."""
 
     def __post_init__(self) -> None:
-        if self.before < 0.0 or self.near < 0.0 or self.every < 1:
-            raise RewardError(f"before {self.before} s, near {self.near} s, every {self.every}: at least 0, 0 and 1")
+        if self.before < 0.0 or self.near < 0.0:
+            raise RewardError(f"before {self.before} s, near {self.near} s: at least 0")
 
 
 @dataclass(frozen=True)
@@ -114,7 +121,7 @@ def collect(
     for number in (*config.hands, *config.empty):
         if number not in chosen:
             raise RewardError(f"episode {number} is to show hands or an empty scene, but is not among those collected")
-    parts, labels, episodes, steps = [], [], [], []
+    parts, labels, episodes, steps, stamps = [], [], [], [], []
     ids: list[str] = []
     unseen: list[int] = []
     untold: list[int] = []
@@ -128,14 +135,13 @@ def collect(
         if len(kind) and (kind < 0).all() and episode.success is None:
             untold.append(number)
         keep = np.flatnonzero(taken >= 0)
-        others = np.flatnonzero(taken == OTHER)
-        keep = np.setdiff1d(keep, np.setdiff1d(others, others[:: config.every]))
         if not len(keep):
             continue
         parts.append(pictures(episode, view, found.indices[keep]))
         labels.append(taken[keep])
         episodes.append(np.full(len(keep), len(ids)))
         steps.append(found.steps[keep])
+        stamps.append(episode.steps["stamp"][found.steps])
         ids.append(str(episode.attributes["id"]))
     if untold:
         log.warning(
@@ -163,4 +169,5 @@ def collect(
         tuple(ids),
         {"dataset": dataset.path.name, "identity": dataset.identity, "episodes": len(ids)},
         config.before,
+        measured_rate(stamps),
     )

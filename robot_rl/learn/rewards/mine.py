@@ -19,6 +19,7 @@ from robot_rl.learn.rewards.relabel import Label
 from robot_rl.rewards.classifier import judge_pictures
 from robot_rl.rewards.frames import MINED, LabelledFrames
 from robot_rl.rewards.judge import Trained
+from robot_rl.rewards.pace import thinned
 from robot_rl.rewards.threshold import Track, Verdict, said_at, verdict
 
 
@@ -61,19 +62,32 @@ def labels_by(trained: Trained, dataset: Dataset, numbers: Iterable[int]) -> dic
 
 
 def _looked(trained: Trained, episode: Episode) -> tuple[Seen, NDArray[np.float64]]:
-    """All pictures of an episode that a judge sees, and their probabilities (M,)."""
-    looked = seen(episode, trained.view.camera)
+    """All pictures of an episode that a judge looks at, and their probabilities (M,)."""
+    all_seen = seen(episode, trained.view.camera)
+    taken = thinned(episode.steps["stamp"][all_seen.steps], trained.rate)
+    looked = Seen(all_seen.steps[taken], all_seen.indices[taken])
     judged = judge_pictures(trained.classifier, pictures(episode, trained.view, looked.indices))
     return looked, judged.probabilities
 
 
 def judge_dataset(trained: Trained, dataset: Dataset, numbers: Iterable[int] | None = None) -> list[Judgement]:
-    """Judge episodes whose outcome somebody knows; those without a label say nothing and are left out, as are those
-    without a picture of which it is known what it shows."""
+    """Judge episodes whose outcome somebody knows; those without a label, or with a classifier's, say nothing and are
+    left out, as are those without a picture of which it is known what it shows."""
     chosen = dataset.numbers if numbers is None else tuple(numbers)
     episodes = (dataset.episode(n) for n in chosen)
-    judged = (judge_episode(trained, e) for e in episodes if e.success is not None)
+    judged = (judge_episode(trained, e) for e in episodes if e.success is not None and _known(e))
     return [j for j in judged if len(j.truth)]
+
+
+def unseen(trained: Trained, dataset: Dataset, numbers: Iterable[int] | None = None) -> tuple[int, ...]:
+    """Numbers of the episodes that it was neither trained on nor its threshold chosen."""
+    chosen = dataset.numbers if numbers is None else tuple(numbers)
+    return tuple(n for n in chosen if str(dataset.episode(n).attributes["id"]) not in trained.learnt_from)
+
+
+def _known(episode: Episode) -> bool:
+    """Its label is a person's, or was recorded."""
+    return bool(episode.attributes.get("reward_label", {}).get("by", "human") == "human")
 
 
 def mined_frames(
@@ -107,6 +121,7 @@ def mined_frames(
         tuple(ids),
         {"mined": dataset.path.name, "identity": dataset.identity, "episodes": len(ids)},
         trained.before,
+        trained.rate,
     )
 
 

@@ -40,6 +40,7 @@ def save_frames(folder: Path, frames: LabelledFrames) -> None:
         "ids": list(frames.ids),
         "source": frames.source,
         "before": frames.before,
+        "rate": frames.rate,
     }
     storage.write(folder, FRAMES, arrays, document)
 
@@ -57,6 +58,7 @@ def load_frames(folder: Path) -> LabelledFrames:
             ids=tuple(document["ids"]),
             source=document["source"],
             before=float(document.get("before", BEFORE)),
+            rate=float(document.get("rate", 0.0)),
         )
     except (storage.StorageError, KeyError, TypeError) as error:
         raise RewardError(f"{folder}: the collected pictures cannot be read: {error}") from error
@@ -89,6 +91,8 @@ def save_classifier(folder: Path, trained: Trained, training: Mapping[str, Any],
         "threshold": trained.threshold,
         "debounce": [trained.rule.k, trained.rule.n],
         "before": trained.before,
+        "rate": trained.rate,
+        "learnt_from": sorted(trained.learnt_from),
         "drift": trained.reference.to_dict(),
         "encoder": digest(trained.classifier.encoder) if trained.classifier.frozen else None,
         "training": dict(training),
@@ -121,6 +125,7 @@ def load_classifier(
         tensors = storage.read_tensors(folder, document)
         reference, rule = Reference.from_dict(document["drift"]), Rule(*document["debounce"])
         threshold, before = float(document["threshold"]), float(document.get("before", BEFORE))
+        rate, learnt_from = float(document.get("rate", 0.0)), frozenset(map(str, document.get("learnt_from", ())))
     except (storage.StorageError, KeyError, TypeError) as error:
         raise RewardError(f"{folder}: this is no reward classifier that can be read: {error}") from error
     if view is not None:
@@ -135,7 +140,8 @@ def load_classifier(
     if own != set(tensors):
         raise RewardError(f"{folder}: weights {sorted(own ^ set(tensors))} are missing or too many for this network")
     classifier.load_state_dict(tensors, strict=False)
-    return Trained(classifier.to(device).eval(), trained_on, threshold, rule, reference, before)
+    made = classifier.to(device).eval()
+    return Trained(made, trained_on, threshold, rule, reference, before, rate, learnt_from)
 
 
 def make_encoder(name: str, size: int, encoders: Mapping[str, EncoderMaker] | None) -> Any:

@@ -93,7 +93,8 @@ def train(
     rule = Rule(*config.debounce)
     chosen = choose(tracks(frames, rows["choose"], judged["choose"]), config.false_successes, rule)
     drift = reference(judged["train"], _episodes(frames, rows["choose"], judged["choose"]))
-    trained = Trained(classifier, frames.view, chosen.threshold, rule, drift, frames.before)
+    learnt_from = frozenset(n.rstrip(CUT) for n, part in zip(frames.ids, parts) if part != "test")
+    trained = Trained(classifier, frames.view, chosen.threshold, rule, drift, frames.before, frames.rate, learnt_from)
     probabilities, labels = judged["test"].probabilities, frames.labels[rows["test"]]
     trial = Trial(
         point=measure(tracks(frames, rows["test"], judged["test"]), chosen.threshold, rule),

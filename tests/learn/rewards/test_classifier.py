@@ -24,6 +24,7 @@ from robot_rl.rewards.drift import DriftAlarm
 from robot_rl.rewards.errors import RewardError
 from robot_rl.rewards.frames import KINDS, LabelledFrames
 from robot_rl.rewards.judge import ClassifierJudge, Trained
+from robot_rl.rewards.pace import measured_rate, thinned
 from robot_rl.rewards.training import FitConfig
 from robot_rl.rewards.view import View
 from robot_rl.sim.planar import cover
@@ -183,16 +184,16 @@ class Scene:
     """A camera's newest picture and the number of the episode, as a control loop has them."""
 
     def __init__(self, trained: Trained, picture: np.ndarray) -> None:
-        self.picture, self.episode, self.let_go = picture, 0, True
+        self.picture, self.episode, self.let_go, self.stamp = picture, 0, True, 0
         self.judge = ClassifierJudge(
-            trained, lambda: {"top": self.picture}, lambda: self.episode, hand=lambda: self.let_go
+            trained, lambda: {"top": (self.stamp, self.picture)}, lambda: self.episode, hand=lambda: self.let_go
         )
 
-    def show(self, times: int) -> list[bool]:
-        """Judge a new picture of the same scene so many times."""
+    def show(self, times: int, every: int = 10**9) -> list[bool]:
+        """Judge a new picture of the same scene so many times, one each `every` [ns]."""
         out = []
         for _ in range(times):
-            self.picture = self.picture.copy()
+            self.picture, self.stamp = self.picture.copy(), self.stamp + every
             out.append(self.judge().success)
         return out
 
@@ -215,6 +216,40 @@ def test_one_picture_judged_thrice_is_one_picture(scene: Scene) -> None:
     assert [scene.judge().success for _ in range(6)] == [False] * 6
 
 
+def test_no_more_pictures_count_than_where_the_threshold_was_chosen(scene: Scene) -> None:
+    scene = Scene(replace(scene.judge._trained, rate=10.0), scene.picture)
+    assert scene.show(10, every=25_000_000) == [False] * 7 + [True] * 3, "at 0, 75 and 175 ms"
+    scene.judge.reset()
+    assert scene.show(3, every=80_000_000) == [False, False, False], "at 0 and 80 ms; 160 is early"
+
+
+@pytest.mark.parametrize(("given", "rate", "taken"), [(40, 10, 10), (30, 20, 20), (20, 20, 20), (5, 20, 5)])
+def test_a_pace_lets_through_as_many_as_it_says_or_all(given: int, rate: int, taken: int) -> None:
+    jitter = np.random.default_rng(0).uniform(-0.1, 0.1, 10 * given)
+    stamps = np.round((np.arange(10 * given) + jitter) * 1e9 / given).astype(np.int64)
+    assert len(thinned(stamps, rate)) == pytest.approx(10 * taken, rel=0.02)
+
+
+def test_pictures_are_thinned_to_a_rate_and_a_rate_is_measured() -> None:
+    stamps = np.arange(0, 10**9, 50_000_000)
+    assert thinned(stamps, 10.0).tolist() == list(range(0, 20, 2))
+    assert thinned(stamps, 0.0).tolist() == list(range(20)) == thinned(stamps, 20.0).tolist()
+    assert measured_rate([stamps, stamps[::10]]) == pytest.approx(20.0)
+    assert measured_rate([stamps[:1]]) == measured_rate([]) == 0.0
+
+
+def test_a_recorded_episode_is_judged_at_the_rate_of_the_threshold(
+    made: tuple[LabelledFrames, Result, Path], pushes: Callable[..., Path]
+) -> None:
+    data = Dataset.open(pushes(3))  # at 10 Hz
+    assert collect(data, camera_view(data, "top", None, 32), CollectConfig()).rate == pytest.approx(10.0)
+    whole = judge_dataset(made[1].trained, data)
+    thin = judge_dataset(replace(made[1].trained, rate=5.0), data)
+    for a, b in zip(whole, thin, strict=True):
+        assert set(b.seen.steps.tolist()) <= set(a.seen.steps.tolist())
+        assert np.diff(b.seen.steps).min() == 2 and len(b.truth) < len(a.truth)
+
+
 def test_success_waits_for_the_hand(scene: Scene) -> None:
     scene.let_go = False
     assert not any(scene.show(5))
@@ -224,7 +259,7 @@ def test_success_waits_for_the_hand(scene: Scene) -> None:
 
 
 def test_a_camera_that_is_not_there_is_named(made: tuple[LabelledFrames, Result, Path]) -> None:
-    judge = ClassifierJudge(made[1].trained, lambda: {"front": np.zeros((32, 32, 3), np.uint8)}, lambda: 0)
+    judge = ClassifierJudge(made[1].trained, lambda: {"front": (0, np.zeros((32, 32, 3), np.uint8))}, lambda: 0)
     with pytest.raises(RewardError, match="looks at camera 'top', which is not there: there is front"):
         judge()
 
