@@ -101,10 +101,11 @@ class Demo:
     def train(self, number: int, on: str) -> None:
         """(b), (d) A policy learns from what the data set holds."""
         from robot_rl.learn import config
+        from robot_rl.learn.run import is_finished
         from robot_rl.learn.train import train
 
         folder = self.folder.policy(number)
-        if (folder / "checkpoint").exists():
+        if is_finished(folder):
             return
         self.console.print(f"train policy {number} {on}")
         with self.folder.times.timed(f"train {number}"):

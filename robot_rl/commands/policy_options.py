@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from robot_rl.policies.asynchronous import Overrun
 from robot_rl.policies.modes import ExecutionConfig, Mode
 
 
@@ -20,6 +21,11 @@ class PolicyOptions:
     latency_steps: int = 1
     """Where simulated time waits for the policy (evaluation, --lockstep, --in-process): how many steps a chunk takes in
     `async`, `rtc` and `slow_fast`."""
+    overrun: Overrun = "still"
+    """In `async`, `rtc` and `slow_fast`, when a chunk runs out before the next is there: hold still, or repeat its last
+    action for one chunk's length at most (`last`)."""
+    decay: float = 0.01
+    """In `ensemble`, how much less each newer chunk weighs, exp(-decay i): 0 takes the plain mean."""
     samples: int = 1
     """Chunks drawn for each observation, of which the policy's verifier chooses one (`robot-rl verifier`)."""
     fields: str = ""
@@ -30,7 +36,14 @@ class PolicyOptions:
     @property
     def config(self) -> ExecutionConfig:
         """The way of execution. Raises ExecutionError."""
-        return ExecutionConfig(self.execution, self.action_steps, self.latency_steps, samples=self.samples)
+        return ExecutionConfig(
+            self.execution,
+            self.action_steps,
+            self.latency_steps,
+            overrun=self.overrun,
+            decay=self.decay,
+            samples=self.samples,
+        )
 
     def launch_arguments(self) -> dict[str, str]:
         """The same as arguments of deploy.launch.yaml."""
@@ -38,6 +51,8 @@ class PolicyOptions:
             "execution": self.execution,
             "action_steps": str(self.action_steps),
             "latency_steps": str(self.latency_steps),
+            "overrun": self.overrun,
+            "decay": str(float(self.decay)),
             "samples": str(self.samples),
             "fields": self.fields,
             "prompt": self.prompt,

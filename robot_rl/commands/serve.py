@@ -6,6 +6,7 @@ Other computers are let in only with a token, which travels in the clear: use a 
 Examples:
   robot-rl serve --checkpoint flow_lift
   ROBOT_RL_TOKEN=secret robot-rl serve --checkpoint flow_lift --host 0.0.0.0 --device cuda
+  robot-rl serve --checkpoint flow_lift --samples 16
   ROBOT_RL_TOKEN=secret robot-rl deploy --checkpoint ws://gpu-box:8000 --robot sim_lift --execution rtc
 """
 
@@ -35,6 +36,8 @@ class Options:
     """What clients must show; better given in the environment as ROBOT_RL_TOKEN, where `ps` does not show it."""
     device: str = "cpu"
     """Where the policy computes: `cpu`, `cuda` or `auto`."""
+    samples: int = 1
+    """Chunks drawn for each observation, of which the policy's verifier chooses one (`robot-rl verifier`)."""
 
 
 def run(options: Options) -> int:
@@ -42,11 +45,14 @@ def run(options: Options) -> int:
         raise UsageError(f"--port {options.port}: a port lies between 0 and 65535")
     require("serve", "train")
     from robot_rl.policies import checkpoint
-    from robot_rl.policies.modes import chunk_seconds
+    from robot_rl.policies.modes import chunk_seconds, set_samples
     from robot_rl.serving.server import PolicyServer
 
-    policy = checkpoint.load(options.checkpoint, options.device)
-    server = PolicyServer(policy, options.host, options.port, token=options.token or os.environ.get(TOKEN, ""))
+    folder = checkpoint.resolve(options.checkpoint)
+    policy, weights = checkpoint.load(folder, options.device), checkpoint.weights_digest(folder)
+    set_samples(policy, options.samples)
+    token = options.token or os.environ.get(TOKEN, "")
+    server = PolicyServer(policy, options.host, options.port, token=token, weights=weights)
     milliseconds = 1e3 * chunk_seconds(policy)
     print(
         f"{options.checkpoint} for robot {policy.spec.robot} at ws://{server.host}:{server.port}: "

@@ -18,7 +18,8 @@ def wrapping(layout: Layout) -> NDArray[np.bool_]:
 
 
 def nearest(values: Array, to: Array, circular: NDArray[np.bool_]) -> Array:
-    """`values` (A,), those on a circle turned by whole turns to within half a turn of `to` (A,); others as they are."""
+    """`values` (..., A), those on a circle turned by whole turns to within half a turn of `to` (A,); others as they
+    are."""
     if not circular.any():
         return values
     turns = np.where(circular, np.round((values - to) / TURN), 0.0)
@@ -26,6 +27,6 @@ def nearest(values: Array, to: Array, circular: NDArray[np.bool_]) -> Array:
 
 
 def inside(values: Array, low: Array, high: Array, circular: NDArray[np.bool_]) -> Array:
-    """`values` (A,), those on a circle and outside `low`, `high` (A,) turned into [-pi, pi]; others as they are."""
+    """`values` (..., A), those on a circle and outside `low`, `high` (A,) turned into [-pi, pi]; others as they are."""
     outside = circular & ((values < low) | (values > high))
     return nearest(values, np.zeros_like(values), outside)

@@ -6,6 +6,7 @@ Both are written when the run ends, and again after each evaluation whose result
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,8 @@ def run_of(checkpoint_directory: Path) -> Path | None:
 def add_evaluation(run: Path, result: EvaluationResult) -> Path:
     """Keep a result with the run, in place of one on the same states in the same way, and write the card anew."""
     seeds = [t.seed for t in result.trials]
-    name = "_".join(filter(None, [result.robot, result.execution, f"{min(seeds)}-{max(seeds)}"]))
+    how = re.sub(r"\W+", "_", result.execution)
+    name = "_".join(filter(None, [result.robot, how, f"{min(seeds)}-{max(seeds)}"]))
     path = run / EVALUATIONS / f"{name}.json"
     result.save(path)
     write_card(run)
@@ -46,7 +48,9 @@ def write_card(run: Path) -> Path:
     """
     card = checkpoint.read_card(run / "checkpoint")
     curves = load_curves(run)
-    results = [EvaluationResult.load(p) for p in sorted((run / EVALUATIONS).glob("*.json"))]
+    own = ("", checkpoint.weights_digest(run / "checkpoint"))  # others were of weights that have been replaced
+    every = (EvaluationResult.load(p) for p in sorted((run / EVALUATIONS).glob("*.json")))
+    results = [r for r in every if r.weights in own]
     selection = _json(run / "selection.json")
     figures = _write_figures(run, curves)
     path = run / "README.md"

@@ -6,6 +6,7 @@ from the same initial states, which are neither recorded ones nor those of the f
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -40,7 +41,7 @@ class Choice:
 
     def consider(self, candidate: Candidate) -> bool:
         """Take note of a candidate; True when it is the best now. One that the rule cannot judge never is."""
-        self.tried.append(candidate)
+        self.tried = [*(c for c in self.tried if c.step != candidate.step), candidate]
         key = self._key(candidate)
         if key is None:
             return False
@@ -88,7 +89,8 @@ class Choice:
         if self.rule == "last":
             return float(candidate.step)
         if self.rule == "loss":
-            return None if candidate.holdout_loss is None else -candidate.holdout_loss
+            loss = candidate.holdout_loss
+            return None if loss is None or not math.isfinite(loss) else -loss
         return None if candidate.successes is None else candidate.successes / candidate.trials
 
 

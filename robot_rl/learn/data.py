@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,7 +97,7 @@ class TrainingData:
     train: Batches
     holdout: Windows | None
     identity: dict[str, Any]
-    """Which data sets, how many episodes and steps, and a digest of the episodes' ids."""
+    """Which data sets, how many episodes and steps, and digests of the episodes' ids and of what is in them."""
     recorded_seeds: frozenset[int] = frozenset()
     """Of the initial states of all simulated episodes in the data sets, whether learned from or not."""
 
@@ -126,7 +127,7 @@ def load_data(config: TrainConfig, device: torch.device, world: World | None = N
         total = sum(len(d) for d in datasets)
         raise TrainingError(f"the rule '{config.select}' keeps no step of the {total} episodes; see --select")
     train, held = split(episodes, config.holdout, config.seed)
-    free = [e for d in watched for e in d.episodes()]
+    free = _only_watched([e for d in watched for e in d.episodes()], episodes)
     derived = features.features(config.policy.encoder, inputs, device)
     features.compute([*episodes, *free], derived)
 
@@ -135,8 +136,10 @@ def load_data(config: TrainConfig, device: torch.device, world: World | None = N
         ids = {str(e.attributes["id"]) for e in free}
         return Windows(chosen, list(inputs), n_obs, horizon, select, derived=derived, future=future, action_free=ids)
 
-    train_windows = windows([*train, *free])
-    _check_histories(train_windows)
+    train_windows, held_windows = windows([*train, *free]), windows(held) if held else None
+    for own in (train_windows, held_windows):
+        if own is not None:
+            _check_histories(own)
     statistics = {n: _converted(s) for n, s in train_windows.statistics().items()}
     space = action_space(spec, inputs, config.policy)
     if not space.plain:
@@ -148,16 +151,15 @@ def load_data(config: TrainConfig, device: torch.device, world: World | None = N
         train=Batches(
             train_windows, device, _sampler(config, train_windows, world or World()), _workers(config, device)
         ),
-        holdout=windows(held) if held else None,
+        holdout=held_windows,
         identity={
             "datasets": [_identity(d) for d in datasets] + [_identity(d) | {"action_free": True} for d in watched],
             "select": config.select,
             "episodes": len(train) + len(free),
             "steps": len(train_windows),
             "held_out_episodes": len(held),
-            "digest": hashlib.sha256(
-                "\n".join(str(e.attributes["id"]) for e in (*episodes, *free)).encode()
-            ).hexdigest(),
+            "digest": _digest(str(e.attributes["id"]) for e in (*episodes, *free)),
+            "contents": _digest(_contents(e) for e in (*episodes, *free)),
         },
         recorded_seeds=frozenset(
             int(e.attributes["seed"])
@@ -168,8 +170,29 @@ def load_data(config: TrainConfig, device: torch.device, world: World | None = N
     )
 
 
+def _only_watched(free: list[Episode], learned: Sequence[Episode]) -> list[Episode]:
+    """The watched episodes but those whose actions are learned from, or held out, as well: each counts once."""
+    known = {str(e.attributes["id"]) for e in learned}
+    out = [e for e in free if str(e.attributes["id"]) not in known]
+    if len(out) < len(free):
+        log.info(
+            "%d of %d watched episodes are among those with actions, and count there", len(free) - len(out), len(free)
+        )
+    return out
+
+
 def _identity(dataset: Dataset) -> dict[str, Any]:
     return {"name": dataset.path.name, "identity": dataset.identity, "episodes": len(dataset)}
+
+
+def _digest(texts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
+
+
+def _contents(episode: Episode) -> str:
+    """What of an episode changes when its numbers or labels are edited."""
+    said = ("id", "checksums", "success", "operator", "purpose")
+    return json.dumps([episode.attributes.get(k) for k in said], sort_keys=True, default=str)
 
 
 def parts_per_process(config: TrainConfig, world: World) -> int:

@@ -10,6 +10,10 @@ from robot_rl.learn.config import TrainingError
 STATE = ("smoothed", "scatter", "best", "best_step", "limit")
 
 
+RISING = 0.1
+"""Of the way from the best smoothed loss to the limit: from there on it may be diverging."""
+
+
 class Divergence:
     """Watches the loss: stops a run whose loss is not finite or far above its best.
 
@@ -48,6 +52,11 @@ class Divergence:
                 f"{self.best:.3g}, from which `divergence: {self.factor:g}` lets it rise to {self.limit:.3g}; it began "
                 f"to rise after step {self.best_step}"
             )
+
+    @property
+    def rising(self) -> bool:
+        """The smoothed loss has gone a good part of the way to where the run is stopped."""
+        return self.smoothed > self.best + RISING * (self.limit - self.best)
 
     def state(self) -> dict[str, Any]:
         """What `restore` takes."""

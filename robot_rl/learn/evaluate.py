@@ -8,7 +8,10 @@ the episode's seed; nobody intervenes; the safety envelope is on. Success is the
 from __future__ import annotations
 
 import json
+import logging
+import math
 import multiprocessing
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -32,6 +35,11 @@ from robot_rl.runtime.episodes import EpisodeMachine, EpisodeRules
 from robot_rl.runtime.loop import run_episode
 from robot_rl.serving.loading import load_policy
 from robot_rl.serving.protocol import ServablePolicy, is_address
+
+log = logging.getLogger(__name__)
+
+TIMED = ("async", "rtc", "slow_fast")
+"""Modes in which chunks are computed while the robot moves."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,9 @@ class EvaluationResult:
     seconds: float
     """Wall time."""
     execution: str = "receding"
-    """How chunks became actions."""
+    """How chunks became actions, in words: all that was not as usual."""
+    weights: str = ""
+    """Digest of the policy's; empty where it is a server's."""
 
     @property
     def successes(self) -> tuple[bool, ...]:
@@ -88,7 +98,8 @@ class EvaluationResult:
         """Read what `save` wrote."""
         data = json.loads(path.read_text())
         trials = tuple(Trial(**t) for t in data["trials"])
-        return cls(data["checkpoint"], data["robot"], trials, data["seconds"], data.get("execution", "receding"))
+        told = {k: str(data[k]) for k in ("execution", "weights") if k in data}
+        return cls(data["checkpoint"], data["robot"], trials, data["seconds"], **told)
 
 
 def evaluate(
@@ -135,7 +146,7 @@ def evaluate(
     job = _Job(name, robot, control_mode, execution, max_steps, device, fields, prompt)
     with job.policy(setup) as policy:
         if not allow_slow:
-            check_speed(policy, execution)
+            _warn_of_latency(policy, execution, check_speed(policy, execution))
     begun = time.monotonic()
     trials: list[Trial] = []
     for trial in job.run(seeds) if processes == 1 else _run_apart(job, seeds, processes):
@@ -144,7 +155,38 @@ def evaluate(
             progress(trial)
     order = {seed: i for i, seed in enumerate(seeds)}
     trials.sort(key=lambda t: order[t.seed])
-    return EvaluationResult(name, setup.name, tuple(trials), time.monotonic() - begun, execution.mode)
+    how = manner(execution, control_mode=control_mode or "", max_steps=max_steps)
+    weights = "" if is_address(name) else checkpoint.weights_digest(Path(name))
+    return EvaluationResult(name, setup.name, tuple(trials), time.monotonic() - begun, how, weights)
+
+
+def manner(execution: ExecutionConfig, *, control_mode: str = "", max_steps: int = 0) -> str:
+    """How a policy is played, in words: the execution's mode, and what is not as usual."""
+    usual = ExecutionConfig()
+    words: list[str] = [execution.mode]
+    if execution.mode in TIMED:
+        words += [f"latency {execution.latency_steps}"] if execution.latency_steps != usual.latency_steps else []
+        words += ["its last action repeated on overrun"] if execution.overrun != usual.overrun else []
+    if execution.mode == "ensemble" and execution.decay != usual.decay:
+        words.append(f"decay {execution.decay:g}")
+    if execution.action_steps != usual.action_steps:
+        words.append(f"{execution.action_steps} actions of a chunk")
+    if execution.samples != usual.samples:
+        words.append(f"best of {execution.samples}")
+    words += [control_mode] if control_mode else []
+    words += [f"at most {max_steps} steps"] if max_steps else []
+    return ", ".join(words)
+
+
+def _warn_of_latency(policy: ServablePolicy, execution: ExecutionConfig, seconds: float) -> None:
+    """Say where chunks take longer than the steps that are simulated."""
+    steps = math.ceil(seconds * policy.spec.rate)
+    if execution.mode in TIMED and steps > execution.latency_steps:
+        log.warning(
+            "a chunk takes %.0f ms here, %d control steps, and is simulated to take %d: on a robot it is later; give "
+            "--latency-steps %d",
+            *(1e3 * seconds, steps, execution.latency_steps, steps),
+        )
 
 
 @dataclass(frozen=True)
@@ -217,9 +259,15 @@ class _Job:
 def _run_apart(job: _Job, seeds: Sequence[int], processes: int) -> Iterator[Trial]:
     """Share the seeds among fresh processes (spawned: a fork would inherit rendering contexts and threads)."""
     shares = [seeds[i::processes] for i in range(processes) if seeds[i::processes]]
-    with ProcessPoolExecutor(len(shares), multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(len(shares), context, initializer=_leave_interrupts) as pool:
         for trials in pool.map(job.run_all, shares):
             yield from trials
+
+
+def _leave_interrupts() -> None:
+    """Ctrl-C reaches every process of a terminal: what is to be done about it is the first one's."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager

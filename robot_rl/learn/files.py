@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import itertools
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+LOCK = ".lock"
 
 
 class OutputError(RuntimeError):
@@ -15,6 +21,30 @@ def replace_text(path: Path, text: str) -> None:
     fresh = path.with_name(f"{path.name}.new")
     fresh.write_text(text)
     fresh.replace(path)
+
+
+def new_folder(path: Path) -> Path:
+    """Make a folder at `path`, or where there is one already at `path-2`, `path-3`, ...; returns which."""
+    for number in itertools.count(1):
+        folder = path if number == 1 else path.with_name(f"{path.name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    raise AssertionError
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Within the context no other process writes into the folder, which is made if need be. Raises OutputError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OutputError(f"{folder} is being written by another process; choose another place") from None
+        yield
 
 
 def require_folder(path: Path) -> None:

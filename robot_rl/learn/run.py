@@ -34,6 +34,8 @@ from robot_rl.settings import yaml_text
 
 log = logging.getLogger(__name__)
 
+SELECTION = "selection.json"
+
 
 @dataclass(frozen=True)
 class TrainResult:
@@ -58,6 +60,11 @@ class TrainResult:
     """Share of the loop's time in this sitting that went into getting batches."""
 
 
+def is_finished(directory: Path) -> bool:
+    """Whether a run in that folder has come to its end."""
+    return (directory / SELECTION).is_file()
+
+
 class Run:
     """The files of a run and its running figures. In processes other than the first it writes nothing."""
 
@@ -66,6 +73,8 @@ class Run:
         self.writes = trainer.world.first
         self.watch = Divergence(config.divergence, config.warmup)
         self.choice = Choice(config.select_checkpoint)
+        self.pending = False
+        """The run goes on where a checkpoint was about to be judged."""
         self.seconds, self._since = 0.0, time.monotonic()
         self.sums, self.counted = [0.0, 0.0], 0
         self.loss = math.nan
@@ -73,7 +82,8 @@ class Run:
         if (directory / STATE / f"{STATE}.json").is_file():
             series = self._restore()
         elif (directory / "checkpoint").exists():
-            raise TrainingError(f"{directory} holds a finished run; choose another output, or delete that directory")
+            what = "a finished run" if is_finished(directory) else "a checkpoint, but no state to go on from"
+            raise TrainingError(f"{directory} holds {what}; choose another output, or delete that directory")
         self.curves: Curves | None = None
         if self.writes:
             directory.mkdir(parents=True, exist_ok=True)
@@ -94,9 +104,7 @@ class Run:
         try:
             self.watch.check(self.trainer.step, loss, norm)
         except TrainingError as error:
-            kept = self.directory / "checkpoint"
-            where = f"the checkpoint in {kept} is from before" if kept.exists() else "no checkpoint was saved yet"
-            raise TrainingError(f"{error}. {where.capitalize()}. Lower lr, or look at the data.") from None
+            raise TrainingError(f"{error}. {self._kept()}. Lower lr, or look at the data.") from None
         self.sums = [self.sums[0] + loss, self.sums[1] + norm]
         self.counted += 1
 
@@ -122,24 +130,34 @@ class Run:
         self.log()
         if not self.writes:
             return None
+        if self._evaluates():  # which takes long, and may be interrupted
+            self.save_state(pending=True)
         policy = self.trainer.averaged()
         holdout = self.trainer.holdout_loss(policy)
         if holdout is not None:
             self._add(holdout_loss=holdout)
         candidate = self._judge(policy, Candidate(self.trainer.step, holdout))
-        if self.choice.consider(candidate) or not (self.directory / "checkpoint").exists():
+        there = (self.directory / "checkpoint").exists()
+        if there and self.config.select_checkpoint == "last" and self.watch.rising:
+            self._write("last", policy, candidate)  # it may be diverging: the good one stays
+        elif self.choice.consider(candidate) or not there:
             self._write("checkpoint", policy, candidate)
+        self.pending = False
         self.save_state()
         if self.curves is not None:
             self.curves.save()
         return holdout
 
-    def save_state(self) -> None:
-        """Write what the run goes on from."""
+    def save_state(self, *, pending: bool = False) -> None:
+        """Write what the run goes on from.
+
+        Args:
+            pending: the checkpoint of this step is still to be judged.
+        """
         if not self.writes or self.curves is None:
             return
         figures = {"curves": self.curves.series, "seconds": self._elapsed(), "watch": self.watch.state()}
-        figures |= {"choice": self.choice.state(), "sums": self.sums, "counted": self.counted}
+        figures |= {"choice": self.choice.state(), "sums": self.sums, "counted": self.counted, "pending": pending}
         self.trainer.save(self.directory / STATE, figures)
 
     def finish(self) -> TrainResult:
@@ -159,7 +177,7 @@ class Run:
         )
         if self.writes:
             selection = {"why": result.chosen, "seeds": self._seeds(), **self.choice.state()}
-            (self.directory / "selection.json").write_text(json.dumps(selection, indent=1) + "\n")
+            (self.directory / SELECTION).write_text(json.dumps(selection, indent=1) + "\n")
             write_card(self.directory)
             shutil.rmtree(self.directory / STATE)
         log.info("trained: %s", asdict(result))
@@ -173,10 +191,19 @@ class Run:
         self.sums, self.counted = document["sums"], document["counted"]
         self.watch.restore(document["watch"])
         self.choice.restore(document["choice"])
+        self.pending = bool(document.get("pending", False))
         if series.get("loss"):
             self.loss = series["loss"][-1][1]
         log.info("going on from step %d", self.trainer.step)
         return series
+
+    def _kept(self) -> str:
+        """What is left of a run that has diverged, in a sentence."""
+        kept = self.directory / "checkpoint"
+        if not kept.exists():
+            return "No checkpoint was saved yet"
+        step = checkpoint.read_card(kept).training["step"]
+        return f"The checkpoint in {kept} is of step {step}"
 
     def _evaluates(self) -> bool:
         """This step's checkpoint is tried in simulation."""

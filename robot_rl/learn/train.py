@@ -11,9 +11,9 @@ import torch
 from tqdm import tqdm
 
 from robot_rl.learn.choice import require_simulated
-from robot_rl.learn.config import TrainConfig
+from robot_rl.learn.config import TrainConfig, TrainingError
 from robot_rl.learn.data import load_data
-from robot_rl.learn.files import require_folder
+from robot_rl.learn.files import held, new_folder, require_folder
 from robot_rl.learn.interrupt import deferred_interrupt
 from robot_rl.learn.parallel import World, joined, local_device
 from robot_rl.learn.run import Run, TrainResult
@@ -47,19 +47,29 @@ def train(config: TrainConfig, *, progress: bool = True) -> TrainResult:
 
 
 def _train(config: TrainConfig, device: torch.device, world: World, progress: bool, stack: ExitStack) -> TrainResult:
-    directory = config.directory()
-    if world.size > 1:
-        directory = type(directory)(world.first_text(str(directory)))
     data = load_data(config, device, world)
     stack.callback(data.train.close)
+    if config.select_checkpoint == "loss" and data.holdout is None:
+        raise TrainingError(
+            f"select_checkpoint is 'loss', but of {data.identity['episodes']} episodes a holdout of {config.holdout:g} "
+            "is none: raise it, record more, or select the 'last'"
+        )
     if config.select_checkpoint == "success":
         require_simulated(config.evaluate_robot or data.spec.robot)
+    directory = config.directory()
+    if world.first:
+        directory = directory if config.output is not None else new_folder(directory)
+        stack.enter_context(held(directory))
+    if world.size > 1:
+        directory = type(directory)(world.first_text(str(directory)))
     trainer = Trainer(config, data, device, world)
     run = stack.enter_context(Run(config, data, trainer, directory))
     log.info("%d windows of %d episodes; run in %s", len(data.train), data.identity["episodes"], directory)
     shown = None if progress and world.first else True
     bar = tqdm(total=config.steps, initial=trainer.step, desc="train", unit="step", disable=shown)
     with deferred_interrupt() as interrupted, bar:
+        if run.pending and trainer.step < config.steps:
+            run.save()
         while trainer.step < config.steps:
             loss, norm = trainer.update()
             run.account(loss, norm)

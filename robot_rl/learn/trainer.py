@@ -27,6 +27,8 @@ from robot_rl.policies.ema import Ema
 
 STATE = "state"
 HOLDOUT_WINDOWS = 1024
+MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+"""What AdamW remembers of a weight."""
 FREE = (
     *("output", "dataset", "name", "device", "threads", "workers", "log_every", "save_every", "divergence"),
     *("parts", "precision", "evaluate_processes"),
@@ -56,7 +58,7 @@ class Trainer:
             policy = ChunkPolicy(data.spec, data.inputs, config.policy, data.statistics)
         self.policy = policy.to(device).train()
         self.parameters = [p for p in self.policy.parameters() if p.requires_grad]
-        pretrained = {id(p) for p in self.policy.encoder.pretrained()}
+        pretrained = {id(p) for p in self.policy.pretrained()}
         groups = [
             {"params": [p for p in self.parameters if (id(p) in pretrained) == known], "share": share}
             for known, share in ((False, 1.0), (True, config.backbone_lr_share))
@@ -101,7 +103,12 @@ class Trainer:
             return None
         indices = np.random.default_rng(0).permutation(len(windows))[:HOLDOUT_WINDOWS]
         torch.manual_seed(0)
-        return policy.loss(tensors(windows.batch(indices), self.device)).item()
+        total = count = 0.0
+        for first in range(0, len(indices), self.config.batch):  # no more at once than training takes
+            part = tensors(windows.batch(indices[first : first + self.config.batch]), self.device)
+            valid = float(part[ACTION_MASK].sum().clamp_min(1))
+            total, count = total + valid * policy.loss(part).item(), count + valid
+        return total / count
 
     def save(self, directory: Path, extra: dict[str, Any]) -> None:
         """Write the whole state to `directory`, replacing an older one."""
@@ -126,8 +133,9 @@ class Trainer:
             self.policy.load_state_dict({n: state[f"policy.{n}"] for n in self.policy.state_dict()})
             for i, (parameter, average) in enumerate(zip(self.parameters, self.ema.averages, strict=True)):
                 average.copy_(state[f"{i}.average"])
-                moments = {k: state[f"{i}.{k}"].to(self.device) for k in ("exp_avg", "exp_avg_sq", "step")}
-                self.optimizer.state[parameter] = moments
+                known = [k for k in MOMENTS if f"{i}.{k}" in state]  # none of a weight that has had no gradient yet
+                if known:
+                    self.optimizer.state[parameter] = {k: state[f"{i}.{k}"].to(self.device) for k in MOMENTS}
             self.step = int(document["step"])
         except (storage.StorageError, KeyError, RuntimeError) as error:
             if isinstance(error, TrainingError):
@@ -179,7 +187,7 @@ class Trainer:
             ("data", self.data.identity, document["data"]),
         ):
             for key in mine:
-                if mine[key] != theirs.get(key):
+                if mine[key] != theirs.get(key) and not (key == "contents" and key not in theirs):
                     raise TrainingError(
                         f"{directory.parent}: an unfinished run with another {label} lies there: {key} was "
                         f"{theirs.get(key)}, now {mine[key]}. Use another output, or delete that directory."
@@ -195,4 +203,4 @@ def precision(config: TrainConfig, device: torch.device) -> str:
     """`fp32` or `bf16`: what the configuration means on this device."""
     if config.precision != "auto":
         return config.precision
-    return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
+    return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -37,7 +38,8 @@ def train_verifier(
         raise checkpoint.CheckpointError(f"{path}: the checkpoint does not say how it was trained")
     data = load_data(TrainConfig.from_dict(options), policy.device)
     try:
-        if data.identity["digest"] != card.dataset.get("digest"):
+        then = {"contents": data.identity["contents"]} | dict(card.dataset)  # older cards say nothing of contents
+        if any(data.identity[k] != then.get(k) for k in ("digest", "contents")):
             raise TrainingError(
                 f"{path}: the data sets have changed since the policy was trained: a count of other chunks "
                 "than its own would mislead; train the policy again"
@@ -51,19 +53,20 @@ def train_verifier(
 def fit_verifier(
     policy: ChunkPolicy, data: TrainingData, config: CountConfig, progress: Callable[[int, float], None] | None = None
 ) -> CountVerifier:
-    """A verifier from every training window of `data`; what pads a window holds its last action, as in training."""
+    """A verifier from every training window of `data` that is not only watched; what pads a window holds its last
+    action, as in training."""
     rows = features(policy, data)
     return fit(rows, rows.shape[1] - policy.horizon * policy.action_space.size, config, progress=progress)
 
 
 @torch.no_grad()
 def features(policy: ChunkPolicy, data: TrainingData) -> Tensor:
-    """Context and normalised chunk of every training window, (N, C + horizon E)."""
+    """Context and normalised chunk of every training window that is not only watched, (N, C + horizon E)."""
     windows = data.train.windows
+    known = np.flatnonzero(windows.known)
     out = []
-    for start in range(0, len(windows), BLOCK):
-        rows = torch.arange(start, min(start + BLOCK, len(windows))).numpy()
-        batch = tensors(windows.batch(rows), policy.device)
+    for start in range(0, len(known), BLOCK):
+        batch = tensors(windows.batch(known[start : start + BLOCK]), policy.device)
         context, learned = policy.encode(batch)
         out.append(torch.cat([context, hold_last(learned, batch["action_mask"]).flatten(1)], dim=1))
     return torch.cat(out)

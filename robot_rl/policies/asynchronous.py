@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import NDArray
 
 from robot_rl.policies.execution import (
@@ -42,7 +43,7 @@ class AsyncExecutor:
             in a thread and takes the time that it takes.
         expected: the latency to reckon with until one has been measured, in steps.
         overrun: what to do when a chunk has run out before the next is there: `still` gives None, so that the
-            robot holds still; `last` repeats the last row. Both are counted.
+            robot holds still; `last` repeats the last row, for as many steps as a chunk has. Both are counted.
         continuing: real-time chunking.
 
     Raises:
@@ -77,8 +78,9 @@ class AsyncExecutor:
 
     @property
     def latency(self) -> int:
-        """The latency that is reckoned with, in steps: the longest of the newest ten."""
-        return max(self._latencies)
+        """The latency that is reckoned with, in steps: the longest of the newest ten, but at most half a chunk, as the
+        check of a policy's speed has it: after a single stall the next chunks would else repeat the old one."""
+        return min(max(self._latencies), self.policy.horizon // 2)
 
     def reset(self, seed: int | None = None) -> None:
         """A new episode: forget history and chunks; a seed makes the policy's samples reproducible."""
@@ -115,8 +117,7 @@ class AsyncExecutor:
     def _due(self) -> bool:
         if self._chunk is None:
             return True
-        early = self.policy.horizon - self.latency
-        return self._step - self._start >= min(self.n_action_steps, max(early, 1))
+        return self._step - self._start >= min(self.n_action_steps, self.policy.horizon - self.latency)
 
     def _drop(self) -> None:
         self._chunk = None
@@ -130,10 +131,11 @@ class AsyncExecutor:
             self._outage.failed(error)
 
     def _job(self) -> Callable[[], Array]:
+        """What computes the next chunk. It continues the present one only where there are numbers to continue."""
         observation = self._history.stacked()
         row = self._step - self._start
         chunk, policy = self._chunk, self._continuing
-        if policy is None or chunk is None or row >= len(chunk):
+        if policy is None or chunk is None or row >= len(chunk) or not np.isfinite(chunk[row:]).all():
             return lambda: self.policy.predict(observation)
         overlap = len(chunk) - row
         frozen = min(self.latency, overlap)
@@ -150,7 +152,8 @@ class AsyncExecutor:
             return
         self._outage.answered()
         self._chunk, self._start = finished.chunk, finished.step
-        self._latencies.append(self._step - finished.step)
+        if (steps := self._step - finished.step) < self.policy.horizon:  # else nothing of it is played
+            self._latencies.append(steps)
         self.counts.seconds.append(finished.seconds)
 
     def _row(self) -> Array | None:
@@ -161,7 +164,7 @@ class AsyncExecutor:
         if row < self.policy.horizon:
             return self._action(self._chunk, row)
         self.counts.overruns += 1
-        if self._overrun == "last":
+        if self._overrun == "last" and row < 2 * self.policy.horizon:
             return self._action(self._chunk, self.policy.horizon - 1)
         self.counts.held += 1
         return None

@@ -94,7 +94,7 @@ def save(
 
 def read_card(path: str | Path) -> Card:
     """What the checkpoint at `path` says of itself, without its weights. Raises CheckpointError."""
-    return _read(resolve(path))[0]
+    return _read(_policy_folder(path))[0]
 
 
 def read_origin(path: str | Path) -> Origin:
@@ -107,6 +107,15 @@ def read_origin(path: str | Path) -> Origin:
         return Origin(Spec.from_dict(data["spec"]), data["dataset"], data["training"])
     except (storage.StorageError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{directory / AGENT}.json: damaged: {error!r}") from error
+
+
+def weights_digest(path: str | Path) -> str:
+    """The sha256 of the weights of the policy or agent at `path`, as its document has it. Raises CheckpointError."""
+    directory = resolve(path)
+    try:
+        return str(storage.read_document(directory, AGENT if is_agent(directory) else NAME)["tensors"]["sha256"])
+    except (storage.StorageError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{directory}: damaged: {error!r}") from error
 
 
 def is_agent(directory: Path) -> bool:
@@ -122,9 +131,9 @@ def load(path: str | Path, device: str = "cpu") -> ChunkPolicy:
         device: `cpu`, `cuda`, or `auto` for the fastest there is.
 
     Raises:
-        CheckpointError: there is none, a file is damaged, or the weights are not those of the card.
+        CheckpointError: there is none, it is an agent, a file is damaged, or the weights are not those of the card.
     """
-    directory = resolve(path)
+    directory = _policy_folder(path)
     card, document = _read(directory)
     try:
         policy = ChunkPolicy(card.spec, card.inputs, card.config)
@@ -190,6 +199,17 @@ def resolve(path: str | Path) -> Path:
         if newest := sorted(cards, key=lambda p: p.stat().st_mtime):
             return newest[-1].parent
     raise CheckpointError(why_absent(path))
+
+
+def _policy_folder(path: str | Path) -> Path:
+    """As `resolve`, for what is to be a policy by itself. Raises CheckpointError for an agent."""
+    directory = resolve(path)
+    if is_agent(directory):
+        raise CheckpointError(
+            f"{directory} holds the agent of an online session: it brings its own execution and is deployed on the "
+            f"robot's computer (robot-rl deploy --checkpoint {directory}), neither served nor verified"
+        )
+    return directory
 
 
 def torch_device(name: str) -> torch.device:

@@ -48,7 +48,9 @@ class ChunkModule(nn.Module):
         self.encoder = ObservationEncoder(Layout(rest), config.n_obs, config.encoder)
         told = dataclasses.replace(config.encoder, state_dropout=0.0)
         self.goal_encoder = ObservationEncoder(Layout(goal), config.n_obs, told) if goal else None
-        self.config = dataclasses.replace(config, encoder=self.encoder.config)
+        seeing = self.encoder if self.encoder.images or self.goal_encoder is None else self.goal_encoder
+        described = dataclasses.replace(seeing.config, state_dropout=config.encoder.state_dropout)
+        self.config = dataclasses.replace(config, encoder=described)
         goal_size = config.encoder.width if goal else 0
         context_size = self.encoder.width + goal_size
         self.action_space = action_space(spec, inputs, config)
@@ -64,7 +66,8 @@ class ChunkModule(nn.Module):
                 self.goal_encoder.fit(statistics)
             # A sampler's error in a rotation column that never varied in the data must not be of the size of 1.
             constant = 1.0 if self.action_space.plain else MIN_SPREAD / 2
-            self.action_normalizer.fit(statistics["action"], config.action_normalization, constant)
+            mode = config.action_normalization
+            self.action_normalizer.fit(statistics["action"], mode, constant, rare_by_range=True)
             if self.later is not None:
                 self.later.target.follow(self.encoder, all_the_way=True)
 
@@ -98,6 +101,11 @@ class ChunkModule(nn.Module):
             extra |= {"latents": latents[:, -1], "known": known}
         loss = self._head.loss(chunk, acted, context, generator, **extra)
         return loss + self.later.weight * self.later.loss(context, latents, mask) if self.later.weight else loss
+
+    def pretrained(self) -> list[nn.Parameter]:
+        """Weights that training begins with and that may change."""
+        encoders = (self.encoder, self.goal_encoder)
+        return [p for e in encoders if e is not None for p in e.pretrained()]
 
     def after_update(self) -> None:
         """What follows a step of the optimiser: the target encoder, where there is one, moves towards the encoder."""

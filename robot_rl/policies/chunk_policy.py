@@ -4,13 +4,14 @@ agreement with actions under way, or step by step from a plan."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
+from robot_rl.control import circle
 from robot_rl.policies.chunk_module import ChunkModule
 from robot_rl.policies.config import PolicyConfig
 from robot_rl.policies.guidance import Guide, GuidedHead
@@ -31,6 +32,7 @@ class ChunkPolicy(ChunkModule):
     ) -> None:
         super().__init__(spec, inputs, config, statistics)
         self._generator: Generator | None = None
+        self._circular = circle.wrapping(spec.action)
         self.choice = Choice()
         """How many chunks are drawn for an observation, and who chooses."""
 
@@ -80,7 +82,7 @@ class ChunkPolicy(ChunkModule):
         batch = self._batch(observation)
         target = torch.from_numpy(np.array(committed, dtype=np.float32)).to(self.device)
         row_weights = torch.from_numpy(np.array(weights, dtype=np.float32)).to(self.device)
-        guide = Guide(self.learned(target[None], batch), row_weights, frozen)
+        guide = Guide(self.learned(target[None], batch), row_weights, frozen, turns=self._turns())
         best = self._best(batch, lambda context: head.sample_guided(context, guide, generator=self._generator))
         return self._within_bounds(best)
 
@@ -164,7 +166,19 @@ class ChunkPolicy(ChunkModule):
 
     def _within_bounds(self, actions: Tensor) -> NDArray[np.float64]:
         """Actions (..., A) for the robot."""
-        return np.clip(actions.double().cpu().numpy(), self.spec.action.low, self.spec.action.high)
+        low, high = self.spec.action.low, self.spec.action.high
+        return np.clip(circle.inside(actions.double().cpu().numpy(), low, high, self._circular), low, high)
+
+    def _turns(self) -> Tensor | None:
+        """A whole turn in each number that the head learns (E,), 0 for one on no circle; None where none is on one."""
+        if not self._circular.any():
+            return None
+        scale = cast(Tensor, self.action_normalizer.scale)
+        turns = torch.zeros_like(scale)
+        for f in self.action_space.fields:
+            if self.spec.action[f.name].wraps:
+                turns[f.learned] = circle.TURN / scale[f.learned]
+        return turns
 
     def _batch(self, observation: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
         """One observation as a batch. Raises SpecError where a field is missing or has another shape."""

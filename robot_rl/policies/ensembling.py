@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from robot_rl.control import circle
 from robot_rl.policies.execution import Array, ExecutionCounts, ExecutionError, Outage, ask
 from robot_rl.policies.history import History
 from robot_rl.policies.policy import Policy
@@ -21,7 +22,8 @@ from robot_rl.spec import SpecError
 def ensemble(rows: Array, decay: float) -> Array:
     """The weighted mean (A,) of predictions (n, A) for one step, the oldest first, with w_i = exp(-decay i).
 
-    The oldest weighs most; a smaller `decay` takes new observations in faster.
+    The oldest weighs most; a smaller `decay` takes new observations in faster. Numbers on a circle are to have been
+    turned near each other.
     """
     weights = np.exp(-decay * np.arange(len(rows)))
     mean: Array = weights @ rows / weights.sum()
@@ -32,6 +34,7 @@ class EnsembleExecutor:
     """Asks for a chunk in every step, and plays the weighted mean of all rows that concern the step.
 
     The policy must answer within a control period. While it is unavailable, earlier chunks go on to their ends.
+    Headings (fields that `wraps`) are averaged the short way round, as they lie about the newest.
 
     Args:
         decay: m of w_i = exp(-m i), i counting from the oldest; 0.01 in the paper.
@@ -50,6 +53,7 @@ class EnsembleExecutor:
         self.policy = policy
         self.counts = ExecutionCounts()
         self._decay = decay
+        self._circular = circle.wrapping(policy.spec.action)
         self._history = History(policy)
         self._outage = Outage(self.counts)
         self._chunks: deque[tuple[int, Array]] = deque()
@@ -72,7 +76,9 @@ class EnsembleExecutor:
         if not self._chunks:
             self.counts.held += 1
             return None
-        return ensemble(np.stack([chunk[self._step - start] for start, chunk in self._chunks]), self._decay)
+        rows = np.stack([chunk[self._step - start] for start, chunk in self._chunks])
+        mean = ensemble(circle.nearest(rows, rows[-1], self._circular), self._decay)
+        return circle.inside(mean, self.policy.spec.action.low, self.policy.spec.action.high, self._circular)
 
     def observe(self, values: Mapping[str, NDArray[Any]]) -> None:
         """A step in which somebody else acts: keep the history current, drop the chunks."""

@@ -43,7 +43,7 @@ class ExecutionConfig:
     measured."""
     overrun: Overrun = "still"
     """`async`, `rtc` and `slow_fast`, when a chunk runs out before the next is there: hold still, or repeat its last
-    action."""
+    action for one chunk's length at most (`last`)."""
     decay: float = 0.01
     """Of the weights of `ensemble`, the oldest chunk first."""
     samples: int = 1
@@ -109,7 +109,8 @@ def set_samples(policy: Policy, samples: int) -> None:
         choose(samples)
     elif samples > 1:
         raise ExecutionError(
-            f"samples is {samples}, and this policy cannot choose among several chunks here: set samples to 1"
+            f"samples is {samples}, and this policy cannot choose among several chunks here: set samples to 1; a "
+            f"policy on a server chooses there (robot-rl serve --samples {samples})"
         )
 
 

@@ -19,7 +19,8 @@ MIN_SPREAD = 1e-3
 not scaled, so that sensor noise is not blown up to the size of a signal."""
 RARE = 0.05
 """A dimension whose middle 98 % span less than this share of its range holds rare events (a gripper that closes once
-in a hundred steps): by quantiles these would become huge, so it is scaled by its range."""
+in a hundred steps): by quantiles these would become huge, so an action is then scaled by its range. An observation is
+not: it may as well be a spike of a sensor, and is clipped where it is read."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,16 @@ class Statistics:
 
 
 def affine(
-    statistics: Statistics, mode: Normalization, constant: float = 1.0
+    statistics: Statistics, mode: Normalization, constant: float = 1.0, *, rare_by_range: bool = False
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Offset and scale (D,) such that (x - offset) / scale is normalised.
 
     `range` maps [minimum, maximum] to [-1, 1]; `quantile` maps the 1 % and 99 % quantiles there, so that outliers do
-    not squeeze the rest (dimensions of RARE events by range); `mean_std` gives zero mean and unit deviation; `none`
+    not squeeze the rest; `mean_std` gives zero mean and unit deviation; `none`
     is the identity. Dimensions that hardly vary (MIN_SPREAD) get scale `constant`.
+
+    Args:
+        rare_by_range: quantiles leave out what must not be lost, where it is RARE: those dimensions go by range.
 
     Raises:
         ValueError: the mode is unknown, or the statistics have no quantiles.
@@ -81,7 +85,8 @@ def affine(
     elif mode == "quantile":
         if statistics.q01 is None or statistics.q99 is None:
             raise ValueError("these statistics have no quantiles: take them again, or normalise by range or mean_std")
-        rare = statistics.q99 - statistics.q01 < RARE * (statistics.maximum - statistics.minimum)
+        narrow = statistics.q99 - statistics.q01 < RARE * (statistics.maximum - statistics.minimum)
+        rare = narrow & rare_by_range
         low = np.where(rare, statistics.minimum, statistics.q01)
         offset, scale = _middle(low, np.where(rare, statistics.maximum, statistics.q99))
     elif mode == "mean_std":
@@ -106,9 +111,11 @@ class Normalizer(nn.Module):
         self.register_buffer("offset", torch.zeros(size))
         self.register_buffer("scale", torch.ones(size))
 
-    def fit(self, statistics: Statistics, mode: Normalization, constant: float = 1.0) -> Normalizer:
-        """Take offset and scale from data; returns self. `constant` as in `affine`."""
-        offset, scale = affine(statistics, mode, constant)
+    def fit(
+        self, statistics: Statistics, mode: Normalization, constant: float = 1.0, *, rare_by_range: bool = False
+    ) -> Normalizer:
+        """Take offset and scale from data; returns self. `constant` and `rare_by_range` as in `affine`."""
+        offset, scale = affine(statistics, mode, constant, rare_by_range=rare_by_range)
         size = cast(Tensor, self.offset).shape[0]
         if offset.shape != (size,):
             raise ValueError(f"statistics of {offset.shape[0]} dimensions for a field of {size}")

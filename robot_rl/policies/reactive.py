@@ -49,7 +49,7 @@ class SlowFastExecutor(AsyncExecutor):
 
     Also while a plan is being made the newest readings reach the decoder, those of the steps that passed since it was
     asked for included: a plan that arrives late starts as if it had been followed all along. With `overrun: last`, a
-    plan that has run out goes on with its last row.
+    plan that has run out goes on with its last row, for as many steps as it has rows.
 
     Raises:
         ExecutionError: `n_action_steps` is not in 1..horizon, or no row would be left after the latency.

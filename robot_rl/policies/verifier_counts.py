@@ -21,7 +21,11 @@ from robot_rl.policies.options import require_at_least
 from robot_rl.policies.verifier import Candidates
 
 FLOOR = 1e-3
-"""Least deviation that a feature is divided by."""
+"""Least deviation that an output of the prior, or any feature, is divided by."""
+SHARE = 0.1
+"""Least deviation that a feature is divided by, as a share: for a number of a chunk of 1, the unit in which the policy
+learned it; for one of the context of what these deviate by on the whole (root mean square). What never varies in the
+training data would else decide: a sampler's residual of .003 would be three deviations."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +83,12 @@ class CountVerifier(nn.Module):
 
     @torch.no_grad()
     def standardize(self, features: Tensor) -> None:
-        """Scale features to unit variance over `features` (N, size), and the prior's outputs as well."""
+        """Scale features to unit variance over `features` (N, size), or less where they hardly vary (SHARE), and the
+        prior's outputs as well."""
         cast(Tensor, self.mean).copy_(features.mean(0))
-        cast(Tensor, self.deviation).copy_(features.std(0, correction=0).clamp_min(FLOOR))
+        context, chunk = features.std(0, correction=0).split(self.sizes)
+        least = max(SHARE * float(context.square().mean().sqrt()), FLOOR) if len(context) else FLOOR
+        cast(Tensor, self.deviation).copy_(torch.cat([context.clamp_min(least), chunk.clamp_min(SHARE)]))
         prior = self.prior((features - self.mean) / self.deviation)
         cast(Tensor, self.prior_mean).copy_(prior.mean(0))
         cast(Tensor, self.prior_deviation).copy_(prior.std(0, correction=0).clamp_min(FLOOR))

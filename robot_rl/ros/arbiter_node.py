@@ -73,9 +73,14 @@ class ArbiterNode(RobotNode):
             elif event["event"] in ("reset", "end", "driven") and self._episode:
                 self._episode = ""
                 self._arbiter.reset("free")
-                if not self.lockstep:
-                    self._proposal = None  # what was asked for before is void; in lockstep its stamp says so
         self._try()
+
+    @property
+    def _wanted(self) -> Proposal | None:
+        """The newest proposal, if it answers a reading of the episode or drive under way: a policy that has not heard
+        yet that it is over, or that was late, moves nothing."""
+        proposal = self._proposal
+        return proposal if self._episode and proposal is not None and proposal.stamp >= self._start else None
 
     def _on_human(self, message: JointState) -> None:
         human = wire.read_human(self.spec.action, message)
@@ -136,7 +141,7 @@ class ArbiterNode(RobotNode):
             if reading is None:
                 continue
             with self._lock:
-                decision = self._arbiter.decide(self._system_clock.now(), reading, self._human, self._proposal)
+                decision = self._arbiter.decide(self._system_clock.now(), reading, self._human, self._wanted)
             if self._running:
                 self._publish(decision)
 

@@ -10,6 +10,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from numpy.typing import NDArray
 from sensor_msgs.msg import Image, JointState
 
+from robot_rl.control.envelope import REFUSED
 from robot_rl.control.safety import Safety
 from robot_rl.datasets.record import Phase, Source
 from robot_rl.hardware.errors import ConfigError
@@ -24,12 +25,15 @@ from robot_rl.runtime.arbiter import Decision
 from robot_rl.runtime.loop import Follower
 from robot_rl.serving.loading import load_policy
 
+VOID = (REFUSED | Safety.RETREAT) & ~Safety.STALE_COMMAND
+"""After a step with any of these flags nothing is left of what was planned."""
+
 
 class PolicyNode(RobotNode):
     """Parameters: `checkpoint` (a directory, or `ws://host:port` of a policy server), `device`; `seed`, for episodes
-    that come without one; `execution`, `action_steps`, `latency_steps`, `overrun` and `samples` as `ExecutionConfig`
-    has them; for servers other than robot_rl's `fields` (what they call the robot's fields) and `prompt` (the task in
-    words).
+    that come without one; `execution`, `action_steps`, `latency_steps`, `overrun`, `decay` and `samples` as
+    `ExecutionConfig` has them; for servers other than robot_rl's `fields` (what they call the robot's fields) and
+    `prompt` (the task in words).
 
     In real time a policy that cannot keep up with the robot is refused here, before anything moves.
     """
@@ -81,6 +85,7 @@ class PolicyNode(RobotNode):
             action_steps=self.param("action_steps", 0),
             latency_steps=self.param("latency_steps", 1),
             overrun=self.param("overrun", "still"),  # type: ignore[arg-type]
+            decay=self.param("decay", 0.01),
             samples=self.param("samples", 1),
         )
         seconds = 0.0 if self.lockstep else check_speed(self._policy, config)
@@ -104,10 +109,10 @@ class PolicyNode(RobotNode):
             self._propose()
 
     def _decided(self, decision: Decision) -> None:
-        """What is left of a chunk is void after a step that somebody else took, by holding still too. Where the policy
-        was merely late it goes on: a slow one would else begin anew for ever."""
+        """What is left of a chunk is void after a step that somebody else took, by holding still too, or that was
+        refused. Where the policy was merely late it goes on: a slow one would else begin anew for ever."""
         others = decision.source != Source.NONE or decision.phase in (Phase.RECOVERY, Phase.CORRECTION)
-        self._interrupted = decision.interrupted and (others or bool(decision.safety & Safety.RETREAT))
+        self._interrupted = decision.interrupted and (others or bool(decision.safety & VOID))
         self._decision_stamp = decision.stamp
         if isinstance(self._executor, Follower):
             self._executor.follow(decision.action)

@@ -123,7 +123,7 @@ class RemotePolicy:
         self.spec, self.can_continue, self.n_obs = spec, False, 1
         self.observation_names = fields.fields
         answer = self._connection.ask(self._request(blank_observation(self)), FIRST_ANSWER)
-        actions = np.asarray(answer.get("actions"))
+        actions = self._actions(answer)
         if actions.ndim != 2 or actions.shape[1] != spec.action.size or not len(actions):
             raise RemoteError(
                 f"{self._connection.address} answers actions of shape {actions.shape}; robot '{spec.robot}' takes "
@@ -140,10 +140,20 @@ class RemotePolicy:
     def _chunk(self, request: dict[str, Any]) -> NDArray[np.float64]:
         answer = self._connection.ask(request)
         self._reset = {}
-        actions = np.asarray(answer.get("actions"))
+        actions = self._actions(answer)
         if actions.shape != (self.horizon, self.spec.action.size) or actions.dtype.kind not in "iuf":
             raise PolicyUnavailableError(
                 f"{self._connection.address} answers actions of shape {actions.shape}, dtype {actions.dtype}; "
                 f"({self.horizon}, {self.spec.action.size}) numbers are expected"
             )
+        if not np.isfinite(actions).all():
+            raise PolicyUnavailableError(f"{self._connection.address} answers actions that are not finite")
         return actions.astype(np.float64)
+
+    def _actions(self, answer: Mapping[Any, Any]) -> NDArray[Any]:
+        """What an answer has for actions, of any shape. Raises PolicyUnavailableError where it is no array."""
+        try:
+            return np.asarray(answer.get("actions"))
+        except ValueError as error:
+            where = self._connection.address
+            raise PolicyUnavailableError(f"{where} answers actions that are no array: {error}") from None

@@ -28,6 +28,8 @@ class Connection:
         self._headers = {"Authorization": f"Api-Key {token}"} if token else None
         self._socket: Any = None
         self._metadata: Any = None
+        self._said: bytes | None = None
+        """The same as it came: what it holds may be arrays, and is compared byte by byte."""
         self._next_try, self._reason = 0.0, ""
 
     def metadata(self) -> Any:
@@ -39,7 +41,7 @@ class Connection:
         """The answer to a request.
 
         Raises:
-            PolicyUnavailableError: there is no connection, no answer in time, or the answer is an error.
+            PolicyUnavailableError: there is no connection, no answer in time, or the answer is an error or no message.
         """
         from websockets.exceptions import WebSocketException
 
@@ -54,7 +56,10 @@ class Connection:
             raise self._fail(f"the connection broke: {error}") from None
         if isinstance(answer, str):
             raise PolicyUnavailableError(f"{self.address} says: {answer.strip()}")
-        out = wire.unpack(answer)
+        try:
+            out = wire.unpack(answer)
+        except wire.WireError as error:
+            raise self._fail(f"the answer cannot be read: {error}") from None
         if not isinstance(out, dict):
             raise self._fail(f"the answer is a {type(out).__name__}, not a map")
         return out
@@ -83,15 +88,16 @@ class Connection:
                 additional_headers=self._headers,
                 proxy=None,
             )
-            metadata = wire.unpack(self._socket.recv(timeout=self.timeout))
+            said = self._socket.recv(timeout=self.timeout)
+            metadata = wire.unpack(said)
         except InvalidStatus as error:
             refused = error.response.status_code == HTTPStatus.UNAUTHORIZED
             raise self._fail(self._no_entry() if refused else f"cannot connect: {error}") from None
         except (WebSocketException, OSError, ValueError, TypeError) as error:
             raise self._fail(f"cannot connect: {error}; is `robot-rl serve` running there, on that port?") from None
-        if self._metadata is not None and metadata != self._metadata:
+        if self._said is not None and said != self._said:
             raise self._fail("the server came back with another policy; start again to use it")
-        self._metadata = metadata
+        self._metadata, self._said = metadata, said
         return self._socket
 
     def _no_entry(self) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from robot_rl.spec import Field
 from robot_rl.workspace import did_you_mean
 
 
@@ -52,11 +53,18 @@ class FieldMap:
         """Every field that is used, once, in order."""
         return tuple(dict.fromkeys(f for names in self.keys.values() for f in names))
 
-    def check(self, known: Mapping[str, Any]) -> None:
-        """Raise MappingError when a field is not among those of the robot."""
+    def check(self, known: Mapping[str, Field]) -> None:
+        """Raise MappingError when a field is not among those of the robot, or what is to be joined is no vector."""
         for name in self.fields:
             if name not in known:
                 raise MappingError(f"field map: the robot has no field '{name}'.{did_you_mean(name, known)}")
+        for key, names in self.keys.items():
+            for name in names if len(names) > 1 else ():
+                if len(shape := known[name].shape) != 1:
+                    raise MappingError(
+                        f"field map: key '{key}' joins '{name}', whose shape is {shape}; only vectors are joined: give "
+                        "each picture a key of its own"
+                    )
 
     def apply(self, values: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
         """The request for one observation: vectors as float32, pictures as they are."""

@@ -49,6 +49,9 @@ class Description:
     horizon: int
     n_action_steps: int
     can_continue: bool
+    weights: str = ""
+    """Digest of the policy's weights, so that a server that comes back with others is noticed; empty from servers that
+    do not say."""
 
     def to_dict(self) -> dict[str, Any]:
         """For the metadata; `from_dict` reads it back."""
@@ -59,6 +62,7 @@ class Description:
             "horizon": self.horizon,
             "n_action_steps": self.n_action_steps,
             "can_continue": self.can_continue,
+            "weights": self.weights,
         }
 
     @classmethod
@@ -71,4 +75,5 @@ class Description:
             horizon=int(data["horizon"]),
             n_action_steps=int(data["n_action_steps"]),
             can_continue=bool(data["can_continue"]),
+            weights=str(data.get("weights", "")),
         )

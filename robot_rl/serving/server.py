@@ -35,6 +35,7 @@ class PolicyServer:
         token: clients must send `Authorization: Api-Key <token>`. It travels in the clear: use a network that you
             trust, or a tunnel.
         max_message: longest request that is taken [bytes].
+        weights: digest of the policy's weights, by which clients tell another policy of the same kind; "" says nothing.
 
     Raises:
         ServingError: another host without a token, or the address cannot be had.
@@ -48,12 +49,13 @@ class PolicyServer:
         *,
         token: str = "",
         max_message: int = protocol.MAX_MESSAGE,
+        weights: str = "",
     ) -> None:
         from websockets.sync.server import serve
 
         if not token and not _is_loopback(host):
             raise ServingError(f"host {host} lets other computers in: give a token, or listen on 127.0.0.1")
-        self._policy, self._token = policy, token
+        self._policy, self._token, self._weights = policy, token, weights
         self._continuing = policy if isinstance(policy, ContinuingPolicy) and policy.can_continue else None
         self._lock = threading.Lock()
         self._connections: set[Any] = set()
@@ -87,7 +89,13 @@ class PolicyServer:
     def _description(self) -> protocol.Description:
         p = self._policy
         return protocol.Description(
-            p.spec, p.inputs, p.n_obs, p.horizon, p.n_action_steps, can_continue=self._continuing is not None
+            p.spec,
+            p.inputs,
+            p.n_obs,
+            p.horizon,
+            p.n_action_steps,
+            can_continue=self._continuing is not None,
+            weights=self._weights,
         )
 
     def _admit(self, connection: Any, request: Any) -> Any:
@@ -116,7 +124,7 @@ class PolicyServer:
             log.info("%s left", peer)
 
     def _reply(self, message: str | bytes, previous: float | None) -> str | bytes:
-        """The answer to one request, or the text of what is wrong with it."""
+        """The answer to one request, or the text of what is wrong with it; a bug in the policy is one request's too."""
         try:
             if isinstance(message, str):
                 raise wire.WireError("a request is a binary message")
@@ -130,6 +138,9 @@ class PolicyServer:
             return wire.pack({"actions": actions, "server_timing": timing})
         except (ValueError, RuntimeError) as error:  # what policies and torch raise on bad input
             log.warning("request refused: %s", error)
+            return f"{type(error).__name__}: {error}"
+        except Exception as error:
+            log.exception("the policy failed")
             return f"{type(error).__name__}: {error}"
 
     def _infer(self, request: Any) -> Any:

@@ -35,7 +35,7 @@ def unpack(data: bytes) -> Any:
         return msgpack.unpackb(data, object_hook=_decode)
     except WireError:
         raise
-    except (ValueError, TypeError, msgpack.exceptions.UnpackException) as error:
+    except (ValueError, TypeError, OverflowError, msgpack.exceptions.UnpackException) as error:
         raise WireError(f"not a msgpack message: {error}") from None
 
 
@@ -66,7 +66,7 @@ def _dtype(value: dict[Any, Any]) -> np.dtype[Any]:
     name = value.get(b"dtype")
     try:
         dtype = np.dtype(name)
-    except TypeError:
+    except (TypeError, ValueError, SyntaxError):  # NumPy parses what is written there
         raise WireError(f"an array has the dtype {name!r}") from None
     if dtype.kind not in KINDS or dtype.subdtype is not None:
         raise WireError(f"an array has the dtype {name!r}; bool, integers and floats are taken")

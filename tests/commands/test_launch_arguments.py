@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ from robot_rl import cli, workspace
 from robot_rl.commands import deploy, launch, record
 from robot_rl.commands.graph_options import check_driver
 from robot_rl.commands.names import UsageError
+from robot_rl.commands.policy_options import PolicyOptions
 from robot_rl.hardware.config import load
+from robot_rl.policies.modes import ExecutionConfig
 from robot_rl.runtime.launch import arguments_of
 from robot_rl.runtime.launch.locate import launch_file
 
@@ -42,6 +45,15 @@ def test_the_commands_give_only_arguments_that_their_description_takes(
     assert set(arguments) <= set(known)
     for name, value in arguments.items():
         assert not known[name].choices or value in known[name].choices, (name, value)
+
+
+def test_all_of_execution_can_be_set_on_the_command_line_and_reaches_the_graph() -> None:
+    chosen = PolicyOptions(execution="ensemble", action_steps=2, latency_steps=3, overrun="last", decay=0.5, samples=4)
+    config = chosen.config
+    assert config == ExecutionConfig("ensemble", 2, 3, "last", 0.5, 4)
+    given = chosen.launch_arguments()
+    for name, value in (asdict(config) | {"execution": config.mode}).items():
+        assert name == "mode" or given[name] == str(value), name
 
 
 def test_show_args_lists_them_and_starts_nothing(capsys: pytest.CaptureFixture[str]) -> None:

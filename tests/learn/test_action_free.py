@@ -1,4 +1,5 @@
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ import torch
 from robot_rl.learn.config import TrainConfig, TrainingError
 from robot_rl.learn.data import load_data, tensors
 from robot_rl.learn.trainer import Trainer
+from robot_rl.learn.verifier import features
 from robot_rl.policies.auxiliary import AuxiliaryConfig
 from robot_rl.policies.joint import JointConfig
 
@@ -49,6 +51,24 @@ def test_what_is_only_watched_teaches_observations_and_no_action(watching):
     rows = policy.head.network.output.bias.grad  # of the chunk first, then of the latent
     chunk = policy.horizon * policy.action_space.size
     assert not rows[:chunk].any() and rows[chunk:].any()
+
+
+def test_a_verifier_counts_no_chunk_of_what_is_only_watched(watching):
+    data = load_data(watching, torch.device("cpu"))
+    policy = Trainer(watching, data, torch.device("cpu")).policy
+    rows = features(policy, data)
+    assert len(rows) == data.train.windows.known.sum() == len(data.train) / 2
+
+
+def test_an_episode_that_is_learned_from_with_its_actions_is_not_watched_besides(watching, tmp_path):
+    both = tmp_path / "both"
+    shutil.copytree(watching.dataset[0], both)  # the same episodes, by their ids
+    config = dataclasses.replace(watching, action_free=(both, *watching.action_free), holdout=0.5)
+    data = load_data(config, torch.device("cpu"))
+    alone = load_data(dataclasses.replace(config, action_free=watching.action_free), torch.device("cpu"))
+    assert len(data.train.windows) == len(alone.train.windows)
+    assert data.train.windows.known.sum() == alone.train.windows.known.sum() > 0
+    assert data.holdout.known.all(), "and what is held out is not trained on"
 
 
 def test_any_head_learns_later_observations_from_what_is_only_watched(watching, small):

@@ -1,3 +1,4 @@
+import dataclasses
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -5,7 +6,7 @@ import pytest
 from robot_rl.learn.card import add_evaluation, run_of, write_card
 from robot_rl.learn.evaluate import EvaluationResult, Trial
 from robot_rl.learn.train import train
-from robot_rl.policies.checkpoint import CheckpointError
+from robot_rl.policies.checkpoint import CheckpointError, weights_digest
 
 
 @pytest.fixture
@@ -52,6 +53,20 @@ def test_an_evaluation_enters_the_card_with_its_interval_and_replaces_one_on_the
     assert "25%" not in text and "Not evaluated" not in text
     assert len(list((run / "evaluations").iterdir())) == 2
     assert "75 %" in (run / "report.html").read_text()
+
+
+def test_other_ways_of_playing_stand_beside_each_other_and_other_weights_not_at_all(run):
+    add_evaluation(run, result(run, True, True, True, False, execution="receding, best of 16"))
+    add_evaluation(run, result(run, True, False, False, False))
+    text = (run / "README.md").read_text()
+    assert (
+        "| receding, best of 16 | seeds 1000 to 1003 | 3/4" in text and "| receding | seeds 1000 to 1003 | 1/4" in text
+    )
+    own = dataclasses.replace(result(run, True, True, False, False), weights=weights_digest(run))
+    add_evaluation(run, own)
+    assert "2/4" in (run / "README.md").read_text()
+    add_evaluation(run, dataclasses.replace(own, weights="those of an earlier checkpoint"))
+    assert "2/4" not in (run / "README.md").read_text(), "it is of weights that are gone"
 
 
 def test_a_checkpoint_knows_its_run(run, tmp_path):

@@ -9,6 +9,7 @@ from robot_rl.learn.config import TrainConfig, TrainingError
 from robot_rl.learn.curves import load_curves
 from robot_rl.learn.evaluate import EvaluationResult, Trial
 from robot_rl.learn.train import train
+from robot_rl.learn.trainer import Trainer
 from robot_rl.policies import checkpoint
 
 
@@ -25,6 +26,74 @@ def test_the_checkpoint_of_least_held_out_loss_is_kept():
     kept = [choice.consider(Candidate(s, loss)) for s, loss in ((10, 0.5), (20, 0.2), (30, 0.3), (40, None))]
     assert kept == [True, True, False, False]
     assert choice.best == Candidate(20, 0.2)
+
+
+def test_a_loss_that_is_not_finite_is_never_the_least():
+    choice, nan = Choice("loss"), float("nan")
+    kept = [choice.consider(Candidate(s, loss)) for s, loss in ((10, nan), (20, 0.2), (30, nan), (40, 0.9))]
+    assert kept == [False, True, False, False]
+    assert choice.best == Candidate(20, 0.2)
+
+
+def test_a_checkpoint_judged_again_stands_once():
+    choice = Choice("success")
+    for candidate in (Candidate(10, None, 6, 10), Candidate(20, None, 5, 10), Candidate(20, None, 5, 10)):
+        choice.consider(candidate)
+    assert [c.step for c in choice.tried] == [10, 20]
+
+
+def test_to_choose_by_a_held_out_loss_something_must_be_held_out(make_dataset, small):
+    config = small(make_dataset(5), holdout=0.05, select_checkpoint="loss")
+    with pytest.raises(TrainingError, match=r"of 5 episodes a holdout of 0\.05 is none"):
+        train(config, progress=False)
+
+
+def test_ctrl_c_while_a_checkpoint_is_judged_loses_nothing(make_dataset, small, tmp_path, monkeypatch):
+    judged = []
+
+    def evaluate(path, robot, seeds, **options):
+        step = checkpoint.read_card(path).training["step"]
+        judged.append(step)
+        if judged == [20, 40]:
+            raise KeyboardInterrupt
+        return EvaluationResult(str(path), robot, tuple(Trial(s, step == 40, 9, 0.0, {}, 0.0) for s in seeds), 1)
+
+    monkeypatch.setattr(run_files, "evaluate", evaluate)
+    options = {"select_checkpoint": "success", "evaluate_robot": "sim_crazyflie", "evaluate_states": 3}
+    config = small(make_dataset(3), holdout=0.3, output=tmp_path / "run", **options)
+    with pytest.raises(KeyboardInterrupt):
+        train(config, progress=False)
+    assert json.loads((tmp_path / "run" / "state" / "state.json").read_text())["step"] == 40
+    result = train(config, progress=False)
+    assert judged == [20, 40, 40, 60], "it goes on with the judgement"
+    assert checkpoint.read_card(result.checkpoint).training["step"] == 40
+    steps = [step for step, _ in load_curves(result.directory)["holdout_loss"]]
+    assert steps == [20, 40, 60], "and nothing stands twice in the curves"
+
+
+def test_a_folder_without_a_state_is_not_called_finished(make_dataset, small, tmp_path):
+    config = small(make_dataset(3), output=tmp_path / "run")
+    train(config, progress=False)
+    with pytest.raises(TrainingError, match="holds a finished run"):
+        train(config, progress=False)
+    (tmp_path / "run" / "selection.json").unlink()
+    with pytest.raises(TrainingError, match="holds a checkpoint, but no state to go on from"):
+        train(config, progress=False)
+
+
+def test_a_diverging_run_keeps_the_checkpoint_from_before_and_says_which(make_dataset, small, tmp_path, monkeypatch):
+    update = Trainer.update
+
+    def diverging(self):
+        _, norm = update(self)
+        return (1.0 if self.step <= 30 else 1.15 ** (self.step - 30)), norm
+
+    monkeypatch.setattr(Trainer, "update", diverging)
+    config = small(make_dataset(3), steps=200, warmup=5, divergence=3.0, output=tmp_path / "run")
+    with pytest.raises(TrainingError, match=r"training diverged: at step 51.*checkpoint is of step 20\."):
+        train(config, progress=False)
+    assert checkpoint.read_card(tmp_path / "run").training["step"] == 20
+    assert checkpoint.read_card(tmp_path / "run" / "last").training["step"] == 40
 
 
 def test_a_choice_goes_on_from_its_state():

@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 
 from robot_rl.hardware import config as hardware_config
+from robot_rl.learn import evaluate as evaluation
 from robot_rl.learn.config import TrainingError
-from robot_rl.learn.evaluate import EvaluationResult, Trial, evaluate
+from robot_rl.learn.evaluate import EvaluationResult, Trial, evaluate, manner
 from robot_rl.policies import checkpoint
 from robot_rl.policies.checkpoint import CheckpointError
 from robot_rl.policies.chunk_policy import ChunkPolicy
 from robot_rl.policies.config import PolicyConfig
+from robot_rl.policies.flow import FlowConfig
 from robot_rl.policies.modes import ExecutionConfig, TooSlowError
 from robot_rl.policies.normalization import Statistics
 from robot_rl.serving.client import RemoteError
@@ -29,7 +31,8 @@ def untrained(tmp_path: Path) -> Path:
         "pose": Statistics.of(rng.normal(size=(9, 7))),
         "action": Statistics.of(rng.normal(size=(9, spec.action.size))),
     }
-    policy = ChunkPolicy(spec, inputs, PolicyConfig(horizon=4, n_action_steps=2), statistics)
+    quick = FlowConfig(width=16, depth=1, sampling_steps=2)  # in time on a busy machine too
+    policy = ChunkPolicy(spec, inputs, PolicyConfig(horizon=4, n_action_steps=2, head=quick), statistics)
     return checkpoint.save(tmp_path / "policy", policy, statistics)
 
 
@@ -45,6 +48,26 @@ def test_an_evaluation_is_reproducible_and_survives_its_file(untrained, tmp_path
     assert outcome(evaluate(untrained, "sim_crazyflie", [7, 3], max_steps=12)) == outcome(first)
     first.save(tmp_path / "e.json")
     assert EvaluationResult.load(tmp_path / "e.json") == first
+
+
+def test_a_result_says_how_it_was_played_and_with_which_weights(untrained):
+    usual = evaluate(untrained, "sim_crazyflie", [7], max_steps=3)
+    assert usual.execution == "receding, at most 3 steps" and usual.weights == checkpoint.weights_digest(untrained)
+    plain = ExecutionConfig()
+    assert manner(plain) == "receding"
+    many = ExecutionConfig(mode="rtc", latency_steps=4, samples=16, action_steps=2)
+    assert manner(many, control_mode="position") == "rtc, latency 4, 2 actions of a chunk, best of 16, position"
+
+
+def test_a_chunk_that_takes_longer_than_is_simulated_is_said(untrained, monkeypatch, caplog):
+    monkeypatch.setattr(evaluation, "check_speed", lambda policy, execution: 0.05)
+    evaluate(untrained, "sim_crazyflie", [7], max_steps=3, execution=ExecutionConfig(mode="async", latency_steps=1))
+    assert "a chunk takes 50 ms here, 3 control steps, and is simulated to take 1" in caplog.text  # at 50 Hz
+    assert "give --latency-steps 3" in caplog.text
+    caplog.clear()
+    evaluate(untrained, "sim_crazyflie", [7], max_steps=3, execution=ExecutionConfig(mode="async", latency_steps=3))
+    evaluate(untrained, "sim_crazyflie", [7], max_steps=3)
+    assert "latency-steps" not in caplog.text
 
 
 @pytest.mark.slow
@@ -82,7 +105,8 @@ def test_a_policy_that_could_not_keep_up_is_refused_with_both_figures_unless_tha
 @pytest.mark.parametrize("mode", ["ensemble", "async", "rtc"])
 def test_every_way_of_execution_is_reproducible(untrained, mode):
     execution = ExecutionConfig(mode, latency_steps=1)
-    results = [evaluate(untrained, "sim_crazyflie", [2], execution=execution, max_steps=12) for _ in range(2)]
+    options = {"execution": execution, "max_steps": 12, "allow_slow": True}  # of a machine that is busy besides
+    results = [evaluate(untrained, "sim_crazyflie", [2], **options) for _ in range(2)]
     assert outcome(results[0]) == outcome(results[1])
 
 
@@ -94,7 +118,7 @@ def test_a_policy_server_is_evaluated_as_its_checkpoint_is(untrained):
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        remote = evaluate(f"ws://127.0.0.1:{server.port}", "sim_crazyflie", [4, 5], max_steps=8)
+        remote = evaluate(f"ws://127.0.0.1:{server.port}", "sim_crazyflie", [4, 5], max_steps=8, allow_slow=True)
         with pytest.raises(RemoteError, match="does not fit robot 'sim_lift'"):
             evaluate(f"ws://127.0.0.1:{server.port}", "sim_lift", [4])
     finally:

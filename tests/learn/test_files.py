@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from robot_rl.learn.files import OutputError, require_file, require_folder
+from robot_rl.learn.files import OutputError, held, new_folder, require_file, require_folder
 
 
 def test_a_place_that_can_be_written_is_left_as_it_is(tmp_path: Path) -> None:
@@ -33,3 +33,17 @@ def test_a_place_that_cannot_be_written_is_refused_with_the_reason(tmp_path: Pat
             refused()
     with pytest.raises(OutputError, match="/proc/version cannot be written"):
         require_file(Path("/proc/version"))
+
+
+def test_of_two_runs_that_begin_at_once_each_has_a_folder(tmp_path: Path) -> None:
+    folders = [new_folder(tmp_path / "2026-01-01") for _ in range(3)]
+    assert [f.name for f in folders] == ["2026-01-01", "2026-01-01-2", "2026-01-01-3"]
+    assert all(f.is_dir() for f in folders)
+
+
+def test_a_folder_is_one_runs_at_a_time(tmp_path: Path) -> None:
+    taken = pytest.raises(OutputError, match="run is being written by another process")
+    with held(tmp_path / "run"), taken, held(tmp_path / "run"):
+        pass
+    with held(tmp_path / "run"):
+        pass

@@ -9,7 +9,10 @@ import pytest
 import torch
 
 from robot_rl.datasets.dataset import Dataset
+from robot_rl.datasets.edit.apply import apply
+from robot_rl.datasets.edit.relabel import Relabel
 from robot_rl.datasets.errors import DatasetError
+from robot_rl.datasets.record import Phase
 from robot_rl.datasets.sampling.selection import RULES
 from robot_rl.learn import config as training_config
 from robot_rl.learn import run as run_files
@@ -18,7 +21,7 @@ from robot_rl.learn.data import load_data, split
 from robot_rl.learn.divergence import Divergence
 from robot_rl.learn.run import Run
 from robot_rl.learn.train import train
-from robot_rl.learn.trainer import Trainer, learning_rate
+from robot_rl.learn.trainer import Trainer, learning_rate, precision
 from robot_rl.policies import checkpoint
 from robot_rl.policies.config import PolicyConfig
 from robot_rl.policies.encoders import EncoderConfig, ObservationEncoder
@@ -238,7 +241,7 @@ def test_a_diverged_run_keeps_its_last_good_checkpoint(make_dataset, small, monk
 
     monkeypatch.setattr(Trainer, "update", exploding)
     config = small(make_dataset(2))
-    with pytest.raises(TrainingError, match=r"diverged at step 45: loss nan.*is from before"):
+    with pytest.raises(TrainingError, match=r"diverged at step 45: loss nan.*checkpoint is of step 40"):
         train(config, progress=False)
     assert checkpoint.read_card(config.output).training["step"] == 40
 
@@ -266,6 +269,55 @@ def test_a_pretrained_backbone_learns_at_its_share_of_the_rate(make_dataset, sma
     assert moved[0.0] == 0 and moved[0.1] == pytest.approx(0.1 * moved[1.0], rel=1e-3)
     with pytest.raises(TrainingError, match="backbone_lr_share is -1"):
         TrainConfig(backbone_lr_share=-1)
+
+
+def test_the_held_out_loss_takes_no_more_windows_at_once_than_training(make_dataset, small):
+    config = small(make_dataset(6), batch=16, holdout=0.5)
+    data = load_data(config, torch.device("cpu"))
+    trainer = Trainer(config, data, torch.device("cpu"))
+    policy, rows = trainer.averaged(), []
+    loss = policy.loss
+    policy.loss = lambda batch: (rows.append(len(batch["action"])), loss(batch))[1]
+    first = trainer.holdout_loss(policy)
+    assert len(rows) > 1 and max(rows) <= 16 and sum(rows) == len(data.holdout)
+    assert trainer.holdout_loss(policy) == first
+    data.train.close()
+
+
+def test_half_precision_is_taken_where_the_device_has_it_and_not_where_it_is_emulated(monkeypatch):
+    for has_it, expected in ((True, "bf16"), (False, "fp32")):
+        monkeypatch.setattr(
+            torch.cuda, "is_bf16_supported", lambda including_emulation=True, h=has_it: h or including_emulation
+        )
+        assert precision(TrainConfig(), torch.device("cuda")) == expected
+
+
+def test_a_weight_that_never_had_a_gradient_does_not_stop_a_resumed_run(make_dataset, small, tmp_path):
+    config, device = small(make_dataset(2)), torch.device("cpu")
+    data = load_data(config, device)
+    first, again = Trainer(config, data, device), Trainer(config, data, device)
+    first.update()
+    unused = first.parameters[0]
+    del first.optimizer.state[unused]  # as of a model's pooler, which nothing asks
+    first.save(tmp_path, {})
+    again.restore(tmp_path)
+    assert again.step == 1 and again.parameters[0] not in again.optimizer.state
+    assert len(again.optimizer.state) == len(again.parameters) - 1
+    data.train.close()
+
+
+def test_a_resumed_run_notices_that_its_data_were_edited(make_dataset, small, tmp_path):
+    path, device = make_dataset(2), torch.device("cpu")
+    config = small(path)
+    data = load_data(config, device)
+    Trainer(config, data, device).save(tmp_path / "state", {})
+    data.train.close()
+    with Dataset.open(path, "a") as edited:
+        apply(edited, Relabel((0,), phase=Phase.CORRECTION, steps=(2, 4)))
+    data = load_data(config, device)
+    with pytest.raises(TrainingError, match="another data lies there: contents was"):
+        Trainer(config, data, device).restore(tmp_path / "state")
+    data.train.close()
 
 
 def test_a_recipe_is_read_strictly(tmp_path):

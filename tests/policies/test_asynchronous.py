@@ -88,6 +88,15 @@ def test_when_a_chunk_runs_out_the_robot_holds_still_or_repeats_the_last_action_
     assert (last.counts.overruns, last.counts.held) == (4, 6)
 
 
+def test_a_last_action_is_repeated_for_one_chunk_at_most():
+    policy = Countdown()
+    executor = AsyncExecutor(policy, latency=0, overrun="last")
+    assert act(executor, 1) == 100
+    policy.down = True
+    assert play(executor, range(17)) == [101, 102, 103, 104, 105, 106, 107] + [107] * 8 + [None, None]
+    assert (executor.counts.overruns, executor.counts.held) == (10, 2)
+
+
 @pytest.mark.parametrize("how", ["interrupt", "observe"])
 def test_after_somebody_elses_step_nothing_planned_before_is_played(how):
     executor = AsyncExecutor(Countdown(), latency=2)
@@ -113,6 +122,50 @@ def test_real_time_chunking_hands_on_what_is_left_of_the_old_chunk():
     assert weights[:2].tolist() == [1, 1] and weights[5:].tolist() == [0, 0, 0]
     assert np.all(np.diff(weights[1:6]) < 0)
     assert actions == [None, None, 2, 3, 4, 302, 303, 304]
+
+
+def test_after_one_stall_real_time_chunking_goes_on_as_before():
+    policy = Continuing()
+    executor = AsyncExecutor(policy, latency=2, continuing=True)
+    play(executor, range(3))
+    executor._inference._latency = 40
+    play(executor, range(3, 45))  # the chunk asked for in step 3 is there in step 43, long past its end
+    executor._inference._latency = 2
+    policy.asked.clear()
+    play(executor, range(45, 80))
+    assert len(policy.asked) >= 10, "asked for every three steps, as before"
+    assert [frozen for _, _, frozen in policy.asked] == [2] * len(policy.asked)
+
+
+def test_a_latency_of_more_than_half_a_chunk_is_not_reckoned_with():
+    policy = Continuing()
+    executor = AsyncExecutor(policy, latency=6, continuing=True)
+    play(executor, range(7))
+    executor._inference._latency = 2
+    play(executor, range(7, 40))
+    assert max(frozen for _, _, frozen in policy.asked) == 4
+
+
+def test_a_chunk_that_is_no_numbers_is_not_continued():
+    class Once(Continuing):
+        broken = False
+
+        def predict(self, observation):
+            chunk = super().predict(observation)
+            return chunk * np.nan if self.broken else chunk
+
+        def predict_onto(self, observation, committed, weights, frozen):
+            return super().predict_onto(observation, committed, weights, frozen) + 0 * committed.sum()
+
+    policy = Once()
+    executor = AsyncExecutor(policy, latency=2, continuing=True)
+    play(executor, range(3))
+    policy.broken = True
+    act(executor, 3)  # asks for a chunk
+    policy.broken = False
+    actions = play(executor, range(4, 24))
+    assert np.isnan(actions).any()
+    assert np.isfinite(actions[16:]).all(), "within two chunks"
 
 
 def test_real_time_chunking_needs_a_policy_that_can():

@@ -4,6 +4,7 @@ import torch
 
 from robot_rl.policies.chunk_policy import ChunkPolicy
 from robot_rl.policies.config import PolicyConfig
+from robot_rl.policies.encoders import EncoderConfig
 from robot_rl.policies.normalization import Statistics
 from robot_rl.spec import Field, Layout, Spec, SpecError
 
@@ -76,3 +77,19 @@ def test_several_chunks_of_an_observation_follow_one_another(policy):
     repeated = {n: v.repeat_interleave(4, dim=0) for n, v in seen.items()}
     noise = torch.randn(12, policy.horizon, policy.spec.action.size)
     torch.testing.assert_close(policy.sample(seen, noise, count=4), policy.sample(repeated, noise))
+
+
+def seeing(encoder, *fields, goal):
+    """A policy that looks at these fields, of which `goal` tells where to."""
+    pictures = (Field(n, (32, 32, 3), kind="image", dtype="uint8") for n in ("front", "wanted"))
+    known = Layout((Field("q", (2,)), *pictures))
+    spec = Spec("toy", 20.0, Layout((known["q"],)), Layout((Field("v", (1,), low=(-1,), high=(1,)),)))
+    config = PolicyConfig(fields, horizon=4, n_action_steps=2, encoder=encoder, goal=(goal,))
+    return ChunkPolicy(spec, Layout(tuple(known[f] for f in fields)), config)
+
+
+def test_pretrained_weights_that_see_the_goal_count_as_pretrained():
+    encoder = EncoderConfig(width=8, backbone="efficientnet_lite0", stride=8, pooling="mean")
+    policy = seeing(encoder, "q", "front", "wanted", goal="wanted")
+    images = [e.images.extractors for e in (policy.encoder, policy.goal_encoder)]
+    assert {id(p) for p in policy.pretrained()} == {id(p) for m in images for p in m.parameters()}

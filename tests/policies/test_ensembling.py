@@ -55,6 +55,18 @@ def test_what_was_planned_does_not_outlive_somebody_elses_step(how):
     assert act(executor, 7) == 700
 
 
+def test_headings_are_averaged_the_short_way_round():
+    policy = Countdown()
+    yaw = Field("yaw", (1,), unit="rad", low=(-3.1416,), high=(3.1416,), wraps=True)
+    policy.spec = Spec("toy", 10.0, policy.spec.observation, Layout((Field("u", (1,)), yaw)))
+    policy.predict = lambda observation: np.tile(np.append(observation["x"][-1], observation["x"][-1]), (3, 1))
+    executor = EnsembleExecutor(policy, decay=0.0)
+    executor.act({"x": np.array([3.1])})
+    u, heading = executor.act({"x": np.array([-3.0])})
+    assert u == pytest.approx(0.05), "a plain number has a plain mean"
+    assert heading == pytest.approx((3.1 - 3.0) / 2 - np.pi), "half way over pi, and inside its bounds"
+
+
 def test_an_unavailable_policy_is_bridged_by_earlier_chunks_and_then_holds():
     policy = Countdown()
     executor = EnsembleExecutor(policy)

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 import torch
 
+from robot_rl.policies.encoders.vectors import OBSERVATION_LIMIT, VectorFeatures
 from robot_rl.policies.normalization import Normalizer, Statistics, affine
+from robot_rl.spec import Field
 
 DATA = np.array([[0.0, 5.0, -2.0], [4.0, 5.0, 2.0], [2.0, 5.0, 6.0]])
 
@@ -65,15 +67,25 @@ def test_quantile_maps_the_middle_98_percent_whatever_the_outliers():
 def test_a_gripper_that_closes_once_in_a_thousand_steps_is_scaled_by_its_range():
     values = np.zeros((1000, 1))
     values[500] = 1.0  # both quantiles are 0
-    normalizer = Normalizer(1).fit(Statistics.of(values), "quantile")
+    normalizer = Normalizer(1).fit(Statistics.of(values), "quantile", rare_by_range=True)
     assert normalizer(torch.tensor([[0.0], [1.0]])).flatten().tolist() == [-1.0, 1.0]
 
 
 def test_rare_jerks_do_not_blow_up_under_quantiles():
     values = np.linspace(-0.002, 0.002, 1000)[:, None]  # well above what counts as constant
     values[:5] = 0.5
-    out = Normalizer(1).fit(Statistics.of(values), "quantile")(torch.tensor([[0.5]], dtype=torch.float32))
+    normalizer = Normalizer(1).fit(Statistics.of(values), "quantile", rare_by_range=True)
+    out = normalizer(torch.tensor([[0.5]], dtype=torch.float32))
     assert out.abs().item() == pytest.approx(1.0, abs=0.01), "by quantiles it would be 250"
+
+
+def test_a_spike_of_a_sensor_does_not_squeeze_its_readings_under_quantiles():
+    force = np.random.default_rng(0).normal(0.0, 5.0, (10000, 1))
+    force[17] = 1000.0
+    features = VectorFeatures(Field("force", (1,)))
+    features.fit(Statistics.of(force), "quantile")
+    seen = features(torch.from_numpy(force).float())
+    assert seen.std().item() > 0.3 and seen.max().item() == pytest.approx(OBSERVATION_LIMIT)
 
 
 def test_statistics_without_quantiles_are_read_but_do_not_serve_for_them():

@@ -90,6 +90,31 @@ def test_of_good_and_odd_candidates_a_demonstrated_one_is_chosen():
     assert good >= 47, f"{good} of 50; by chance 6"
 
 
+def test_numbers_that_never_varied_do_not_choose():
+    """As above, with a third action number that is always 0 in the demonstrations and almost 0 in candidates, and a
+    number of the context likewise."""
+    g = torch.Generator().manual_seed(0)
+
+    def constant(chunks, spread):
+        return torch.cat([chunks, spread * torch.randn(len(chunks), 2, 1, generator=g)], dim=2)
+
+    def seen(n, spread):
+        return torch.cat([torch.randn(n, 2, generator=g), spread * torch.randn(n, 1, generator=g)], dim=1)
+
+    sign = torch.where(torch.rand(512, 1, 1, generator=g) < 0.5, 1.0, -1.0)
+    shown = constant(sign + 0.05 * torch.randn(512, 2, 2, generator=g), 0.0)
+    network = fit(torch.cat([seen(512, 0.0), shown.flatten(1)], dim=1), 3, QUICK)
+    good = 0
+    for i in range(40):
+        side = 1.0 if i % 2 else -1.0
+        chunks = 0.5 * torch.randn(8, 2, 2, generator=g).clamp(-1, 1)
+        chunks[i % 8] = side + 0.05 * torch.randn(2, 2, generator=g)
+        chunks = constant(chunks, 0.003)
+        candidates = Candidates({}, seen(1, 0.003), chunks, chunks)
+        good += int(network.scores(candidates).argmax()) == i % 8
+    assert good >= 35, f"{good} of 40; by chance 5"
+
+
 def test_the_chunk_that_the_critic_likes_best_is_played(policy):
     """By its velocity along x; the policy proposes the same candidates to both critics."""
     policy.verify_with(CriticVerifier(lambda _, chunks: chunks[:, :, 0].mean(1)))
@@ -145,7 +170,7 @@ def test_several_samples_need_a_verifier_and_a_policy_that_can_choose(policy):
     class Remote:
         n_action_steps = 4
 
-    with pytest.raises(ExecutionError, match="cannot choose among several chunks"):
+    with pytest.raises(ExecutionError, match="cannot choose among several chunks.*robot-rl serve --samples 4"):
         make_executor(Remote(), ExecutionConfig(samples=4), simulated=True)
     policy.verify_with(CriticVerifier(lambda _, chunks: chunks[:, 0, 0]))
     make_executor(policy, ExecutionConfig(samples=4), simulated=True)

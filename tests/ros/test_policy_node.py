@@ -81,7 +81,11 @@ def test_an_executor_that_wants_to_know_is_told_what_the_robot_was_sent() -> Non
         (Source.HUMAN, Phase.CORRECTION, Safety(0), True),
         (Source.NONE, Phase.CORRECTION, Safety.DEADMAN, True),  # the human has taken over, and let go of the clutch
         (Source.NONE, Phase.AUTONOMOUS, Safety.RETREAT, True),
+        (Source.NONE, Phase.AUTONOMOUS, Safety.NOT_FINITE, True),  # as the loop in one process has it
+        (Source.NONE, Phase.AUTONOMOUS, Safety.STALE_OBSERVATION, True),
+        (Source.NONE, Phase.AUTONOMOUS, Safety.ESTOP, True),
         (Source.NONE, Phase.AUTONOMOUS, Safety.STALE_COMMAND, False),  # the policy was late
+        (Source.NONE, Phase.AUTONOMOUS, Safety(0), False),  # it had no action to give
     ],
 )
 def test_what_is_left_of_a_chunk_is_void_after_a_step_that_somebody_else_took(

@@ -212,13 +212,22 @@ def test_what_a_policy_asked_for_in_an_episode_moves_the_robot_no_more_once_it_i
     )
     arbiter._on_episode({"event": "begin", "episode": "e", "stamp": 0, "purpose": "deployment"})
 
-    def acts() -> bool:
+    def propose() -> None:
         arbiter._on_proposal(codecs.labelled(time.time_ns(), arbiter.spec.action.labels, np.array(FORWARD)))
+
+    def acts() -> bool:
+        propose()
         return bool(decisions) and decisions[-1].source is Source.POLICY
 
     assert graph.spin(acts)
     arbiter._on_episode({"event": "end", "episode": "e"})
     over = time.time_ns()
+    propose()  # the policy has not heard of it yet
     graph.spin(lambda: bool(decisions) and decisions[-1].stamp > over + 400_000_000)
+    propose()
+    again = time.time_ns()
+    arbiter._on_episode({"event": "begin", "episode": "f", "stamp": again, "purpose": "deployment"})
+    graph.spin(lambda: decisions[-1].stamp > again + 100_000_000)
     later = [d for d in decisions if d.stamp > over]
     assert later and all(d.source is Source.NONE for d in later)
+    assert graph.spin(acts), "what answers a reading of the next episode moves it"

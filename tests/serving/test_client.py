@@ -106,6 +106,82 @@ def test_a_server_that_comes_back_with_another_policy_is_not_used(serve, echo, q
         remote.predict(observation)
 
 
+def test_a_server_that_comes_back_with_other_weights_of_the_same_recipe_is_not_used(echo, quick, observation):
+    def start(port, weights):
+        server = PolicyServer(echo, port=port, weights=weights)
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        return server, thread
+
+    server, thread = start(0, "one")
+    remote = RemotePolicy(address(server), echo.spec, CAMERAS)
+    for weights in ("one", "two"):
+        remote.close()
+        server.close()
+        thread.join()
+        server, thread = start(server.port, weights)
+        if weights == "one":
+            remote.predict(observation)
+        else:
+            with pytest.raises(PolicyUnavailableError, match="came back with another policy"):
+                remote.predict(observation)
+    remote.close()
+    server.close()
+    thread.join()
+
+
+def test_a_server_that_does_not_name_its_weights_is_understood(serve, echo):
+    server = serve(echo)
+    said = msgpack.unpackb(server._metadata)
+    del said["robot_rl"]["weights"]
+    server._metadata = msgpack.packb(said)
+    RemotePolicy(address(server), echo.spec, CAMERAS).close()
+
+
+def test_a_foreign_server_may_say_arrays_of_itself(openpi, echo, quick):
+    def handler(connection):
+        connection.send(msgpack_numpy.packb({"low": np.zeros(3)}))
+        for _ in connection:
+            connection.send(msgpack_numpy.packb({"actions": np.zeros((4, 2))}))
+
+    remote = RemotePolicy(openpi(handler), echo.spec, fields=FieldMap.parse("state=q"))
+    remote.close()
+    assert remote.predict({"q": np.zeros((1, 2))}).shape == (4, 2)
+    remote.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"\xc1", "cannot be read"),
+        (msgpack.packb({"actions": {b"__npgeneric__": True, b"data": 300, b"dtype": "|u1"}}), "cannot be read"),
+        (msgpack.packb({"actions": [[1.0, 2.0], [3.0]]}), "no array"),
+        (msgpack_numpy.packb({"actions": np.full((4, 2), np.nan)}), "not finite"),
+    ],
+    ids=["no message", "overflow", "ragged", "nan"],
+)
+def test_an_answer_that_is_no_chunk_makes_the_robot_hold_and_the_policy_is_asked_again(
+    openpi, echo, quick, answer, said, caplog
+):
+    good = msgpack_numpy.packb({"actions": np.ones((4, 2))})
+    answers = iter([good, answer])
+
+    def handler(connection):
+        connection.send(msgpack_numpy.packb({"model": "pi0"}))
+        for _ in connection:
+            connection.send(next(answers, good))
+
+    remote = RemotePolicy(openpi(handler), echo.spec, fields=FieldMap.parse("state=q"))
+    executor = ChunkExecutor(remote)
+    assert executor.act({"q": np.zeros(2)}) is None
+    assert said in caplog.text
+    deadline = time.monotonic() + 5
+    while (action := executor.act({"q": np.zeros(2)})) is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    np.testing.assert_array_equal(action, [1, 1])
+    remote.close()
+
+
 def test_no_server_and_a_wrong_token_are_said_in_one_line(serve, echo, monkeypatch):
     with pytest.raises(PolicyUnavailableError, match=r"ws://127\.0\.0\.1:1: cannot connect: .*refused"):
         RemotePolicy("ws://127.0.0.1:1", echo.spec)

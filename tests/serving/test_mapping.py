@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from robot_rl.serving.mapping import FieldMap, MappingError
+from robot_rl.spec import Field
 
 
 def test_vectors_are_joined_and_pictures_pass_as_they_are():
@@ -32,3 +33,12 @@ def test_another_form_is_refused(text, message):
 def test_a_field_that_the_robot_lacks_is_named_with_the_nearest():
     with pytest.raises(MappingError, match=r"no field 'fornt'\. Did you mean 'front'"):
         FieldMap.parse("image=fornt").check({"q": None, "front": None})
+
+
+@pytest.mark.parametrize("joined", ["front+wrist", "q+front"])
+def test_pictures_are_not_joined(joined):
+    pictures = {n: Field(n, (4, 6, 3), kind="image", dtype="uint8") for n in ("front", "wrist")}
+    known = {"q": Field("q", (2,)), "grip": Field("grip", (1,)), **pictures}
+    FieldMap.parse("state=q+grip,image=front").check(known)
+    with pytest.raises(MappingError, match=r"key 'image' joins 'front', whose shape is \(4, 6, 3\); only vectors are"):
+        FieldMap.parse(f"state=q,image={joined}").check(known)

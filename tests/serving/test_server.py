@@ -52,6 +52,17 @@ def test_a_wrong_request_is_answered_in_words_and_the_connection_lives_on(serve,
     client._ws.close()
 
 
+def test_a_bug_in_the_policy_is_told_and_the_connection_lives_on(serve, echo, observation, monkeypatch, caplog):
+    client = WebsocketClientPolicy("127.0.0.1", serve(echo).port)
+    with monkeypatch.context() as patch:
+        patch.setattr(echo, "predict", lambda _: {}["heads"])
+        with pytest.raises(RuntimeError, match="KeyError: 'heads'"):
+            client.infer(observation)
+    assert "Traceback" in caplog.text
+    assert client.infer(observation)["actions"].shape == (4, 2)
+    client._ws.close()
+
+
 def test_a_missing_field_and_a_message_that_is_none_are_named(serve, echo):
     client = WebsocketClientPolicy("127.0.0.1", serve(echo).port)
     with pytest.raises(RuntimeError, match="'q' is missing; the policy takes q, front"):

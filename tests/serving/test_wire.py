@@ -29,6 +29,7 @@ def test_numbers_that_are_none_arrive_as_they_are(value):
         ({b"data": b"1234", b"dtype": "V4", b"shape": [1]}, "the dtype 'V4'"),
         ({b"data": b"1234", b"dtype": "(2,)<u2", b"shape": [1]}, "the dtype"),
         ({b"data": b"1234", b"dtype": "nonsense", b"shape": [1]}, "the dtype 'nonsense'"),
+        ({b"data": b"1234", b"dtype": "(2,", b"shape": [1]}, "the dtype '(2,'"),
         ({b"data": b"1234", b"dtype": "<f8", b"shape": [1]}, "wrong length"),
         ({b"data": b"", b"dtype": "<f8", b"shape": [2**60, 2**60]}, "wrong length"),
         ({b"data": b"", b"dtype": "<f8", b"shape": [-1]}, "the shape"),
@@ -38,6 +39,12 @@ def test_numbers_that_are_none_arrive_as_they_are(value):
 def test_an_array_that_does_not_hold_what_it_says_is_refused(array, message):
     with pytest.raises(wire.WireError, match=message.replace("|", r"\|").replace("(", r"\(")):
         wire.unpack(msgpack.packb({"a": {b"__ndarray__": True, **array}}))
+
+
+@pytest.mark.parametrize("number", [300, -1, 2**63, None, "x"])
+def test_a_number_that_its_type_does_not_hold_is_refused(number):
+    with pytest.raises(wire.WireError):
+        wire.unpack(msgpack.packb({"a": {b"__npgeneric__": True, b"data": number, b"dtype": "|u1"}}))
 
 
 @pytest.mark.parametrize("data", [b"", b"\xc1", b"\x81", wire.pack({"a": 1})[:-1], wire.pack({"a": 1}) + b"\x00"])

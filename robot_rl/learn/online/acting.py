@@ -19,6 +19,10 @@ from robot_rl.learn.online.observe import Observer, Row, Values
 from robot_rl.learn.online.replay import CHUNK_STEP
 
 
+class SilentBaseError(TrainingError):
+    """The base policy does not answer."""
+
+
 def note_fields(agent: Agent) -> Fields:
     """What an agent adds to the rows of an observer."""
     return {CHUNK_STEP: ((), "int16"), **agent.considered, **agent.notes}
@@ -121,7 +125,7 @@ class AgentExecutor:
     def _observe(self, values: Values) -> Row:
         row = self.observer.row(values)
         if row is None:
-            raise TrainingError("the base policy does not answer: an online session cannot go on without it")
+            raise SilentBaseError("the base policy does not answer: an online session cannot go on without it")
         return row | consider(self.agent, self.observer, self.device, self.generator)
 
 

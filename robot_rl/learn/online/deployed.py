@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Generator
 
 from robot_rl.learn.config import TrainingError
-from robot_rl.learn.online.acting import AgentExecutor, consider
+from robot_rl.learn.online.acting import AgentExecutor, SilentBaseError, consider
 from robot_rl.learn.online.config import OnlineConfig
 from robot_rl.learn.online.folder import load_base, release
 from robot_rl.learn.online.improvers.improver import Agent
@@ -76,9 +76,9 @@ class AgentPolicy:
     def reset(self, seed: int | None = None) -> None:
         """A new episode: nothing is remembered here."""
 
-    def make_executor(self) -> AgentPlayer:
+    def make_executor(self) -> DeployedPlayer:
         """What plays the agent as it acted while it learnt."""
-        return AgentPlayer(self)
+        return DeployedPlayer(self)
 
     def close(self) -> None:
         """End the connection to a base that is served."""
@@ -86,7 +86,7 @@ class AgentPolicy:
 
 
 class AgentPlayer(AgentExecutor):
-    """Plays an agent as it is to be deployed; implements `policies.execution.Executor`."""
+    """Plays the agent of a session's folder; implements `policies.execution.Executor`."""
 
     def __init__(self, policy: AgentPolicy) -> None:
         super().__init__(policy.agent, policy.observer, policy.device, policy.config.seed)
@@ -103,6 +103,35 @@ class AgentPlayer(AgentExecutor):
 
     def close(self) -> None:
         """Nothing to release."""
+
+
+class DeployedPlayer(AgentPlayer):
+    """Plays an agent outside its session: an episode depends on its own seed alone, and while a served base does not
+    answer the robot holds still."""
+
+    def reset(self, seed: int | None = None) -> None:
+        """A new episode; a seed makes the agent's samples reproducible."""
+        if seed is not None:
+            self.generator.manual_seed(seed)
+        super().reset(seed)
+
+    def act(self, values: Values) -> NDArray[np.float64] | None:  # type: ignore[override]
+        """The action (A,) in physical units; None while the base does not answer."""
+        try:
+            return super().act(values)
+        except SilentBaseError:
+            self.counts.held += 1
+            self.counts.failures += 1
+            self._plan.clear()
+            return None
+
+    def observe(self, values: Values) -> None:
+        """A step in which somebody else acts; goes unseen while the base does not answer."""
+        try:
+            super().observe(values)
+        except SilentBaseError:
+            self.counts.failures += 1
+            self.interrupt()
 
 
 def save(directory: Path, agent: Agent, document: Mapping[str, Any]) -> None:

@@ -39,7 +39,7 @@ class HfBackbone(Backbone):
         self.preprocessing = Preprocessing.of(description, config.image_size)
         values = dict(description["config"])
         settings = transformers.AutoConfig.for_model(values.pop("model_type"), **values)
-        self.model = transformers.AutoModel.from_config(settings)
+        self.model = transformers.AutoModel.from_config(settings).float()  # kept in halves it would train in halves
         self.patch = getattr(settings, "patch_size", None)
         takes = inspect.signature(self.model.forward).parameters
         self.options = {"interpolate_pos_encoding": True} if "interpolate_pos_encoding" in takes else {}

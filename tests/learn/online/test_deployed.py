@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,21 +12,25 @@ import numpy as np
 import pytest
 import torch
 
+from robot_rl.learn.online.acting import AgentExecutor
 from robot_rl.learn.online.config import OnlineConfig
+from robot_rl.learn.online.deployed import AgentPlayer, AgentPolicy
 from robot_rl.learn.online.folder import BASE
 from robot_rl.learn.online.improvers.residual import ResidualConfig
 from robot_rl.learn.online.improvers.rlpd import RlpdConfig
 from robot_rl.learn.online.sac import SacConfig
 from robot_rl.learn.online.session import Session
 from robot_rl.learn.online.workcell import Workcell
+from robot_rl.learn.verifier import train_verifier
 from robot_rl.policies import checkpoint
 from robot_rl.policies.checkpoint import CheckpointError
 from robot_rl.policies.chunk_policy import ChunkPolicy
 from robot_rl.policies.config import PolicyConfig
-from robot_rl.policies.execution import ExecutionError
+from robot_rl.policies.execution import ExecutionError, PolicyUnavailableError
 from robot_rl.policies.flow import FlowConfig
 from robot_rl.policies.modes import ExecutionConfig, make_executor
 from robot_rl.policies.normalization import Statistics
+from robot_rl.policies.verifier_counts import CountConfig
 from robot_rl.serving.loading import load_policy
 
 SMALL = SacConfig(critics=2, hidden=(16,), batch=16, utd=1, actor_lr=1e-2)
@@ -81,6 +86,52 @@ def test_an_agent_brings_its_own_execution(cell: Workcell, tmp_path: Path) -> No
     policy = load_policy(str(tmp_path), cell.robot.spec)
     with pytest.raises(ExecutionError, match="brings its own: choose receding"):
         make_executor(policy, ExecutionConfig("async"), simulated=True)
+
+
+def test_while_its_base_does_not_answer_a_deployed_agent_holds_still_and_then_goes_on(point: SimpleNamespace) -> None:
+    class Base(point.base):  # type: ignore[misc, name-defined]
+        down = False
+
+        def predict(self, observation: dict[str, np.ndarray]) -> np.ndarray:
+            if self.down:
+                raise PolicyUnavailableError("the server is down")
+            return np.asarray(super().predict(observation))
+
+    base = Base()
+    player = AgentPolicy(config(ResidualConfig(replace(SMALL, n_step=3))), point.spec, base).make_executor()
+    player.reset(0)
+    seen = {"position": np.zeros(2), "goal": np.ones(2)}
+    assert player.act(seen) is not None
+    base.down = True
+    actions = [player.act(seen) for _ in range(5)]
+    assert [a is None for a in actions] == [False] * 3 + [True] * 2, "the base's chunk goes on to its end"
+    player.observe(seen)
+    assert player.act(seen) is None
+    assert (player.counts.held, player.counts.failures) == (3, 4)
+    base.down = False
+    assert player.act(seen) is not None
+
+
+def test_a_deployed_episode_depends_on_its_own_seed_alone(point: SimpleNamespace) -> None:
+    policy = AgentPolicy(config(RlpdConfig(SMALL)), point.spec)
+
+    def noise(player: AgentExecutor, seed: int | None) -> float:
+        player.reset(seed)
+        return torch.rand((), generator=player.generator).item()
+
+    player = policy.make_executor()
+    assert noise(player, 3) != noise(player, 4) and noise(player, 3) == noise(player, 3)
+    assert noise(player, None) != noise(player, None), "without a seed its stream goes on"
+    session = AgentPlayer(policy)
+    assert noise(session, 3) != noise(session, 3), "a session's stream goes on whatever the seed"
+
+
+@pytest.mark.parametrize("read", [checkpoint.load, checkpoint.read_card, train_verifier])
+def test_an_agent_is_neither_served_nor_verified(read: Callable[..., object], cell: Workcell, tmp_path: Path) -> None:
+    Session(config(RlpdConfig(SMALL)), cell, directory=tmp_path).run()
+    arguments = (CountConfig(),) if read is train_verifier else ()
+    with pytest.raises(CheckpointError, match="holds the agent of an online session: .* deployed on the robot's comp"):
+        read(tmp_path, *arguments)
 
 
 def test_a_damaged_agent_is_refused(cell: Workcell, tmp_path: Path) -> None:

@@ -3,9 +3,12 @@ import json
 import pytest
 import torch
 
+from robot_rl.policies.chunk_policy import ChunkPolicy
+from robot_rl.policies.config import PolicyConfig
 from robot_rl.policies.encoders.backbone import BackboneError, build, described, output_shape
 from robot_rl.policies.encoders.config import EncoderConfig
 from robot_rl.policies.encoders.torchvision_operators import make_importable
+from robot_rl.spec import Field, Layout, Spec
 
 make_importable()
 
@@ -81,3 +84,24 @@ def test_a_model_that_cannot_be_had_is_named_with_what_to_do(backbone, monkeypat
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(BackboneError, match=r"cannot be had: [\s\S]*Without a network"):
         described(EncoderConfig(backbone=backbone))
+
+
+def test_weights_that_were_kept_in_halves_are_trained_in_full(hf_folder, tmp_path):
+    from transformers import AutoModel
+
+    AutoModel.from_pretrained(hf_folder).to(torch.bfloat16).save_pretrained(tmp_path)
+    (tmp_path / "preprocessor_config.json").write_text((hf_folder / "preprocessor_config.json").read_text())
+    network, _ = loaded(f"hf:{tmp_path}")
+    assert {p.dtype for p in network.parameters()} == {torch.float32}
+    kept = AutoModel.from_pretrained(tmp_path).state_dict()
+    assert all(torch.equal(v, kept[n].float()) for n, v in network.model.state_dict().items()), "the same weights"
+
+
+def test_a_backbone_that_sees_the_goal_alone_is_described_in_the_checkpoint():
+    wanted = Field("wanted", (32, 32, 3), kind="image", dtype="uint8")
+    state = Field("q", (2,))
+    spec = Spec("toy", 20.0, Layout((state,)), Layout((Field("v", (1,), low=(-1,), high=(1,)),)))
+    encoder = EncoderConfig(width=8, backbone="timm:test_vit", pretrained=False, image_size=64, pooling="mean")
+    config = PolicyConfig(("q", "wanted"), horizon=4, n_action_steps=2, encoder=encoder, goal=("wanted",))
+    policy = ChunkPolicy(spec, Layout((state, wanted)), config)
+    assert policy.config.encoder.description == policy.goal_encoder.config.description != {}
