@@ -107,15 +107,14 @@ def ours(kind: Kind, task: Task, seed: int, data: Path, checkpoint: Path) -> Doc
     return {"steps": trainer.step, "cpu_s": used, "parameters": sum(p.numel() for p in averaged.parameters())}
 
 
-def _choose(policy: ChunkPolicy, recipe: TrainConfig, samples: int) -> None:
-    """Let a verifier choose among chunks; what its training takes is not of the budget."""
+def _verify(policy: ChunkPolicy, recipe: TrainConfig) -> None:
+    """Give it a verifier to choose among chunks; what its training takes is not of the budget."""
     from robot_rl.learn.data import load_data
     from robot_rl.learn.verifier import fit_verifier
     from robot_rl.policies.verifier_counts import CountConfig
 
     loaded = load_data(recipe, policy.device)
     policy.verify_with(fit_verifier(policy, loaded, CountConfig()))
-    policy.choose_among(samples)
     loaded.train.close()
 
 
@@ -142,8 +141,9 @@ def carry_out(name: str, task: Task, seed: int, options: Options) -> Document:
         head: Any = policy.head
         head.config = replace(head.config, **kind.sampled)
         if kind.samples > 1:
-            _choose(policy, recipe_of(kind, task, seed, data), kind.samples)
-        return out | play(make_executor(policy, ExecutionConfig(), simulated=True), task.robot, states, task.cameras)
+            _verify(policy, recipe_of(kind, task, seed, data))
+        executor = make_executor(policy, ExecutionConfig(samples=kind.samples), simulated=True)
+        return out | play(executor, task.robot, states, task.cameras)
     script = f"{kind.side}_imitation.py"
     spec = config.load(task.robot).spec
     learner = Learner(options.python(kind.side), script, task.own, task.scene, spec, task.cameras)
