@@ -39,8 +39,8 @@ def report(document: Document) -> None:
         "ImageNet weights, and its features of the data set are computed once, within the time. Read peers' "
         "rows with care: budgets are a minute of CPU or less from state, far from convergence; our learning "
         "rate, warm-up, decay and averaging of weights were chosen for our networks, the peers got learning "
-        "rates that nobody tuned. Ours ended after 75 to 130 % of the budget, before the script ended them with it; "
-        "the CPU time of each run is in trials/imitation.json. "
+        "rates that nobody tuned. Ours of seeds 0 and 1 ended after 75 to 130 % of the budget, before the script ended "
+        "them with it; the CPU time of each run is in trials/imitation.json. "
         "No row says that a head is better than a peer's at convergence.",
     )
 
