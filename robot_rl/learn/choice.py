@@ -39,11 +39,12 @@ class Choice:
         self.best: Candidate | None = None
         self.tried: list[Candidate] = []
 
-    def consider(self, candidate: Candidate) -> bool:
-        """Take note of a candidate; True when it is the best now. One that the rule cannot judge never is."""
+    def consider(self, candidate: Candidate, *, doubted: bool = False) -> bool:
+        """Take note of a candidate; True when it is the best now. One that the rule cannot judge never is, nor one that
+        is doubted."""
         self.tried = [*(c for c in self.tried if c.step != candidate.step), candidate]
         key = self._key(candidate)
-        if key is None:
+        if key is None or doubted:
             return False
         best = None if self.best is None else self._key(self.best)
         if best is not None and key < best:
@@ -56,9 +57,10 @@ class Choice:
         if self.best is None:
             return "no checkpoint yet"
         judged = [c for c in self.tried if self._key(c) is not None]
-        if self.rule == "last":
-            return f"step {self.best.step}, the last one"
         last = judged[-1]
+        if self.rule == "last":
+            text = f"step {self.best.step}, the last one"
+            return text if last is self.best else f"{text} before the loss rose; step {last.step} is kept in last/"
         if self.rule == "loss":
             text = (
                 f"step {self.best.step}, the one of least held-out loss ({self.best.holdout_loss:.4g}) of {len(judged)}"

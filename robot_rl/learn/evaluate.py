@@ -38,9 +38,6 @@ from robot_rl.serving.protocol import ServablePolicy, is_address
 
 log = logging.getLogger(__name__)
 
-TIMED = ("async", "rtc", "slow_fast")
-"""Modes in which chunks are computed while the robot moves."""
-
 
 @dataclass(frozen=True)
 class Trial:
@@ -164,7 +161,7 @@ def manner(execution: ExecutionConfig, *, control_mode: str = "", max_steps: int
     """How a policy is played, in words: the execution's mode, and what is not as usual."""
     usual = ExecutionConfig()
     words: list[str] = [execution.mode]
-    if execution.mode in TIMED:
+    if execution.asynchronous:
         words += [f"latency {execution.latency_steps}"] if execution.latency_steps != usual.latency_steps else []
         words += ["its last action repeated on overrun"] if execution.overrun != usual.overrun else []
     if execution.mode == "ensemble" and execution.decay != usual.decay:
@@ -181,7 +178,7 @@ def manner(execution: ExecutionConfig, *, control_mode: str = "", max_steps: int
 def _warn_of_latency(policy: ServablePolicy, execution: ExecutionConfig, seconds: float) -> None:
     """Say where chunks take longer than the steps that are simulated."""
     steps = math.ceil(seconds * policy.spec.rate)
-    if execution.mode in TIMED and steps > execution.latency_steps:
+    if execution.asynchronous and steps > execution.latency_steps:
         log.warning(
             "a chunk takes %.0f ms here, %d control steps, and is simulated to take %d: on a robot it is later; give "
             "--latency-steps %d",
@@ -232,7 +229,7 @@ class _Job:
         self, setup: RobotConfig, policy: ServablePolicy, seeds: Sequence[int], stack: ExitStack
     ) -> Iterator[Trial]:
         executor = make_executor(policy, self.execution, simulated=True)
-        rules = EpisodeRules.of_task(setup.task, max_steps=self.max_steps or 0)
+        rules = EpisodeRules.of_task(setup.task, max_steps=self.max_steps)
         stack.callback(executor.close)
         robot = hardware_config.make(setup)
         stack.callback(robot.close)

@@ -138,10 +138,11 @@ class Run:
             self._add(holdout_loss=holdout)
         candidate = self._judge(policy, Candidate(self.trainer.step, holdout))
         there = (self.directory / "checkpoint").exists()
-        if there and self.config.select_checkpoint == "last" and self.watch.rising:
-            self._write("last", policy, candidate)  # it may be diverging: the good one stays
-        elif self.choice.consider(candidate) or not there:
+        doubted = there and self.config.select_checkpoint == "last" and self.watch.rising
+        if self.choice.consider(candidate, doubted=doubted) or not there:
             self._write("checkpoint", policy, candidate)
+        elif doubted:
+            self._write("last", policy, candidate)  # it may be diverging: the good one stays
         self.pending = False
         self.save_state()
         if self.curves is not None:

@@ -35,6 +35,12 @@ def test_a_loss_that_is_not_finite_is_never_the_least():
     assert choice.best == Candidate(20, 0.2)
 
 
+def test_the_last_one_is_not_called_so_where_a_later_one_was_doubted():
+    choice = Choice("last")
+    assert choice.consider(Candidate(20)) and not choice.consider(Candidate(40), doubted=True)
+    assert choice.why() == "step 20, the last one before the loss rose; step 40 is kept in last/"
+
+
 def test_a_checkpoint_judged_again_stands_once():
     choice = Choice("success")
     for candidate in (Candidate(10, None, 6, 10), Candidate(20, None, 5, 10), Candidate(20, None, 5, 10)):

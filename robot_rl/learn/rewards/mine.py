@@ -79,10 +79,9 @@ def judge_dataset(trained: Trained, dataset: Dataset, numbers: Iterable[int] | N
     return [j for j in judged if len(j.truth)]
 
 
-def unseen(trained: Trained, dataset: Dataset, numbers: Iterable[int] | None = None) -> tuple[int, ...]:
+def unseen(trained: Trained, dataset: Dataset, numbers: Iterable[int]) -> tuple[int, ...]:
     """Numbers of the episodes that it was neither trained on nor its threshold chosen."""
-    chosen = dataset.numbers if numbers is None else tuple(numbers)
-    return tuple(n for n in chosen if str(dataset.episode(n).attributes["id"]) not in trained.learnt_from)
+    return tuple(n for n in numbers if str(dataset.episode(n).attributes["id"]) not in trained.learnt_from)
 
 
 def _known(episode: Episode) -> bool:
