@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import itertools
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,14 +24,14 @@ def replace_text(path: Path, text: str) -> None:
 
 def new_folder(path: Path) -> Path:
     """Make a folder at `path`, or where there is one already at `path-2`, `path-3`, ...; returns which."""
-    for number in itertools.count(1):
-        folder = path if number == 1 else path.with_name(f"{path.name}-{number}")
+    folder, number = path, 1
+    while True:
         try:
             folder.mkdir(parents=True)
+            return folder
         except FileExistsError:
-            continue
-        return folder
-    raise AssertionError
+            number += 1
+            folder = path.with_name(f"{path.name}-{number}")
 
 
 @contextmanager
