@@ -30,8 +30,10 @@ TASKS = {
     "can": Task("sim_can", ("object_pose", "goal_pose"), 60, 60.0, 100),
     "pusht": Task("sim_pusht", ("block_corners",), 60, 60.0, 50, ("finger",)),
     "lift, pictures": Task("sim_lift", (), 60, 300.0, 50, cameras=("front", "wrist")),
+    "can, pictures": Task("sim_can", (), 60, 600.0, 50, cameras=("front", "wrist")),
+    "square, pictures": Task("sim_square", (), 100, 600.0, 50, cameras=("front", "wrist")),
 }
-TaskName = Literal["lift", "square", "can", "pusht", "lift, pictures"]
+TaskName = Literal["lift", "square", "can", "pusht", "lift, pictures", "can, pictures", "square, pictures"]
 SIDE = 84
 """Of a picture that the policies get [pixels]."""
 

@@ -27,7 +27,8 @@ class EpisodeRules:
     """When an episode ends."""
 
     max_steps: int | None = None
-    """The time limit [steps]; None for none. Reaching it truncates, it never terminates."""
+    """The time limit [steps]; None for none. Reaching it truncates, it never terminates. For `latency` after it a
+    human may still say what happened before it: steps go on until then, and do not belong to the episode."""
     success_hold: int = 1
     """For how many steps in a row the task must say success."""
     end_after_intervention: bool = False
@@ -136,26 +137,40 @@ class EpisodeMachine:
             before = self._stamps[-1] if self._stamps else self.start_stamp
             raise EpisodeError(f"episode '{self.id}': a step at {stamp} ns does not follow the one at {before} ns")
         self._stamps.append(stamp)
-        handed_back = self._note_intervention(stamp, decision)
-        retreated, self._retreating = self._retreating, bool(decision.safety & Safety.RETREAT)
         outcome = outcome or Outcome()
         self._held = self._held + 1 if outcome.success else 0
-        said = stamp if now is None else now
-        if self._held >= self.rules.success_hold and not (self.rules.late_verdict and self._before_it_began(said)):
-            if self.rules.late_verdict:
+        event = self._event(outcome, decision, self._note_intervention(stamp, decision))
+        limit, late = self.rules.max_steps, self.rules.late_verdict
+        past, said = limit is not None and self.steps > limit, stamp if now is None else now
+        if self._held >= self.rules.success_hold and (not self._before_it_began(said) if late else not past):
+            if late:
                 self._cut(said)
-            return self._end("success", terminated=True, marked=self.rules.late_verdict)
-        if outcome.terminated:
-            return self._end("success" if outcome.success else "failure", terminated=True)
-        if retreated and not self._retreating and self.rules.end_on_force:
-            return self._end("failure", terminated=True)
-        if decision.safety & Safety.ESTOP and self.rules.end_on_estop:
-            return self._end("failure", terminated=False)
-        if handed_back and self.rules.end_after_intervention:
-            return self._end("success" if outcome.success else "failure", terminated=False)
-        if self.rules.max_steps is not None and self.steps >= self.rules.max_steps:
-            return self._end("failure", terminated=False)
+            return self._end("success", terminated=True, marked=late)
+        if event is not None and not past:
+            return self._end(event[0], terminated=event[1])
+        if limit is not None and self.steps >= limit:
+            return self._time_is_up(limit, at_once=event is not None)
         return None
+
+    def _event(self, outcome: Outcome, decision: Decision, handed_back: bool) -> tuple[Result, bool] | None:
+        """What ends the episode now, besides success that is held and the time limit: as what, and whether the task is
+        over."""
+        retreated, self._retreating = self._retreating, bool(decision.safety & Safety.RETREAT)
+        result: Result = "success" if outcome.success else "failure"
+        if outcome.terminated:
+            return result, True
+        if retreated and not self._retreating and self.rules.end_on_force:
+            return "failure", True
+        if decision.safety & Safety.ESTOP and self.rules.end_on_estop:
+            return "failure", False
+        return (result, False) if handed_back and self.rules.end_after_intervention else None
+
+    def _time_is_up(self, limit: int, *, at_once: bool) -> Ending | None:
+        """The episode ends with its time limit, as soon as nobody can say any more that the task was done before it."""
+        if not at_once and self._stamps[-1] - self._stamps[limit - 1] < round(self.rules.latency * 1e9):
+            return None
+        del self._stamps[limit:]
+        return self._end("failure", terminated=False)
 
     def press(self, button: str, stamp: int | None = None) -> Ending | None:
         """The human marks the episode: `success`, `failure` or `discard`.
@@ -189,7 +204,7 @@ class EpisodeMachine:
         """What a human said at `said` [ns] concerns the step under way `latency` earlier: it is the last; the first
         step always stays."""
         last = max(bisect_left(self._stamps, said - round(self.rules.latency * 1e9) + 1) - 1, 0)
-        del self._stamps[last + 1 :]
+        del self._stamps[min(last + 1, self.rules.max_steps or len(self._stamps)) :]
 
     def saved(self) -> None:
         """The episode is on disk, or discarded: saving to idle."""

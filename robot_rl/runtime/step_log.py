@@ -15,6 +15,9 @@ from robot_rl.runtime.episodes import Ending
 from robot_rl.runtime.held_steps import HeldSteps, make_step
 from robot_rl.runtime.recorder import EpisodeSink
 
+SLACK = 1_000_000_000
+"""[ns] more than a mark reaches back: the step that shows that no mark came begins later than that."""
+
 
 class StepLog:
     """Steps are held back for as long as a human's mark may still reach back, then written.
@@ -28,7 +31,7 @@ class StepLog:
     def __init__(self, recorder: EpisodeSink | None, latency: float, *, late_verdict: bool = False) -> None:
         self._recorder, self._late = recorder, late_verdict
         self._latency = round(latency * 1e9)
-        self._held = HeldSteps(self._latency)
+        self._held = HeldSteps(self._latency + SLACK)
         self.reward = 0.0
         """Sum over the steps."""
         self.sources: Counter[Source] = Counter()

@@ -185,3 +185,39 @@ def test_giving_up_is_allowed_in_every_state():
 def test_rules_that_make_no_sense_are_refused(bad):
     with pytest.raises(ValueError, match=next(iter(bad))):
         EpisodeRules(**bad)
+
+
+def test_a_success_is_still_heard_of_after_the_time_limit_that_it_came_before():
+    # six steps from 1000 to 1250 ms; pressed at 1310, meant for 1210: the step from 1200 was under way
+    machine = running(max_steps=6, latency=0.1)
+    assert play(machine, *[OFF] * 7) == (None, 7)
+    ending = machine.press("success", 1310 * MS)
+    assert (ending.result, ending.terminated, ending.steps, ending.end_stamp) == ("success", True, 5, 1200 * MS)
+
+
+def test_an_episode_ends_with_its_time_limit_once_nobody_can_speak_of_it_any_more():
+    # a verdict of the task, or a human's handing back, after the limit changes nothing
+    phases = [A] * 6 + [C, A]
+    ending, step = play(running(max_steps=6, latency=0.1), *[OFF] * 6, ON, ON, phases=phases)
+    assert step == 8 and (ending.result, ending.terminated, ending.truncated) == ("failure", False, True)
+    assert ending.steps == 6 and ending.end_stamp == 1250 * MS and ending.interventions == 0
+
+
+def test_an_emergency_stop_after_the_time_limit_ends_at_once():
+    machine = running(max_steps=2, latency=10.0)
+    assert play(machine, OFF, OFF) == (None, 2)
+    ending = machine.step(1100 * MS, OFF, decision(1100 * MS, safety=Safety.ESTOP))
+    assert (ending.result, ending.truncated, ending.steps) == ("failure", True, 2)
+
+
+def test_a_late_verdict_beyond_the_time_limit_is_of_a_state_before_it():
+    machine = running(max_steps=4, latency=0.1, late_verdict=True)
+    assert play(machine, *[OFF] * 5) == (None, 5)
+    ending = machine.step(1250 * MS, ON, decision(1250 * MS), now=1300 * MS)
+    assert (ending.result, ending.steps, ending.end_stamp) == ("success", 4, 1150 * MS)
+
+
+def test_a_mark_never_lengthens_an_episode_beyond_its_time_limit():
+    machine = running(max_steps=4, latency=0.1)
+    play(machine, *[OFF] * 5)
+    assert machine.press("failure", 1390 * MS).steps == 4

@@ -186,6 +186,26 @@ def test_a_late_mark_drops_the_steps_after_the_moment_it_meant(parts, hand, spec
     assert dataset[0].end == stamps[-1] + (stamps[-1] - stamps[-2]), "it ended when the first step dropped began"
 
 
+def test_a_mark_may_come_after_the_time_limit_that_it_means_to_be_before(parts, hand, spec, teleop_section, dataset):
+    moves = {0: ({"y": 1.0}, {"clutch"}), 12: ({"y": 1.0}, {"clutch", "success"})}
+    result = run_episode(
+        *parts(latency=0.2, max_steps=10), operator=hand(moves), teleop=Teleop(spec, teleop_section),
+        recorder=Recorder(dataset),
+    )  # fmt: skip
+    assert result.success and result.ending.steps == 9 == len(dataset[0])
+
+
+def test_what_was_done_while_a_late_mark_was_awaited_is_not_recorded(parts, hand, spec, teleop_section, dataset):
+    result = run_episode(
+        *parts(latency=0.2, max_steps=10), operator=hand({0: ({"y": 1.0}, {"clutch"})}),
+        teleop=Teleop(spec, teleop_section), recorder=Recorder(dataset),
+    )  # fmt: skip
+    assert result.ending.truncated and result.ending.steps == 10 == len(dataset[0]) == sum(result.sources.values())
+    steps = dataset[0].steps
+    assert steps["truncated"].tolist() == [False] * 9 + [True]
+    assert dataset[0].end == 2 * steps["stamp"][-1] - steps["stamp"][-2]
+
+
 def test_a_button_held_from_before_is_not_a_mark(parts, hand, spec, teleop_section):
     result = run_episode(
         *parts(max_steps=5), operator=hand({0: ({}, {"clutch", "success"})}), teleop=Teleop(spec, teleop_section)
