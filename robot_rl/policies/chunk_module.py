@@ -46,8 +46,7 @@ class ChunkModule(nn.Module):
         goal = tuple(f for n, f in inputs.items() if n in config.goal)
         rest = tuple(f for n, f in inputs.items() if n not in config.goal)
         self.encoder = ObservationEncoder(Layout(rest), config.n_obs, config.encoder)
-        told = dataclasses.replace(config.encoder, state_dropout=0.0)
-        self.goal_encoder = ObservationEncoder(Layout(goal), config.n_obs, told) if goal else None
+        self.goal_encoder = self._goal_encoder(Layout(goal), Layout(rest), config) if goal else None
         seeing = self.encoder if self.encoder.images or self.goal_encoder is None else self.goal_encoder
         described = dataclasses.replace(seeing.config, state_dropout=config.encoder.state_dropout)
         self.config = dataclasses.replace(config, encoder=described)
@@ -153,6 +152,11 @@ class ChunkModule(nn.Module):
         if not self.fast_names:
             return {}
         return {"fast": torch.cat([self.encoder.vectors[n](values[n]) for n in self.fast_names], dim=-1)}
+
+    def _goal_encoder(self, goal: Layout, rest: Layout, config: PolicyConfig) -> ObservationEncoder:
+        """Never left without what it sees. Where the state is hidden at times, so is how the goal lies from it."""
+        told = dataclasses.replace(config.encoder, state_dropout=0.0)
+        return ObservationEncoder(goal, config.n_obs, told, None if config.encoder.state_dropout else rest)
 
     def _later(self, config: PolicyConfig, context_size: int) -> Later | None:
         """What is learned from later observations; None where nothing is."""

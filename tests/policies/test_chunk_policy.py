@@ -93,3 +93,30 @@ def test_pretrained_weights_that_see_the_goal_count_as_pretrained():
     policy = seeing(encoder, "q", "front", "wanted", goal="wanted")
     images = [e.images.extractors for e in (policy.encoder, policy.goal_encoder)]
     assert {id(p) for p in policy.pretrained()} == {id(p) for m in images for p in m.parameters()}
+
+
+def reaching(**encoder):
+    """A policy that is told a pose to reach."""
+    poses = [Field(n, (7,), kind="pose", frame="base") for n in ("ee", "object", "target")]
+    spec = Spec("toy", 20.0, Layout(tuple(poses)), Layout((Field("v", (1,), low=(-1,), high=(1,)),)))
+    picture = Field("front", (32, 32, 3), kind="image", dtype="uint8")
+    config = PolicyConfig(
+        ("ee", "object", "target", "front"), horizon=4, n_action_steps=2, goal=("target",),
+        encoder=EncoderConfig(width=8, backbone="cnn", **encoder),
+    )  # fmt: skip
+    return ChunkPolicy(spec, Layout((*poses, picture)), config)
+
+
+def test_where_to_is_also_seen_from_where_the_robot_is():
+    policy = reaching()
+    assert policy.encoder.pairs == [("ee", "object")]
+    assert policy.goal_encoder.pairs == [("target", "ee"), ("target", "object")]
+    assert not reaching(relative_poses=False).goal_encoder.pairs
+    pose = torch.tensor([0.1, 0.2, 0.3, 0.0, 0.0, 0.0, 1.0]).expand(1, policy.n_obs, 7)
+    seen = dict.fromkeys(("ee", "object", "target"), pose)
+    moved = seen | {"ee": pose + torch.tensor([0.1, 0, 0, 0, 0, 0, 0])}
+    assert not torch.allclose(policy.goal_encoder(seen), policy.goal_encoder(moved))
+
+
+def test_a_state_that_is_hidden_at_times_is_not_told_by_the_goal():
+    assert reaching(state_dropout=0.5).goal_encoder.pairs == []

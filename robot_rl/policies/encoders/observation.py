@@ -24,19 +24,24 @@ class ObservationEncoder(nn.Module):
 
     Poses in one frame are also seen from each other (`PoseDifference`).
 
+    Args:
+        beside: fields that it does not look at, but from whose poses its own are seen.
+
     Raises:
         BackboneError: the backbone cannot be built.
         ValueError: there is nothing to look at, or nothing left when vectors are dropped.
     """
 
-    def __init__(self, inputs: Layout, n_obs: int, config: EncoderConfig) -> None:
+    def __init__(self, inputs: Layout, n_obs: int, config: EncoderConfig, beside: Layout | None = None) -> None:
         super().__init__()
         self.config = described(config) if inputs.images else config
         """As given, with the description of its backbone."""
         self.width = config.width
         self.vectors = nn.ModuleDict({f.name: VectorFeatures(f) for f in inputs.vectors})
-        poses = {f.name: f.frame for f in inputs.vectors if f.kind == "pose"}
-        self.pairs = related(poses) if config.relative_poses else []
+        vectors = [*inputs.vectors, *(beside.vectors if beside is not None else ())]
+        poses = {f.name: f.frame for f in vectors if f.kind == "pose"}
+        pairs = related(poses) if config.relative_poses else []
+        self.pairs = [(a, b) for a, b in pairs if a in inputs or b in inputs]
         self.differences = nn.ModuleList(PoseDifference() for _ in self.pairs)
         self.images = ImageEncoder(tuple(inputs.images), self.config) if inputs.images else None
         per_step = sum(int(m.size) for m in self.vectors.values())  # type: ignore[arg-type]
