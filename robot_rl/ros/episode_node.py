@@ -1,6 +1,6 @@
 """The node that runs episodes one after another: reset, begin, watch for the end, see them saved.
 
-By itself (`auto`) or at the operator's word: the buttons of the input device, or the services
+Each begins by itself (`auto`) or at the operator's word: the buttons of the input device, or the services
 `episode/start`, `episode/success`, `episode/failure` and `episode/discard`.
 """
 
@@ -16,6 +16,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 
 from robot_rl.hardware.clock import SystemClock
+from robot_rl.hardware.errors import ConfigError
 from robot_rl.hardware.robot import Outcome
 from robot_rl.ros import topics, wire
 from robot_rl.ros.codecs import stamp_of
@@ -42,9 +43,10 @@ AHEAD = 150_000_000
 
 class EpisodeNode(RobotNode):
     """Parameters: `episodes` (0: without end), `seed` of the first, `purpose`, `max_steps` (0: the task's horizon),
-    `auto`, `record` (wait for the recorder), `agenda` (an agent says what each episode is for; its evaluations come on
-    top of `episodes`), `exit_when_done`, `results` (a file that gets one JSON line an episode), `device` (in a person's
-    hand), `latency` (of a person's keys [s]), `end_on_success` (false: neither the task nor the key ends an episode in
+    `auto` (who begins by itself: `simulated` robots, `always`, `never`; a real one may have hands in its scene),
+    `record` (wait for the recorder), `agenda` (an agent says what each episode is for; its evaluations come on top of
+    `episodes`), `exit_when_done`, `results` (a file that gets one JSON line an episode), `device` (in a person's hand),
+    `latency` (of a person's keys [s]), `end_on_success` (false: neither the task nor the key ends an episode in
     success, so that pictures of success can be collected), and those of `EpisodeEvents`.
 
     The next episode waits for as long as the success key is held: there may be something to be seen; and for as long
@@ -58,7 +60,7 @@ class EpisodeNode(RobotNode):
         super().__init__("episodes")
         self._seed = self.param("seed", 0)
         self._purpose = self.param("purpose", "demonstration")
-        self._auto = self.param("auto", False)
+        self._auto = self._by_itself(self.param("auto", "never"))
         self._record = self.param("record", True)
         self._agenda = self.param("agenda", False)
         self._exit = self.param("exit_when_done", True)
@@ -83,6 +85,11 @@ class EpisodeNode(RobotNode):
         self._system_clock = SystemClock()
         self._listen()
         self.create_timer(0.05, self._tick)
+
+    def _by_itself(self, auto: str) -> bool:
+        if auto not in ("simulated", "always", "never"):
+            raise ConfigError(f"parameter 'auto' is '{auto}'; it must be simulated, always or never")
+        return auto == "always" or (auto == "simulated" and self.config.simulated)
 
     def _rules(self) -> EpisodeRules:
         rules = EpisodeRules.of_task(

@@ -22,6 +22,7 @@ from std_srvs.srv import Trigger  # noqa: E402
 
 from robot_rl.control.safety import Safety  # noqa: E402
 from robot_rl.datasets.record import Phase, Source  # noqa: E402
+from robot_rl.hardware.config import RobotConfig  # noqa: E402
 from robot_rl.hardware.human import HumanInput  # noqa: E402
 from robot_rl.hardware.robot import Outcome, Reading  # noqa: E402
 from robot_rl.ros import codecs, topics, wire  # noqa: E402
@@ -57,7 +58,7 @@ def managed(*parameters: str) -> Iterator[tuple[EpisodeNode, Node, Callable[...,
 @pytest.fixture
 def look() -> Iterator[tuple[Node, Callable[..., bool]]]:
     """An episode manager of a deployment without recorder, and a node beside it."""
-    parameters = ("robot:=sim_crazyflie", "policy:=some_policy", "purpose:=deployment", "record:=false", "auto:=true")
+    parameters = ("robot:=sim_crazyflie", "policy:=some_policy", "purpose:=deployment", "record:=false", "auto:=always")
     with managed(*parameters) as (_, node, spin):
         yield node, spin
 
@@ -109,7 +110,14 @@ def test_no_reset_is_asked_for_while_the_emergency_stop_is_latched(
 @pytest.fixture
 def classified() -> Iterator[tuple[EpisodeNode, Node, Callable[..., bool]]]:
     """The episode manager of a session whose classifier judges, in real time, and a node beside it."""
-    given = ("robot:=sim_pegslot", "purpose:=deployment", "record:=false", "auto:=true", "agenda:=true", "max_steps:=9")
+    given = (
+        "robot:=sim_pegslot",
+        "purpose:=deployment",
+        "record:=false",
+        "auto:=always",
+        "agenda:=true",
+        "max_steps:=9",
+    )
     with managed(*given) as (manager, node, spin):
         agent = node.create_publisher(String, topics.AGENT_EVENT, topics.latched())
         agent.publish(String(data=json.dumps({"event": "next", "after": "", "classified": True})))
@@ -173,7 +181,7 @@ def test_a_classifier_s_word_is_passed_on_and_its_silence_is_no_success(
 def test_who_waits_for_a_person_says_what_to_press_and_why_a_key_did_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     monkeypatch.setattr(EpisodeNode, "say", lambda _, text: said.append(text))
-    given = ("robot:=sim_crazyflie", "record:=false", "auto:=false", "device:=keyboard")
+    given = ("robot:=sim_crazyflie", "record:=false", "auto:=never", "device:=keyboard")
     with managed(*given) as (manager, node, spin):
         assert spin(lambda: any(s.startswith("waiting: press Enter") for s in said))
         human = node.create_publisher(JointState, topics.HUMAN_ACTION, topics.stream(10))
@@ -191,6 +199,19 @@ def test_who_waits_for_a_person_says_what_to_press_and_why_a_key_did_nothing(mon
         held.add("start")
         assert spin(lambda: bool(events)) and events[0]["event"] == "reset"
         assert sum(s.startswith("waiting:") for s in said) == 1
+
+
+@pytest.mark.parametrize(("simulated", "waits"), [(True, False), (False, True)])
+def test_no_episode_of_a_real_robot_begins_unless_somebody_asks_for_it(
+    simulated: bool, waits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(EpisodeNode, "say", lambda _, text: said.append(text))
+    monkeypatch.setattr(RobotConfig, "simulated", property(lambda _: simulated))
+    with managed("robot:=sim_crazyflie", "record:=false", "auto:=simulated") as (_, node, spin):
+        events = heard(node)
+        assert spin(lambda: bool(said or events))
+        assert bool(said) == waits and bool(events) != waits
 
 
 @pytest.mark.parametrize(("human", "device"), [("true", "keyboard"), ("false", "")])

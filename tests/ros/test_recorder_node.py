@@ -56,7 +56,7 @@ Spin = Callable[[Callable[[], bool]], bool]
 @pytest.fixture
 def recording(tmp_path: Path) -> Iterator[tuple[Cameras, Spin]]:
     """Robot, arbiter, episode manager and recorder, recording to `tmp_path / "data"`."""
-    parameters = ("robot:=sim_crazyflie", f"dataset:={tmp_path / 'data'}", "auto:=true", "episodes:=1")
+    parameters = ("robot:=sim_crazyflie", f"dataset:={tmp_path / 'data'}", "auto:=always", "episodes:=1")
     rclpy.init(args=["--ros-args", *(part for p in parameters for part in ("-p", p))])
     cameras, executor = Cameras(), SingleThreadedExecutor()
     nodes: list[Any] = [RobotServer(), ArbiterNode(), RecorderNode(), EpisodeNode()]

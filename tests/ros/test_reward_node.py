@@ -123,7 +123,7 @@ def test_another_crop_than_that_of_the_pictures_there_is_refused_at_once(tmp_pat
 
 
 def test_the_next_episode_waits_until_the_success_key_is_let_go() -> None:
-    with graph(EpisodeNode, "record:=false", "auto:=false") as (node, hand, spin):
+    with graph(EpisodeNode, "record:=false", "auto:=never") as (node, hand, spin):
         assert isinstance(node, EpisodeNode)
         hand.press("success")
         assert spin(lambda: node._keys.holds("success"))

@@ -189,7 +189,7 @@ def graph(
         "wait_for": "policy",
         "purpose": "deployment",
         "agenda": "true",
-        "auto": "true",
+        "auto": "always",
         "record": "false",
         "max_steps": "5",
         **parameters,

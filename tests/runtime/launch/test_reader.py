@@ -252,11 +252,17 @@ def test_the_arbiter_waits_for_those_who_act():
 def test_episodes_begin_by_themselves_only_for_a_scripted_operator_and_end_after_the_number_asked_for():
     person = rules("record", "episode_node", device="gamepad", episodes="0")
     script = rules("record", "episode_node", device="scripted", episodes="40", dataset="d", seed="3")
-    assert (person["auto"], person["exit_when_done"], person["episodes"]) == ("false", "false", "0")
-    assert (script["auto"], script["exit_when_done"], script["episodes"], script["seed"]) == ("true", "true", "40", "3")
+    assert (person["auto"], person["exit_when_done"], person["episodes"]) == ('"never"', "false", "0")
+    assert (script["auto"], script["exit_when_done"], script["episodes"], script["seed"]) == (
+        '"always"',
+        "true",
+        "40",
+        "3",
+    )
     assert script["purpose"] == '"demonstration"'
     evaluation = rules("deploy", "episode_node", checkpoint="c", purpose="evaluation", episodes="50", max_steps="200")
     assert (evaluation["purpose"], evaluation["max_steps"]) == ('"evaluation"', "200")
+    assert evaluation["auto"] == '"simulated"', "a real robot may have a person's hands in its scene"
 
 
 def test_only_the_keyboard_keeps_the_terminal():
