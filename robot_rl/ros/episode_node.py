@@ -198,7 +198,12 @@ class EpisodeNode(RobotNode):
             self.say(f"evaluation, trial {self._next.trial} of {self._next.trials}, by the agent alone{hand}")
 
     def _on_stopped(self, message: Bool) -> None:
+        """A stop in a reset gives it up: after the stop nothing moves until a person has looked."""
         self._stopped = message.data
+        if self._stopped and self._machine.state == "resetting" and self._preparation and self._drive is None:
+            self._machine.abort()
+            self._next = self._preparation.failed("the emergency stop came while the robot drove to its start")
+            self.get_logger().warning(f"{self._next.ask}. {self._prompt.set_up}")
 
     @property
     def _done(self) -> bool:
@@ -218,6 +223,7 @@ class EpisodeNode(RobotNode):
         coming = self._next
         episode = describe(coming, self._results.count, seed=self._seed, purpose=self._purpose)
         self._preparation = Preparation(episode, coming, recorded=self._record)
+        self._next = coming if self._agenda else Coming()
         self._episode.keys, self._episode.classified = coming.keys, coming.classified
         self._machine.reset()
         self._ask()

@@ -32,6 +32,15 @@ class RobotServer(RobotNode):
     def __init__(self) -> None:
         super().__init__("robot")
         self.robot = hardware.make(self.config)
+        try:
+            self._take_over()
+        except BaseException:  # nobody else could let go of the robot
+            self.robot.stop()
+            self.robot.close()
+            self.destroy_node()
+            raise
+
+    def _take_over(self) -> None:
         self._goal = self.robot.goal if isinstance(self.robot, HasGoals) else 0
         """Its own, for those who name none."""
         self._state = StatePublisher(self, self.spec)
@@ -41,7 +50,8 @@ class RobotServer(RobotNode):
             self._outcome = self.create_publisher(JointState, topics.OUTCOME, topics.kept())
             self._sim_state = self.create_publisher(JointState, topics.SIM_STATE, topics.stream())
             self._sim_model = self.create_publisher(String, topics.SIM_MODEL, topics.latched(1))
-        self._stopped = False
+        self.stopped = False
+        """The emergency stop is latched."""
         seed, cameras = self.param("seed", 0), list(self.cameras_param("none"))
         self._pace: Pace = LockstepPace(self, cameras) if self.lockstep else RealtimePace(self, seed)
         self.create_subscription(JointState, topics.COMMAND, self._on_command, topics.stream(10))
@@ -77,8 +87,8 @@ class RobotServer(RobotNode):
         self._backing_off = retreat
 
     def _on_stopped(self, message: Bool) -> None:
-        self._stopped = message.data
-        if self._stopped:
+        self.stopped = message.data
+        if self.stopped:
             self._pace.stop()
 
     def _on_episode_event(self, event: dict[str, Any]) -> None:
@@ -87,7 +97,7 @@ class RobotServer(RobotNode):
         if event["event"] == "reset":
             if time.time_ns() - event.get("sent", 0) > FRESH:
                 return
-            if self._stopped:
+            if self.stopped:
                 self.get_logger().warning("no reset while the emergency stop is latched", throttle_duration_sec=5.0)
                 return
             if self._aim(event.get("goal")):
@@ -140,7 +150,7 @@ class RobotServer(RobotNode):
     def send(self, stamp: int, action: NDArray[np.float64]) -> None:
         """Command the robot and publish what was really sent. In an emergency stop the driver's own stop follows."""
         sent = self.robot.send(action)
-        if self._stopped:
+        if self.stopped:
             self.robot.stop()
         self._executed.publish(codecs.labelled(stamp, self.spec.action.labels, sent))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 RESEND_AFTER = 1.0
 """In lockstep, a state that nobody answered is sent again after this long [s, wall]: late joiners, lost messages."""
+
+LET_FINISH = 0.05
+"""[s] that what the driver is doing is given before the robot is stopped beside it."""
 
 
 class Pace(Protocol):
@@ -109,18 +113,23 @@ class LockstepPace:
 
 
 class RealtimePace:
-    """Reads on absolute deadlines in a thread of its own (rclpy timers drop ticks under load), executes each
-    command as it arrives, and stops the robot when commands cease."""
+    """Reads on absolute deadlines in a thread of its own (rclpy timers drop ticks under load) and executes each command
+    as it arrives. Resets run in a thread too, and so does the watch that stops the robot when commands cease: an
+    emergency stop is heard while the robot drives to its start, and a driver that hangs is stopped nevertheless.
+
+    A real robot does not move before somebody asks for an episode; a simulated one is reset at once.
+    """
 
     def __init__(self, node: RobotServer, seed: int) -> None:
         self._node, self._clock, self._lock = node, SystemClock(), threading.Lock()
         self._period = node.spec.period_ns
         self._timeout = round(float(node.config.limits.get("command_timeout", 0.25)) * 1e9)
-        self._episode, self._offset = "", 0
+        self._episode, self._resetting, self._offset = "", "", 0
         self._last_command: int | None = None
-        self._running = True
-        self._start_scene(seed)
-        self._thread = node.in_thread(self._loop, "robot")
+        self._ended = threading.Event()
+        if isinstance(node.robot, Simulated):
+            self._start_scene(seed)
+        self._threads = [node.in_thread(self._loop, "robot"), node.in_thread(self._watch, "watch")]
 
     def _start_scene(self, seed: int | None) -> Reading:
         reading = self._node.reset_robot(seed)
@@ -130,21 +139,44 @@ class RealtimePace:
         return reading
 
     def reset(self, episode: str, seed: int | None, *, kept: bool) -> None:
-        with self._lock:
-            anew = episode != self._episode and not kept
-            reading = self._start_scene(seed) if anew else self._node.robot.read()
-            self._episode = episode
-        # What was said of this very reading may still have been said of another goal.
-        self._node.ready(episode, reading.stamp + self._offset + int(kept))
+        """Begin to bring the robot to its start; who asks once more while it is under way changes nothing."""
+        if not self._resetting:
+            self._resetting = episode
+            work = partial(self._reset, episode, seed, kept=kept)
+            self._threads = [t for t in self._threads if t.is_alive()] + [self._node.in_thread(work, "reset")]
+
+    def _reset(self, episode: str, seed: int | None, *, kept: bool) -> None:
+        try:
+            with self._lock:
+                reading = self._node.robot.read()
+                if episode != self._episode and not kept:
+                    reading = self._start_scene(seed)
+                if self._node.stopped or self._ended.is_set():
+                    return  # it was cut short
+                self._episode = episode
+            # What was said of this very reading may still have been said of another goal.
+            self._node.ready(episode, reading.stamp + self._offset + int(kept))
+        except RobotError as error:
+            if not self._node.stopped:
+                self._node.fault(str(error))
+        finally:
+            self._resetting = ""
 
     def end(self, episode: str) -> None:
         """In real time the robot goes on listening between episodes."""
 
     def stop(self) -> None:
-        with self._lock:
+        """Come to rest, also while the driver is busy with something else: `Robot.stop` is allowed at any moment."""
+        own = self._lock.acquire(timeout=LET_FINISH)
+        try:
             self._node.robot.stop()
+        finally:
+            if own:
+                self._lock.release()
 
     def command(self, stamp: int, action: NDArray[np.float64]) -> None:
+        if self._resetting:
+            return  # the robot drives itself
         with self._lock:
             age = self._clock.now() - stamp
             if age > self._timeout:
@@ -159,26 +191,35 @@ class RealtimePace:
     def _loop(self) -> None:
         deadline = self._clock.now()
         try:
-            while self._running:
+            while not self._ended.is_set():
                 deadline = max(deadline + self._period, self._clock.now() - self._period)
                 self._clock.sleep_until(deadline)
                 with self._lock:
                     self._tick()
         except (RobotError, RuntimeError, OSError) as error:
-            if self._running:
+            if not self._ended.is_set():
                 self._node.fault(str(error))
 
     def _tick(self) -> None:
         robot = self._node.robot
-        if self._last_command is not None and self._clock.now() - self._last_command > self._timeout:
-            self._node.get_logger().warning(f"no command for {self._timeout * 1e-6:.0f} ms: stopped")
-            robot.stop()
-            self._last_command = None
         if isinstance(robot, Simulated):
             robot.clock.sleep_until(robot.clock.now() + self._period)
             self._offset = self._clock.now() - robot.clock.now()
         self._node.publish_reading(robot.read(), self._offset)
 
+    def _watch(self) -> None:
+        """Stop the robot when commands cease, whatever its driver is doing."""
+        while not self._ended.wait(self._timeout * 1e-9 / 4):
+            last = self._last_command
+            if last is not None and self._clock.now() - last > self._timeout:
+                self._last_command = None
+                self._node.get_logger().warning(f"no command for {self._timeout * 1e-6:.0f} ms: stopped")
+                self.stop()
+
     def close(self) -> None:
-        self._running = False
-        self._thread.join(timeout=2.0)
+        """A reset under way is cut short."""
+        self._ended.set()
+        if self._resetting:
+            self.stop()
+        for thread in self._threads:
+            thread.join(timeout=2.0)

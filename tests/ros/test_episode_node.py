@@ -201,6 +201,25 @@ def test_who_waits_for_a_person_says_what_to_press_and_why_a_key_did_nothing(mon
         assert sum(s.startswith("waiting:") for s in said) == 1
 
 
+def test_after_an_emergency_stop_in_a_reset_nothing_moves_until_a_person_has_looked(
+    look: tuple[Node, Callable[..., bool]],
+) -> None:
+    node, spin = look
+    events = heard(node)
+    stopped = node.create_publisher(Bool, topics.STOPPED, topics.latched(1))
+    node.create_publisher(JointState, topics.POLICY_ACTION, topics.stream(1))
+    assert spin(lambda: any(e["event"] == "reset" for e in events))
+    stopped.publish(Bool(data=True))
+    stopped_at = len(events)
+    spin(lambda: False, 0.3)
+    stopped.publish(Bool(data=False))
+    assert not spin(lambda: any(e["event"] == "reset" for e in events[stopped_at:]), 3.0), "though it begins by itself"
+    start = node.create_client(Trigger, "episode/start")
+    assert spin(start.service_is_ready)
+    start.call_async(Trigger.Request())
+    assert spin(lambda: any(e["event"] == "reset" for e in events[stopped_at:]))
+
+
 @pytest.mark.parametrize(("simulated", "waits"), [(True, False), (False, True)])
 def test_no_episode_of_a_real_robot_begins_unless_somebody_asks_for_it(
     simulated: bool, waits: bool, monkeypatch: pytest.MonkeyPatch

@@ -173,12 +173,12 @@ def test_a_robot_is_not_reset_while_the_emergency_stop_is_latched(graph: Graph) 
         requests.publish(String(data=json.dumps({"event": "reset", "episode": "e", "seed": 1, "sent": time.time_ns()})))
 
     stopped.publish(Bool(data=True))
-    assert graph.spin(lambda: robot._stopped)
+    assert graph.spin(lambda: robot.stopped)
     ask()
     graph.spin(lambda: bool(answers), timeout=1.0)
     assert answers == []
     stopped.publish(Bool(data=False))
-    assert graph.spin(lambda: not robot._stopped)
+    assert graph.spin(lambda: not robot.stopped)
     ask()
     assert graph.spin(lambda: bool(answers))
 
