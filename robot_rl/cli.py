@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "train": "train a policy from a data set",
     "deploy": "run a policy on a robot; a person may step in, and that is recorded",
     "finetune": "improve a policy by reinforcement while it acts; a person may step in",
+    "tell": "say something to a running graph: start, success, failure, discard, undo, estop",
     "compare": "fine-tuning sessions beside each other: success, time, help, as a table and a picture",
     "evaluate": "measure a policy's success on held-out initial states, with a 95 % interval",
     "verifier": "train what chooses among several chunks of a policy, for --samples of deploy and evaluate",

@@ -7,7 +7,7 @@ Examples:
   robot-rl launch record device:=scripted dataset:=datasets/lift episodes:=40 lockstep:=true
   robot-rl launch deploy checkpoint:=flow_lift dataset:=datasets/deployed
   robot-rl launch collect robot:=sim_lift camera:=front output:=policies/lift_reward/checkpoints device:=gamepad
-  robot-rl launch finetune session:=runs/peg recipe:=residual_pegslot robot:=sim_pegslot device:=gamepad
+  robot-rl launch finetune session:=runs/peg recipe:=residual_pegslot device:=gamepad
   robot-rl launch teleop --show-args
 """
 
@@ -18,7 +18,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from robot_rl.commands.launch_checks import check
+from robot_rl.commands.launch_checks import check, completed
 from robot_rl.commands.names import UsageError
 
 
@@ -51,6 +51,6 @@ def run(options: Options) -> int:
     if options.show_args:
         print("\n".join(a.help() for a in launch.arguments_of(options.name)))
         return 0
-    given = parse(options.arguments)
+    given = completed(options.name, parse(options.arguments))
     check(options.name, given)
     return launch.launch(options.name, given)

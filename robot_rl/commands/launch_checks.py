@@ -10,8 +10,23 @@ from robot_rl.commands.names import UsageError
 from robot_rl.hardware import config
 
 ROBOT = "sim_lift"
-"""The robot of a description that is not told which, but for a session, whose recipe says so."""
+"""The robot of a description that is not told which, but for a session."""
 COUNTS = ("episodes", "max_steps", "trials", "evaluate_every")
+
+
+def completed(name: str, given: Mapping[str, str]) -> dict[str, str]:
+    """The arguments with what a session's recipe says where they are silent: robot, control mode and cameras.
+
+    Raises:
+        TrainingError: there is no such recipe, or it does not hold.
+    """
+    if name != "finetune" or not (known := _recipe_of(given)):
+        return dict(given)
+    from robot_rl.learn.online import recipe
+
+    loaded = recipe.load(known)
+    own = {"robot": loaded.robot, "control_mode": loaded.control_mode, "cameras": loaded.cameras}
+    return {**own, **given}
 
 
 def check(name: str, given: Mapping[str, str]) -> None:
@@ -47,20 +62,25 @@ def _deploy(given: Mapping[str, str]) -> None:
 
 def _finetune(given: Mapping[str, str]) -> None:
     """There is a session, or a recipe to begin one with."""
-    session = given.get("session", "")
-    if not session:
+    if not given.get("session"):
         raise UsageError("session:= is missing: give the folder of the session, new or to be continued")
     from robot_rl.learn.online import recipe
 
-    known = Path(session) / recipe.FILE
-    if known.is_file():
-        recipe.load(known)
-    elif given.get("recipe"):
-        recipe.load(given["recipe"])
-    else:
-        raise UsageError(f"{session} holds no session yet: give recipe:=, a folder of policies/ with a {recipe.FILE}")
+    if not (known := _recipe_of(given)):
+        raise UsageError(
+            f"{given['session']} holds no session yet: give recipe:=, a folder of policies/ with a {recipe.FILE}"
+        )
+    recipe.load(known)
     if "robot" in given:
         _graph(given)
+
+
+def _recipe_of(given: Mapping[str, str]) -> str | Path:
+    """The file of the session, if it has been begun; else the recipe that is named; else nothing."""
+    from robot_rl.learn.online import recipe
+
+    own = Path(given.get("session", "")) / recipe.FILE
+    return own if given.get("session") and own.is_file() else given.get("recipe", "")
 
 
 _CHECKS: dict[str, Callable[[Mapping[str, str]], None]] = {

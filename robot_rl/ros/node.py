@@ -18,7 +18,7 @@ from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import String
 
 from robot_rl.extras import for_the_user
-from robot_rl.hardware.config import CameraConfig, RobotConfig, load
+from robot_rl.hardware.config import CameraConfig, ConfigError, RobotConfig, load
 from robot_rl.ros import topics
 from robot_rl.ros.sole import SoleName
 from robot_rl.ros.told import ToldToEndError, listen, undisturbed
@@ -44,7 +44,10 @@ class RobotNode(Node):  # type: ignore[misc]
         self._sole = SoleName(full, domain, self.get_logger().warning)
         self.exit_code: int | None = None
         """Set to end the process."""
-        self.config: RobotConfig = load(self.param("robot", "sim_lift"), self.param("control_mode", "") or None)
+        robot = self.param("robot", "sim_lift")
+        if not robot:
+            raise ConfigError("parameter 'robot' is empty: say which with robot:=, a folder of hardware/")
+        self.config: RobotConfig = load(robot, self.param("control_mode", "") or None)
         self.spec = self.config.spec
         self.lockstep: bool = self.param("lockstep", False)
         """Simulated time, as fast as every node can follow: each step waits for those that take part in it."""

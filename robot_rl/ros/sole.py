@@ -21,9 +21,29 @@ from robot_rl.runtime.launch import lockfile
 PATIENCE = 15.0
 """[s] that the nodes of a graph which was killed a moment ago have to end."""
 
+DOMAINS = 233
+"""There are so many ROS domains."""
+
 
 class NameTakenError(RuntimeError):
     """A node of the same name runs on this machine in the same ROS domain."""
+
+
+def domains_of(name: str) -> list[int]:
+    """The ROS domains in which a node of this fully qualified name runs on this machine."""
+    found = []
+    for domain in range(DOMAINS):
+        file = _file(name, domain)
+        if file.exists():
+            fd = lockfile.open_lock(file)
+            if not lockfile.take(fd):
+                found.append(domain)
+            os.close(fd)
+    return found
+
+
+def _file(name: str, domain: int) -> Path:
+    return Path(tempfile.gettempdir()) / f"robot_rl_{domain}{re.sub(r'[^A-Za-z0-9_]', '-', name)}.lock"
 
 
 class SoleName:
@@ -41,8 +61,7 @@ class SoleName:
     """
 
     def __init__(self, name: str, domain: int, say: Callable[[str], object], patience: float = PATIENCE) -> None:
-        file = f"robot_rl_{domain}{re.sub(r'[^A-Za-z0-9_]', '-', name)}.lock"
-        self._fd = lockfile.open_lock(Path(tempfile.gettempdir()) / file)
+        self._fd = lockfile.open_lock(_file(name, domain))
         deadline, waited = time.monotonic() + patience, False
         while not lockfile.take(self._fd):
             holder = f"process {pid}" if (pid := os.pread(self._fd, 32, 0).decode().strip()) else "another process"

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from robot_rl.hardware.devices.profile import DeviceProfile
 
 SERVICE = "episode/start"
+BESIDE = "press Enter at `robot-rl tell` in another terminal"
+"""Where the device in hand has no such button."""
 
 
 class Prompt:
@@ -40,6 +42,6 @@ class Prompt:
 def _start(device: str) -> str:
     """What to press, or to call, as an order."""
     if device in ("", "scripted"):
-        return f"press start (or call the service {SERVICE})"
+        return f"{BESIDE} (or call the service {SERVICE})"
     key = DeviceProfile.load(device).printed_on("start")
-    return f"call the service {SERVICE}" if key is None else f"press {key} (or call the service {SERVICE})"
+    return f"{BESIDE if key is None else f'press {key}'} (or call the service {SERVICE})"

@@ -9,6 +9,7 @@ import pytest
 from robot_rl import cli, workspace
 from robot_rl.commands import deploy, launch, record
 from robot_rl.commands.graph_options import check_driver
+from robot_rl.commands.launch_checks import completed
 from robot_rl.commands.names import UsageError
 from robot_rl.commands.policy_options import PolicyOptions
 from robot_rl.hardware.config import load
@@ -156,3 +157,16 @@ def test_help_names_every_description_that_there_is(capsys: pytest.CaptureFixtur
         cli.main(["launch", "--help"])
     text = capsys.readouterr().out
     assert all(name in text for name in names)
+
+
+def test_a_session_s_robot_and_cameras_are_the_recipe_s_unless_said_otherwise(tmp_path: Path) -> None:
+    own = completed("finetune", {"session": str(tmp_path / "new"), "recipe": "rlpd_lift_image"})
+    assert (own["robot"], own["cameras"]) == ("sim_lift", "front,wrist")
+    said = completed("finetune", {"session": str(tmp_path / "new"), "recipe": "rlpd_lift", "robot": "sim_can"})
+    assert (said["robot"], said["cameras"]) == ("sim_can", "none")
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "finetune.yaml").write_text("robot: sim_crazyflie\n")
+    begun = completed("finetune", {"session": str(tmp_path / "old"), "recipe": "rlpd_lift"})
+    assert begun["robot"] == "sim_crazyflie"
+    assert completed("deploy", {"checkpoint": "x"}) == {"checkpoint": "x"}
+    assert completed("finetune", {}) == {}

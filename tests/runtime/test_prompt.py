@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from robot_rl.hardware.config import ConfigError
-from robot_rl.runtime.prompt import Prompt
+from robot_rl.runtime.prompt import BESIDE, Prompt
 
 
 @pytest.mark.parametrize(
@@ -11,8 +11,8 @@ from robot_rl.runtime.prompt import Prompt
     [
         ("keyboard", "press Enter (or call the service episode/start)"),
         ("gamepad", "press Start (or call the service episode/start)"),
-        ("spacemouse", "call the service episode/start"),  # its two buttons mean other things
-        ("", "press start (or call the service episode/start)"),
+        ("spacemouse", f"{BESIDE} (or call the service episode/start)"),  # its two buttons mean other things
+        ("", f"{BESIDE} (or call the service episode/start)"),
     ],
 )
 def test_a_person_is_told_what_to_press_on_the_device_in_hand(device: str, told: str) -> None:
