@@ -19,7 +19,7 @@ from robot_rl.hardware import teleop_map
 from robot_rl.hardware.cameras.drivers import DRIVERS
 from robot_rl.hardware.errors import ConfigError as ConfigError
 from robot_rl.hardware.human import Operator
-from robot_rl.hardware.robot import Robot
+from robot_rl.hardware.robot import Robot, Simulated
 from robot_rl.hardware.task import TaskSection, is_class_path
 from robot_rl.settings import yaml_text
 from robot_rl.settings.typed import SettingError, checked, fill, refuse_unknown, value
@@ -62,10 +62,8 @@ class RobotConfig:
     path: Path
     control_modes: tuple[str, ...] = ()
     """All that the file has; `spec.control_mode` is this one's."""
-
-    @property
-    def simulated(self) -> bool:
-        return self.driver.startswith("robot_rl.sim.")
+    simulated: bool = False
+    """Its driver is a `robot_rl.hardware.robot.Simulated`: nothing can break, and time may stand still."""
 
     def select_cameras(self, wanted: str) -> dict[str, CameraConfig]:
         """The cameras named in `wanted`: names separated by commas, `all`, or `none` (or nothing) for none.
@@ -96,6 +94,8 @@ class _File:
     teleop: Mapping[str, Any] | None = None
     task: TaskSection | None = None
     control_mode: str | None = None
+    simulated: bool | None = None
+    """Left out, it is true of the drivers in robot_rl.sim."""
 
 
 def robots() -> list[str]:
@@ -162,6 +162,7 @@ def _parse(name: str, data: Any, path: Path, control_mode: str | None) -> RobotC
         task=checked(TaskSection, data.get("task") or {}, "task"),
         path=path,
         control_modes=tuple(file.action),
+        simulated=file.driver.startswith("robot_rl.sim.") if file.simulated is None else file.simulated,
     )
 
 
@@ -199,6 +200,10 @@ def make(config: RobotConfig, **overrides: Any) -> Robot:
 
     Args:
         overrides: driver options that replace those of the file.
+
+    Raises:
+        ConfigError: the driver cannot be imported, or is a simulation where the file says that it is none, or the
+            other way round.
     """
     module, _, attribute = config.driver.partition(":")
     try:
@@ -208,7 +213,15 @@ def make(config: RobotConfig, **overrides: Any) -> Robot:
         raise ConfigError(f"{config.path}: driver '{config.driver}' cannot be imported: {reason}") from error
     except AttributeError:
         raise ConfigError(f"{config.path}: module '{module}' has no '{attribute}'") from None
-    return driver(config.spec, **{**config.options, **overrides})  # type: ignore[no-any-return]
+    made: Robot = driver(config.spec, **{**config.options, **overrides})
+    if config.simulated != isinstance(made, Simulated):
+        made.close()
+        has = "not what a simulation has" if config.simulated else "what only a simulation has"
+        raise ConfigError(
+            f"{config.path}: simulated is {str(config.simulated).lower()}, but the driver '{config.driver}' has {has}: "
+            "scene_xml, scene_state and outcome (robot_rl.hardware.robot.Simulated)"
+        )
+    return made
 
 
 def make_operator(config: RobotConfig, quality: str = "mixed") -> Operator:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -145,3 +147,44 @@ def test_what_cannot_be_read_as_a_mapping_is_refused_with_the_file(path: Path) -
         with pytest.raises(config.ConfigError) as raised:
             config.load(str(path))
         assert str(raised.value).startswith(f"{path}: ")
+
+
+class Bare:
+    """A robot as far as making it goes, and no simulation."""
+
+    closed = 0
+
+    def __init__(self, spec: Any, **_: Any) -> None:
+        self.spec = spec
+
+    def close(self) -> None:
+        Bare.closed += 1
+
+
+class Scene(Bare):
+    """With what only a simulation has."""
+
+    def scene_xml(self) -> str:
+        return ""
+
+    def scene_state(self) -> None: ...
+
+    def outcome(self) -> None: ...
+
+
+def test_a_lab_s_own_simulation_says_that_it_is_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "my_lab", SimpleNamespace(Arm=Bare, Sim=Scene))
+
+    def loaded(**keys: Any) -> config.RobotConfig:
+        path.write_text(yaml_text.dump({**read("sim_crazyflie"), "options": {}, **keys}))
+        return config.load(str(path))
+
+    ours = loaded(driver="my_lab:Sim", simulated=True)
+    assert ours.simulated and isinstance(config.make(ours), Scene)
+    real = loaded(driver="my_lab:Arm", simulated=False)
+    assert not real.simulated and isinstance(config.make(real), Bare)
+    for driver, said in (("my_lab:Arm", True), ("my_lab:Sim", False)):
+        before = Bare.closed
+        with pytest.raises(config.ConfigError, match=f"simulated is {str(said).lower()}, but the driver '{driver}'"):
+            config.make(loaded(driver=driver, simulated=said))
+        assert Bare.closed == before + 1

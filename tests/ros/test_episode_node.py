@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from std_srvs.srv import Trigger  # noqa: E402
 
 from robot_rl.control.safety import Safety  # noqa: E402
 from robot_rl.datasets.record import Phase, Source  # noqa: E402
-from robot_rl.hardware.config import RobotConfig  # noqa: E402
+from robot_rl.hardware import config  # noqa: E402
 from robot_rl.hardware.human import HumanInput  # noqa: E402
 from robot_rl.hardware.robot import Outcome, Reading  # noqa: E402
 from robot_rl.ros import codecs, topics, wire  # noqa: E402
@@ -226,7 +227,8 @@ def test_no_episode_of_a_real_robot_begins_unless_somebody_asks_for_it(
 ) -> None:
     said: list[str] = []
     monkeypatch.setattr(EpisodeNode, "say", lambda _, text: said.append(text))
-    monkeypatch.setattr(RobotConfig, "simulated", property(lambda _: simulated))
+    known = config.load("sim_crazyflie")
+    monkeypatch.setattr("robot_rl.ros.node.load", lambda *_: replace(known, simulated=simulated))
     with managed("robot:=sim_crazyflie", "record:=false", "auto:=simulated") as (_, node, spin):
         events = heard(node)
         assert spin(lambda: bool(said or events))
