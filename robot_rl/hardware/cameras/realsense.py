@@ -199,7 +199,8 @@ class RealSenseCamera:
 
     def _frame(self, color: Any, depth: Any, arrival: int) -> Frame:
         device = round(color.get_timestamp() * 1e6)  # [ms] to [ns]
-        if color.get_frame_timestamp_domain() == self._rs.timestamp_domain.hardware_clock:
+        own = color.get_frame_timestamp_domain() == self._rs.timestamp_domain.hardware_clock
+        if own or abs(arrival - device) > BELIEVED:
             stamp, self._stamp_clock = self._clock_map.map(device, arrival), "hardware"
         else:
             stamp, self._stamp_clock = device, "system"
@@ -225,6 +226,8 @@ class RealSenseCamera:
         return str(self._device.get_info(key))
 
 
+BELIEVED = 250_000_000
+"""A stamp in system time that differs from the arrival by more [ns] is of a wall clock that was set meanwhile."""
 _USB_HINT = "Check the cable and that the port is USB 3; `rs-enumerate-devices` lists cameras."
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from robot_rl.hardware import clock
 from robot_rl.runtime.launch import guard, parent
 from robot_rl.runtime.launch.description import LaunchError, Process
 from robot_rl.runtime.launch.locate import PACKAGE
@@ -19,8 +20,9 @@ ASKED = {0, -signal.SIGINT, -signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.S
 
 
 def environment(extra: Mapping[str, str], log_dir: Path | None) -> dict[str, str]:
-    """The launcher's environment with `extra`; this interpreter first on PATH, so that `python3` is this one."""
-    merged = {**os.environ, "PYTHONUNBUFFERED": "1", **extra}
+    """The launcher's environment and clock, with `extra`; this interpreter first on PATH, so that `python3` is this
+    one."""
+    merged = {**os.environ, "PYTHONUNBUFFERED": "1", **clock.shared(), **extra}
     merged["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), merged.get("PATH", os.defpath)])
     merged.pop(parent.VARIABLE, None)
     if log_dir is not None:

@@ -49,13 +49,14 @@ def camera(twin: SimulatedRealSense) -> Iterator[RealSenseCamera]:
     made.close()
 
 
-def stream(twin: SimulatedRealSense, camera: RealSenseCamera, **kwargs: Any) -> Any:
-    """Frames 1, 2, 3 ... every 10 ms until one arrives: the syncer needs two pairs before it matches."""
+def stream(twin: SimulatedRealSense, camera: RealSenseCamera, since: float = 0.0, **kwargs: Any) -> Any:
+    """Frames 1, 2, 3 ... every 10 ms until one arrives: the syncer needs two pairs before it matches. They are stamped
+    every 33 ms after `since` [ms]."""
     done = threading.Event()
 
     def push() -> None:
         for n in range(1, 100):
-            twin.push(n, 33.0 * n, picture(n), depth(1000 + n), **kwargs)
+            twin.push(n, since + 33.0 * n, picture(n), depth(1000 + n), **kwargs)
             if done.wait(0.01):
                 return
 
@@ -109,9 +110,17 @@ def test_a_hardware_stamp_is_mapped_to_system_time(twin: SimulatedRealSense, cam
 
 
 def test_a_stamp_that_the_sdk_already_mapped_is_kept(twin: SimulatedRealSense, camera: RealSenseCamera) -> None:
-    frame = stream(twin, camera, domain="global_time")
+    since = 1e6 - 100.0  # the clock stands at 10**12 ns
+    frame = stream(twin, camera, since, domain="global_time")
     assert frame.clock == "system"
-    assert frame.stamp == round(33.0 * frame.number * 1e6)
+    assert frame.stamp == round((since + 33.0 * frame.number) * 1e6)
+
+
+def test_a_stamp_of_a_wall_clock_that_was_set_meanwhile_is_mapped(
+    twin: SimulatedRealSense, camera: RealSenseCamera
+) -> None:
+    frame = stream(twin, camera, 1e6 + 3000.0, domain="global_time")
+    assert frame.clock == "hardware" and frame.stamp == 10**12, "it arrived now, not in three seconds"
 
 
 def test_a_slow_reader_gets_the_newest_frame(twin: SimulatedRealSense) -> None:

@@ -74,6 +74,13 @@ def test_space_takes_control_and_gives_it_back(typed: Typist) -> None:
     assert held(typed(" ", at=1.5)) == set()
 
 
+def test_space_held_down_takes_control_once(typed: Typist) -> None:
+    for at in (0.0, 0.5, 0.533, 0.566):
+        assert held(typed(" ", at=at)) == {"clutch"}, at
+    assert held(typed(" ", at=2.0)) == set()
+    assert held(typed(" ", at=2.5)) == set()
+
+
 def test_control_is_lost_when_no_key_came_for_two_seconds(typed: Typist) -> None:
     typed(" ", at=0.0)
     assert "clutch" in held(typed("w", at=1.9))
