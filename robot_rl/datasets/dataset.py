@@ -22,7 +22,7 @@ from typing import Any, Literal
 from robot_rl import workspace
 from robot_rl.datasets.edit.transaction import generation, settle
 from robot_rl.datasets.episode import Episode
-from robot_rl.datasets.errors import DatasetError
+from robot_rl.datasets.errors import DatasetError, KeptError
 from robot_rl.datasets.recording.writer import EpisodeWriter
 from robot_rl.datasets.store.description import Description, camera_differences, new_root
 from robot_rl.datasets.store.episode_attributes import begun, complete
@@ -30,7 +30,7 @@ from robot_rl.datasets.store.files import fsync, fsync_tree, group_json, replace
 from robot_rl.datasets.store.foreign import convert_command, foreign
 from robot_rl.datasets.store.index import Entry, Index, episode_name
 from robot_rl.datasets.store.lock import WriterLock
-from robot_rl.datasets.store.root import HIDDEN, make_folder, read_root
+from robot_rl.datasets.store.root import HIDDEN, check_writable, make_folder, read_root
 from robot_rl.datasets.store.streams import DEFAULT_CODEC
 from robot_rl.datasets.store.urls import store_url
 from robot_rl.hardware.camera import Intrinsics
@@ -47,6 +47,8 @@ class Dataset(Sequence[Episode]):
         self.path, self.mode = path, mode
         self._hidden = path / HIDDEN
         read_root(path)
+        if mode == "a":
+            check_writable(path)
         self._lock = WriterLock(self._hidden / "lock") if mode == "a" else None
         self._commit_lock = threading.Lock()
         self._recording: set[Path] = set()
@@ -271,19 +273,36 @@ class Dataset(Sequence[Episode]):
         return Episode(self.path / "episodes" / episode_name(number), self.spec, number)
 
     def _put_in_place(self, folder: Path, attributes: dict[str, Any], checksums: dict[str, str]) -> int:
-        """Commit: complete the attributes, flush all to the disk, rename, note in the journal."""
+        """Commit: complete the attributes, flush all to the disk, rename, note in the journal.
+
+        After the rename the episode is there, and nothing that goes wrong is told as its loss.
+        """
         if self._lock is None:
             raise DatasetError(f"{self.path} was closed while an episode was being recorded")
         with self._commit_lock:
+            self.journal.catch_up()  # with a commit that was interrupted after its rename
             number = self.journal.next_number
             committed = complete(attributes, {"number": number, "checksums": checksums})
             (folder / "zarr.json").write_bytes(group_json(committed))
             fsync_tree(folder)
-            os.rename(folder, self.path / "episodes" / episode_name(number))
-            fsync(self.path / "episodes")
+            self._rename(folder, self.path / "episodes" / episode_name(number))
+            try:
+                fsync(self.path / "episodes")
+            except OSError as error:
+                log.warning("%s: episode %d is in place, but a power cut may undo that: %s", self.path, number, error)
             self.journal.append(Entry.from_attributes(committed))
-            self._numbers.append(number)
+            self._numbers = sorted(self.journal.entries)
             return number
+
+    def _rename(self, folder: Path, place: Path) -> None:
+        try:
+            os.rename(folder, place)
+        except OSError as error:
+            self._recording.discard(folder)
+            raise KeptError(
+                f"{place} cannot be made: {error}. The episode is whole in {folder}: `robot-rl data salvage "
+                f"{self.path}` puts it in place"
+            ) from error
 
 
 def _what_is_there(path: Path) -> str:

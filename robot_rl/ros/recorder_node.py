@@ -215,11 +215,15 @@ class RecorderNode(RobotNode):
 
     def _finish_late(self) -> None:
         if self._end is not None and time.monotonic() > self._deadline:
-            late = ", ".join(self._streams.late) or "steps"
-            self.get_logger().warning(f"episode saved without its last samples of: {late}")
-            for step in self._assembler.flush():
-                self._write(step)
-            self._save()
+            self._save_without_the_rest()
+
+    def _save_without_the_rest(self) -> None:
+        """Save an episode that is over as it is, without what has not come."""
+        late = ", ".join(self._streams.late) or "steps"
+        self.get_logger().warning(f"episode saved without its last samples of: {late}")
+        for step in self._assembler.flush():
+            self._write(step)
+        self._save()
 
     def _save(self) -> None:
         episode, end = self._episode, self._end
@@ -255,6 +259,21 @@ class RecorderNode(RobotNode):
         self._recorder.discard()
         self._episode = self._end = None
 
+    def _leave(self) -> None:
+        """Leave an episode that is not over as it is on disk, where it can be salvaged."""
+        for step in self._assembler.flush():
+            self._write(step)
+        if not self._recorder.steps:
+            self._abandon("the recorder was stopped before its first step")
+            return
+        path, steps = self._recorder.dataset.path, self._recorder.steps
+        self._recorder.leave()
+        self._episode = None
+        self.get_logger().warning(
+            f"stopped in mid-episode after {steps} steps: `robot-rl data salvage {path}` keeps them, with --drop it "
+            "drops them"
+        )
+
     def _report(self) -> None:
         if self._preparing and (waiting := self._streams.waiting_for(self._preparing[1])):
             self.get_logger().info(f"waiting for the first of: {', '.join(waiting)}", throttle_duration_sec=5.0)
@@ -273,10 +292,16 @@ class RecorderNode(RobotNode):
         self._diagnostics.publish(message)
 
     def close(self) -> None:
-        if getattr(self, "_episode", None) is not None:
-            self._abandon("the recorder was stopped")
-        if hasattr(self, "_shelves"):
-            self._shelves.close()
+        """An episode that is over is saved without waiting any longer; one that is not is left for salvage."""
+        try:
+            if getattr(self, "_episode", None) is not None:
+                self._leave() if self._end is None else self._save_without_the_rest()
+        except DatasetError as error:
+            self.get_logger().error(str(error))
+            self.exit_code = 1
+        finally:
+            if hasattr(self, "_shelves"):
+                self._shelves.close()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

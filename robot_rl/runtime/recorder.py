@@ -119,6 +119,12 @@ class Recorder:
             self._writer.discard()
             self._writer = None
 
+    def leave(self) -> None:
+        """Leave the episode unfinished, for `robot-rl data salvage`; does nothing when there is none."""
+        if self._writer is not None:
+            self._writer.leave()
+            self._writer = None
+
     def _require(self) -> EpisodeWriter:
         if self._writer is None:
             raise DatasetError("no episode is being recorded; begin one first")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from robot_rl.datasets.store.streams import camera_fields
 from robot_rl.hardware.config import CameraConfig
 from robot_rl.spec import Spec
 
@@ -12,7 +13,7 @@ SILENCE = 1.0
 
 
 class StreamWatch:
-    """Of the robot's vector fields and the cameras, by name. Every stamp is in ns.
+    """Of the robot's vector fields and the cameras' colour and depth, by name. Every stamp is in ns.
 
     Args:
         lockstep: each stream waits for the steps; otherwise it runs free, and owes the first step the sample before.
@@ -20,14 +21,15 @@ class StreamWatch:
 
     def __init__(self, spec: Spec, cameras: Mapping[str, CameraConfig], *, lockstep: bool) -> None:
         vectors = {f.name: f.rate or spec.rate for f in spec.observation.vectors}
-        self.names = frozenset(vectors) | set(cameras)
+        pictures = {f.name: c.fps for c in cameras.values() for f in camera_fields(c)}
+        rates = vectors | pictures
+        self.names = frozenset(rates)
         self._lockstep = lockstep
         # In lockstep the sample before is of the last episode.
-        rates = vectors | {n: c.fps for n, c in cameras.items()}
         self._before = {} if lockstep else {n: round(1.5e9 / rate) for n, rate in rates.items()}
         # A camera slower than the control loop need not have seen the last step.
-        self._slack = {n: max(0, round(1e9 / c.fps) - spec.period_ns) for n, c in cameras.items()}
-        self._patience = dict.fromkeys(vectors, SILENCE) | {n: max(SILENCE, 3.0 / c.fps) for n, c in cameras.items()}
+        self._slack = {n: max(0, round(1e9 / rate) - spec.period_ns) for n, rate in pictures.items()}
+        self._patience = dict.fromkeys(vectors, SILENCE) | {n: max(SILENCE, 3.0 / r) for n, r in pictures.items()}
         self._between: dict[str, int] = {}
         """Stamp of the newest sample of each stream that came between episodes."""
         self._last: dict[str, int] = {}

@@ -19,12 +19,17 @@ from rclpy.node import Node  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
+from robot_rl.control.safety import Safety  # noqa: E402
 from robot_rl.datasets.dataset import Dataset  # noqa: E402
-from robot_rl.ros import codecs, recorder_node, topics  # noqa: E402
+from robot_rl.datasets.record import Phase, Source  # noqa: E402
+from robot_rl.datasets.recording.salvage import salvage  # noqa: E402
+from robot_rl.hardware.robot import Outcome  # noqa: E402
+from robot_rl.ros import codecs, recorder_node, topics, wire  # noqa: E402
 from robot_rl.ros.arbiter_node import ArbiterNode  # noqa: E402
 from robot_rl.ros.episode_node import EpisodeNode  # noqa: E402
 from robot_rl.ros.recorder_node import RecorderNode  # noqa: E402
 from robot_rl.ros.robot_node import RobotServer  # noqa: E402
+from robot_rl.runtime.arbiter import Decision  # noqa: E402
 
 
 class Cameras(Node):  # type: ignore[misc]
@@ -119,3 +124,80 @@ def test_an_episode_of_which_no_step_was_heard_is_discarded_and_the_recorder_goe
         node.close()
         node.destroy_node()
         rclpy.try_shutdown()
+
+
+@pytest.fixture
+def recorder(tmp_path: Path) -> Iterator[RecorderNode]:
+    """A recorder of simulated robots, recording to `tmp_path / "data"`; each test closes it."""
+    rclpy.init(args=["--ros-args", "-p", "robot:=sim_crazyflie", "-p", f"dataset:={tmp_path / 'data'}"])
+    node = RecorderNode()
+    yield node
+    node.destroy_node()
+    rclpy.try_shutdown()
+
+
+START = 10_000_000_000
+"""[ns]"""
+
+
+def begin(node: RecorderNode, steps: int) -> None:
+    """An episode begins, and these steps are heard in full, but of the readings only the first."""
+    node._on_episode({"event": "begin", "episode": "e", "stamp": START, "purpose": "demonstration", "seed": 0})
+    for f in node.spec.observation.vectors:
+        node._on_sample(f.name, START, np.zeros(f.shape))
+    action, none = np.zeros(node.spec.action.size), np.full(node.spec.action.size, np.nan)
+    for t in range(steps):
+        stamp = START + t * node.spec.period_ns
+        decision = Decision(stamp, action, Source.HUMAN, Phase.DEMONSTRATION, Safety(0), none, action)
+        node._on_decision(wire.decision_message(node.spec.action, decision))
+        node._on_executed(codecs.labelled(stamp, node.spec.action.labels, action))
+        node._on_outcome(True, wire.outcome_message(stamp + node.spec.period_ns, Outcome()))
+
+
+def end(node: RecorderNode, steps: int, result: str = "success") -> None:
+    """It ends with a mark, at the last step."""
+    event = {"event": "end", "episode": "e", "stamp": START + (steps - 1) * node.spec.period_ns, "result": result}
+    node._on_episode(event | {"terminated": True, "truncated": False, "marked": True, "steps": steps})
+
+
+def test_an_episode_that_is_over_is_saved_when_the_recorder_is_stopped(recorder: RecorderNode, tmp_path: Path) -> None:
+    begin(recorder, 4)
+    end(recorder, 4)
+    assert len(Dataset.open(tmp_path / "data")) == 0, "it waits for the last readings"
+    recorder.close()
+    with Dataset.open(tmp_path / "data", "a") as dataset:
+        (episode,) = dataset
+        assert (len(episode), episode.success, dataset.unfinished()) == (4, True, [])
+        assert episode.steps["terminated"].tolist() == [False, False, False, True]
+
+
+def test_an_episode_that_was_to_be_discarded_is_gone_when_the_recorder_is_stopped(
+    recorder: RecorderNode, tmp_path: Path
+) -> None:
+    begin(recorder, 4)
+    end(recorder, 4, "discarded")
+    recorder.close()
+    with Dataset.open(tmp_path / "data", "a") as dataset:
+        assert (len(dataset), dataset.unfinished()) == (0, [])
+
+
+def test_an_episode_under_way_is_left_to_be_salvaged_when_the_recorder_is_stopped(
+    recorder: RecorderNode, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    begin(recorder, 4)
+    recorder.close()
+    assert f"`robot-rl data salvage {tmp_path / 'data'}` keeps them" in capfd.readouterr().err
+    with Dataset.open(tmp_path / "data", "a") as dataset:
+        (left,) = dataset.unfinished()
+        assert len(dataset) == 0 and salvage(dataset, left) == 0
+        assert (len(dataset[0]), dataset[0].success) == (4, None)
+        assert dataset[0].steps["truncated"].tolist() == [False, False, False, True]
+
+
+def test_an_episode_without_a_step_is_dropped_when_the_recorder_is_stopped(
+    recorder: RecorderNode, tmp_path: Path
+) -> None:
+    begin(recorder, 0)
+    recorder.close()
+    with Dataset.open(tmp_path / "data", "a") as dataset:
+        assert (len(dataset), dataset.unfinished()) == (0, [])

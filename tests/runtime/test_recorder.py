@@ -80,6 +80,18 @@ def test_what_is_discarded_leaves_nothing(recorder: Recorder) -> None:
     assert recorder.end(True) == 0
 
 
+def test_what_is_left_is_unfinished_and_the_next_episode_can_begin(recorder: Recorder) -> None:
+    recorder.leave()
+    recorder.begin()
+    recorder.step(step(0))
+    recorder.leave()
+    assert not recorder.recording
+    recorder.begin()
+    recorder.step(step(0))
+    assert recorder.end(True) == 0
+    assert len(Dataset.open(recorder.dataset.path).unfinished()) == 1
+
+
 def test_calls_out_of_order_are_refused(recorder: Recorder) -> None:
     with pytest.raises(DatasetError, match="begin one first"):
         recorder.step(step(0))

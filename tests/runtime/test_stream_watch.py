@@ -37,6 +37,22 @@ def test_what_runs_free_owes_the_first_step_the_sample_before_it() -> None:
     assert lockstep.earliest == 10 * SECOND
 
 
+def test_a_camera_with_depth_owes_both_its_pictures() -> None:
+    made = StreamWatch(ROBOT.spec, {"wrist": replace(CAMERAS["front"], name="wrist", depth=True)}, lockstep=False)
+    made.begin(10 * SECOND)
+    others = made.names - {"wrist_depth"}
+    assert others == {*ROBOT.spec.observation, "wrist"}
+    assert made.take("wrist_depth", 10 * SECOND - 10_000_000)
+    assert made.waiting_for(10 * SECOND) == sorted(made.names)
+    for name in others:
+        made.take(name, 12 * SECOND)
+    assert made.silent(12 * SECOND) == ["wrist_depth"]
+    made.end(11 * SECOND)
+    assert made.late == ["wrist_depth"] and not made.complete
+    made.take("wrist_depth", 12 * SECOND)
+    assert made.complete
+
+
 def test_an_episode_is_complete_once_every_stream_shows_the_state_after_its_last_step() -> None:
     made = watch()
     end = 11 * SECOND

@@ -124,10 +124,10 @@ class RemoteDataset(Dataset):
         fsync_tree(folder)
         waiting = self._outbox / folder.name
         os.rename(folder, waiting)
-        fsync(self._outbox)
         try:
+            fsync(self._outbox)
             return self._send(waiting)
-        except StoreError as error:
+        except (OSError, StoreError) as error:
             raise StoreError(
                 f"the episode is complete and safe in {waiting}, but not in the store: {error}. It is sent when the "
                 "data set is next opened to append, or by flush()"

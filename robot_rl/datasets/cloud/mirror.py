@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import uuid
 from pathlib import Path
@@ -14,11 +15,22 @@ from robot_rl.datasets.cloud.index import episode_key
 from robot_rl.datasets.cloud.objects import Objects, StoreError
 from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.store.files import replace_atomically, write_group
+from robot_rl.datasets.store.paths import check_plain
 from robot_rl.datasets.store.root import HIDDEN
+
+_IDENTITY = re.compile(r"[0-9a-f]{32}")
 
 
 def mirror_folder(identity: str) -> Path:
-    """Where the mirror of the data set of this identity lies: below `$ROBOT_RL_MIRROR`, else in the user's cache."""
+    """Where the mirror of the data set of this identity lies: below `$ROBOT_RL_MIRROR`, else in the user's cache.
+
+    Raises:
+        DatasetError: it is no identity; it comes from the store and becomes a path.
+    """
+    if not _IDENTITY.fullmatch(identity):
+        raise DatasetError(
+            f"the identity {identity!r} is none: 32 hexadecimal digits were expected; zarr.json is damaged"
+        )
     if given := os.environ.get("ROBOT_RL_MIRROR"):
         return Path(given) / identity
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
@@ -70,6 +82,7 @@ class EpisodeMirror:
 
     def part(self, name: str, checksums: dict[str, str]) -> Path:
         """`steps` or `streams/<name>`, whole: downloaded aside, compared with the checksums, then renamed."""
+        check_plain(name, f"episode {self._number} of {self._objects.url}")
         target = self._folder / name
         if not target.is_dir():
             aside = self._fetching / uuid.uuid4().hex
@@ -93,5 +106,7 @@ class EpisodeMirror:
         return self._folder
 
     def _download(self, checksums: dict[str, str], to: Path) -> None:
+        for path in checksums:
+            check_plain(path, f"episode {self._number} of {self._objects.url}")
         prefix = episode_key(self._number)
         self._objects.download({f"{prefix}/{p}": (to / p, d) for p, d in checksums.items()})

@@ -21,32 +21,22 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from robot_rl.datasets.edit.moves import EDITS, Move, check_edit, check_moves, inside
 from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.store.files import canonical_json, fsync, fsync_tree, read_json, replace_atomically, sha256
 from robot_rl.datasets.store.index import Index
 from robot_rl.datasets.store.lock import WriterLock
-from robot_rl.datasets.store.root import HIDDEN
+from robot_rl.datasets.store.root import HIDDEN, check_writable
 
 log = logging.getLogger(__name__)
 
-EDITS = f"{HIDDEN}/edits"
 PENDING = f"{HIDDEN}/pending.json"
 WAIT_SECONDS = 10.0
 """How long a reader waits for an edit that is being put in place."""
 
 State = Literal["prepared", "applied", "undone", "compacted"]
-
-
-@dataclass(frozen=True)
-class Move:
-    """One rename, paths relative to the data set."""
-
-    source: str
-    target: str
-    put: str = ""
-    """SHA-256 of a file that is put over another, whose copy is kept; empty for a move to where nothing is."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +62,19 @@ class Record:
 
 
 def read_record(folder: Path) -> Record:
-    """The record of an edit's folder. Raises DatasetError when it is damaged."""
-    data = read_json(folder / "edit.json")
+    """The record of an edit's folder. Raises DatasetError when it is damaged, or names what no edit touches."""
+    file = folder / "edit.json"
+    data = read_json(file)
     try:
         moves = tuple(Move(**m) for m in data["moves"])
-        return Record(**(data | {"moves": moves, "episodes": tuple(data["episodes"])}))
-    except (KeyError, TypeError) as error:
-        raise DatasetError(f"{folder / 'edit.json'} is damaged: {error}") from None
+        record = Record(**(data | {"moves": moves, "episodes": tuple(map(int, data["episodes"]))}))
+        name = record.name
+    except (KeyError, TypeError, ValueError) as error:
+        raise DatasetError(f"{file} is damaged: {error}") from None
+    if name != folder.name:
+        raise DatasetError(f"{file} is damaged: it is of edit {name}")
+    check_moves(moves, name, file)
+    return record
 
 
 def write_record(path: Path, record: Record) -> None:
@@ -150,6 +146,7 @@ class Transaction:
 
 def commit(path: Path, index: Index, record: Record, direction: Literal["forward", "backward"]) -> Record:
     """The moment an edit, or its undoing, happens. Raises DatasetError when it cannot be finished now."""
+    list(_renames(path, record, direction == "backward"))  # what they would refuse is refused before it is decided
     replace_atomically(path / PENDING, canonical_json({"edit": record.name, "direction": direction}))
     try:
         finish(path, index)
@@ -164,7 +161,9 @@ def commit(path: Path, index: Index, record: Record, direction: Literal["forward
 def finish(path: Path, index: Index) -> None:
     """Carry out what `pending.json` names, from wherever it had got to; needs the writer's lock."""
     pending = read_json(path / PENDING)
-    record = read_record(path / EDITS / str(pending.get("edit")))
+    edit = str(pending.get("edit"))
+    check_edit(edit, path / PENDING)
+    record = read_record(path / EDITS / edit)
     backward = pending.get("direction") == "backward"
     changed: set[Path] = set()
     for source, target, over in _renames(path, record, backward):
@@ -183,14 +182,17 @@ def finish(path: Path, index: Index) -> None:
 
 
 def _renames(path: Path, record: Record, backward: bool) -> Iterator[tuple[Path, Path, bool]]:
-    """Source, target, and whether the target is a file to be put over, in the order to do them."""
+    """Source, target, and whether the target is a file to be put over, in the order to do them.
+
+    Each is looked at when it is its turn, since the one before may have put a link there. Raises DatasetError.
+    """
     for move in reversed(record.moves) if backward else record.moves:
-        if not backward:
-            yield path / move.source, path / move.target, bool(move.put)
-        elif move.put:
-            yield path / move.source.replace("/new/", "/old/", 1), path / move.target, True
-        else:
-            yield path / move.target, path / move.source, False
+        source, target = move.source, move.target
+        if backward and move.put:
+            source = source.replace("/new/", "/old/", 1)
+        elif backward:
+            source, target = target, source
+        yield inside(path, source), inside(path, target), bool(move.put)
 
 
 def settle(path: Path, *, locked: bool) -> bool:
@@ -204,6 +206,7 @@ def settle(path: Path, *, locked: bool) -> bool:
     """
     if not (path / PENDING).exists():
         return False
+    check_writable(path)
     deadline = time.monotonic() + WAIT_SECONDS
     lock = None
     while not locked and lock is None:
@@ -287,7 +290,7 @@ def save_current(path: Path, record: Record) -> None:
     """Before undoing: keep a copy of each file that will be put over."""
     for move in record.moves:
         if move.put:
-            keep: Any = path / move.source
+            keep = inside(path, move.source)
             keep.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path / move.target, keep)
             fsync(keep)

@@ -8,6 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.record import STEP_DTYPES
 from robot_rl.datasets.store.arrays import FrameWriter, RowWriter
 from robot_rl.datasets.store.codecs import ImageCodec
@@ -74,6 +75,15 @@ class EpisodeFiles:
         """Of each lossy stream: the mean squared error of its pictures, and of how many that is the mean."""
         measured = {n: a.error for n, a in self._values.items() if isinstance(a, FrameWriter) and a.error.frames}
         return {n: {"mse": round(e.squares / e.frames, 4), "frames": e.frames} for n, e in measured.items()}
+
+    def check_lengths(self, steps: int, samples: Mapping[str, int]) -> None:
+        """Refuse files that hold another number of steps, or of some stream's samples. Raises DatasetError."""
+        expected: list[tuple[RowWriter | FrameWriter, int]] = [(array, steps) for array in self._columns.values()]
+        for name, count in samples.items():
+            expected += [(self._values[name], count), (self._stamps[name], count)]
+        for array, count in expected:
+            if array.length != count:
+                raise DatasetError(f"{array.folder} holds {array.length} of {count} rows: not all of it was written")
 
     def finish(self) -> dict[str, str]:
         """Complete every array; returns the SHA-256 of each file by its path within the episode."""

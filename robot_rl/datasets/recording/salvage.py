@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 from collections.abc import Iterator
@@ -22,39 +23,46 @@ from robot_rl.datasets.store.reading import Frames, read_rows
 
 log = logging.getLogger(__name__)
 
-_SET_ANEW = {"id", "format", "software", "number", "checksums", "digest", "steps", "samples", "recorder", "success"}
+_OF_THE_WHOLE = {"number", "checksums", "digest", "steps", "samples", "recorder", "success"}
+_SET_ANEW = _OF_THE_WHOLE | {"id", "format", "software", "salvaged"}
 
 
 def salvage(dataset: Dataset, folder: Path) -> int | None:
     """Commit what an unfinished episode's folder holds, and remove the folder.
 
-    The episode's attribute `salvaged` is the folder's name; its success stays unlabelled unless it was known.
+    The episode's attribute `salvaged` is the folder's name; its success stays unlabelled unless it was known. An
+    episode that was salvaged already, by a process that was killed before it removed the folder, is not kept twice.
 
     Args:
         dataset: opened to append.
         folder: one of `dataset.unfinished()`.
 
     Returns:
-        The number of the new episode, or None when not a single step was on disk: nothing is changed then.
+        The number of the episode, or None when not a single step was on disk, or the folder is but what a killed
+        salvage had copied of another that is still there: nothing is changed then.
 
     Raises:
         DatasetError: the folder is not an unfinished episode of this data set, or the disk failed.
     """
     _check(dataset, folder)
-    if dataset.numbers and dataset[-1].attributes.get("salvaged") == folder.name:  # killed after the commit below
-        shutil.rmtree(folder)
-        return dataset.numbers[-1]
     try:
         begun = dict(read_json(folder / "zarr.json")["attributes"])
     except (DatasetError, KeyError, TypeError):
         log.warning("%s died before its attributes were written: there is nothing to salvage", folder.name)
+        return None
+    origin = str(begun.get("salvaged", folder.name))
+    if (number := _kept_as(dataset, origin)) is not None:
+        shutil.rmtree(folder)
+        return number
+    if origin != folder.name and (folder.parent / origin).is_dir():
+        log.warning("%s is what a killed salvage had copied of %s", folder.name, origin)
         return None
     steps = _steps(folder, dataset.spec.action.size)
     if not steps:
         return None
     success = begun.get("success")
     kept = {k: v for k, v in begun.items() if k not in _SET_ANEW}
-    with dataset.new_episode(**kept, salvaged=folder.name) as writer:
+    with dataset.new_episode(**kept, salvaged=origin) as writer:
         writer.attributes["started"] = begun["started"]
         for step in steps:
             writer.add_step(step)
@@ -80,6 +88,15 @@ def _check(dataset: Dataset, folder: Path) -> None:
         raise DatasetError(f"{dataset.path} is open to read only; open it with mode='a'")
     if folder not in dataset.unfinished():
         raise DatasetError(f"{folder} is not an unfinished episode of {dataset.path}")
+
+
+def _kept_as(dataset: Dataset, name: str) -> int | None:
+    """The number of the episode that was salvaged from the folder of this name, None where there is none."""
+    for episode in dataset:
+        with contextlib.suppress(DatasetError):  # a damaged one: `data verify` says more
+            if episode.attributes.get("salvaged") == name:
+                return episode.number
+    return None
 
 
 def _steps(folder: Path, action_size: int) -> list[Step]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_rl import workspace
-from robot_rl.datasets.errors import DatasetError
+from robot_rl.datasets.errors import DatasetError, KeptError
 from robot_rl.datasets.record import STEP_DTYPES, Sample, Step
 from robot_rl.datasets.recording.episode_files import ACTIONS, EpisodeFiles
 from robot_rl.datasets.recording.flushing import EarlyFlush
@@ -60,7 +60,7 @@ class EpisodeWriter:
         self._last: dict[str, int] = {}
         self._counts: dict[str, int] = dict.fromkeys(fields, 0)
         self._queue = HandOver(QUEUE_BYTES)
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         self._open = True
         self._lock = threading.Lock()
         try:
@@ -124,13 +124,15 @@ class EpisodeWriter:
             attributes: further attributes of the episode (JSON).
 
         Raises:
-            DatasetError: no step was recorded, or the disk failed; the episode is then gone.
+            KeptError: it could not be put in place, and was left for `data salvage`.
+            DatasetError: no step was recorded, or it could not be written; the episode is then gone.
         """
         self._check_open()
         try:
             self._stop()
             if not self.steps:
                 raise DatasetError("an episode without a single step cannot be committed; discard it")
+            self._files.check_lengths(self.steps, self._counts)
             hashes = self._files.finish()
             self._warn_of_empty_streams()
             self.attributes |= attributes | {
@@ -142,12 +144,23 @@ class EpisodeWriter:
             if errors := self._files.coding_errors:
                 self.attributes["coding_error"] = errors
             return self._finish(self.folder, self.attributes, hashes)
+        except KeptError:
+            raise
         except OSError as error:
             self._remove()
             raise _disk_error(error) from error
         except DatasetError:
             self._remove()
             raise
+
+    def leave(self) -> None:
+        """Stop, and leave what was recorded for `data salvage`. Does nothing once committed or discarded."""
+        if self._open:
+            try:
+                self._stop()
+            except DatasetError as error:
+                log.warning("of the episode that is left unfinished, not all was written: %s", error)
+            self._files.abandon()
 
     def discard(self) -> None:
         """Drop the episode; nothing of it stays. Does nothing once committed or discarded."""
@@ -205,14 +218,14 @@ class EpisodeWriter:
         if isinstance(self._error, OSError):
             raise _disk_error(self._error) from self._error
         if self._error is not None:
-            raise DatasetError(f"the episode could not be written: {self._error}") from self._error
+            raise DatasetError(f"the episode could not be written: {self._error!r}") from self._error
 
     def _run(self) -> None:
         """The writer thread: encode and append until the queue is closed and empty."""
         try:
             with EarlyFlush() as early:
                 self._write_all(early)
-        except (OSError, ValueError, RuntimeError) as error:
+        except BaseException as error:  # noqa: BLE001  whoever adds or commits is told: nobody else takes what they give
             self._error = error
             self._queue.close()
 

@@ -83,6 +83,7 @@ def replace_atomically(path: Path, content: bytes) -> None:
     """Put `content` in place of the file: whoever reads sees the old or the new, never a part."""
     temporary = path.with_name(f".{path.name}.new")
     try:
+        temporary.unlink(missing_ok=True)  # left by a killed process; were it a link, its target would be written
         temporary.write_bytes(content)
         fsync(temporary)
         os.replace(temporary, path)

@@ -7,6 +7,7 @@ after a crash (its last lines) or cannot be read at all is taken from the direct
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -76,19 +77,21 @@ class Index:
             return
         self._read += len(whole)
         self._whole = len(whole) == len(data)
-        self._catch_up()
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Take in episodes that are in place but whose line is missing (killed in between): `next_number` is free."""
+        while os.path.lexists(self._episodes / episode_name(self._next)):
+            self.damage.append(f"episode {self._next} was not in the journal")
+            self._take_in(self._episodes / episode_name(self._next))
 
     def append(self, entry: Entry) -> None:
-        """Add an episode whose directory is in place."""
-        if self.damage:
-            self._apply({"add": asdict(entry)})
-            self.rewrite()
-        else:
-            self._write({"add": asdict(entry)})
+        """Add an episode whose directory is in place. Never fails for the disk: see `damage`."""
+        self._note({"add": asdict(entry)})
 
     def remove(self, number: int) -> None:
-        """Note that an episode's directory is gone."""
-        self._write({"remove": number})
+        """Note that an episode's directory is gone. Never fails for the disk: see `damage`."""
+        self._note({"remove": number})
 
     def take_in(self, numbers: Iterable[int]) -> None:
         """Note what an edit made of these episodes: each is as its directory says, or gone. Flushed to the disk.
@@ -122,26 +125,33 @@ class Index:
         self._read, self._whole, self._inode = len(content), True, self._journal.stat().st_ino
         self.damage.clear()
 
+    def _note(self, event: dict[str, Any]) -> None:
+        """Take in what has happened on disk; the journal follows now, or with a later event, or when next opened."""
+        self._apply(event)
+        try:
+            if self.damage:
+                self.rewrite()
+            else:
+                self._write(event)
+        except OSError as error:
+            if not self.damage:
+                self.damage.append(f"the journal could not be appended to ({error})")
+
     def _write(self, event: dict[str, Any]) -> None:
-        """Append one event; a line that could not be written whole (full disk) is taken back."""
+        """Append one event; a line that could not be written whole is taken back. Raises OSError then."""
         line = canonical_json(event) + b"\n"
         handle = os.open(self._journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
             size = os.fstat(handle).st_size
             try:
-                written = os.write(handle, line)
+                if os.write(handle, line) < len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._journal))
             except OSError:
-                written = 0
-            if written < len(line):
                 os.ftruncate(handle, size)
-                self.damage.append(
-                    "the journal could not be appended to (disk full?); it is completed when next opened"
-                )
-            else:
-                self._read = size + written
+                raise
+            self._read = size + len(line)
         finally:
             os.close(handle)
-        self._apply(event)
 
     def _apply(self, event: dict[str, Any]) -> None:
         if "add" in event:
@@ -170,12 +180,6 @@ class Index:
             del self.entries[number]
         if self.damage:
             self._next = max(self._next, self._next_of_edits())
-
-    def _catch_up(self) -> None:
-        """Take in episodes that were committed but whose line is missing (killed in between)."""
-        while (self._episodes / episode_name(self._next)).is_dir():
-            self.damage.append(f"episode {self._next} was not in the journal")
-            self._take_in(self._episodes / episode_name(self._next))
 
     def _rebuild(self, reason: str) -> None:
         """Take every entry from the episodes' own attributes."""

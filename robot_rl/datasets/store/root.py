@@ -12,12 +12,15 @@ from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.store.description import FORMAT, Description
 from robot_rl.datasets.store.files import fsync, fsync_tree, read_json, write_group
 from robot_rl.datasets.store.foreign import convert_command, foreign
+from robot_rl.datasets.store.paths import refuse_links
 from robot_rl.spec import SpecError
 from robot_rl.workspace import did_you_mean
 
 HIDDEN = ".robot_rl"
 """The folder in a data set that Zarr does not see: lock, journal, episodes being recorded, edits."""
 _KEYS = ("spec", "identity", "cameras", "codecs")
+_WRITTEN = ("episodes", *(f"{HIDDEN}/{name}" for name in ("incoming", "edits", "lock", "journal.jsonl")))
+"""What a writer changes in place, beside the files that it replaces."""
 
 
 def make_folder(path: Path, root: Mapping[str, Any]) -> None:
@@ -56,6 +59,11 @@ def read_root(path: Path) -> dict[str, Any]:
     _check_version(path, root)
     _check_description(path, root)
     return root
+
+
+def check_writable(path: Path) -> None:
+    """Refuse to write where a link may lead out of the data set. Raises DatasetError."""
+    refuse_links(path, _WRITTEN)
 
 
 def _check_version(path: Path, root: dict[str, Any]) -> None:

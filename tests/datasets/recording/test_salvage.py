@@ -77,6 +77,34 @@ def test_salvaging_twice_keeps_one_copy(dead: tuple[Dataset, Path]) -> None:
     assert (len(dataset), dataset.unfinished()) == (1, [])
 
 
+def test_a_folder_that_was_salvaged_before_other_episodes_is_not_kept_twice(dead: tuple[Dataset, Path]) -> None:
+    dataset, folder = dead
+    shutil.copytree(folder, folder.with_name("backup"))
+    assert salvage(dataset, folder) == 0
+    with dataset.new_episode() as writer:
+        fill(writer, 3)
+        writer.commit(True)
+    folder.with_name("backup").rename(folder)  # the salvage was killed between the commit and the removal
+    assert salvage(dataset, folder) == 0
+    assert ([len(e) for e in dataset], dataset.unfinished()) == ([9, 3], [])
+
+
+@pytest.mark.parametrize("first", ["original", "copy"])
+def test_what_a_killed_salvage_had_copied_is_no_second_episode(dead: tuple[Dataset, Path], first: str) -> None:
+    dataset, folder = dead
+    copy = folder.with_name("copy")
+    shutil.copytree(folder, copy)
+    file = copy / "zarr.json"
+    file.write_text(file.read_text().replace('"instruction"', '"salvaged": "0dead0", "instruction"'))
+    if first == "copy":
+        assert salvage(dataset, copy) is None
+        assert salvage(dataset, folder) == 0
+    else:
+        assert salvage(dataset, folder) == 0
+    assert salvage(dataset, copy) == 0
+    assert (len(dataset), dataset.unfinished()) == (1, [])
+
+
 def test_a_killed_recorder_leaves_episodes_that_can_be_salvaged(dataset: Dataset) -> None:
     dataset.close()
     for delay in (0.05, 0.09, 0.13):

@@ -5,10 +5,13 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from robot_rl.datasets import Dataset, DatasetError
+from robot_rl.datasets.edit.attributes import episode_json
+from robot_rl.datasets.record import STEP_DTYPES
 from robot_rl.datasets.store.verify import verify
 
 Record = Callable[..., int]
@@ -41,6 +44,19 @@ def test_every_damage_is_found_and_named(dataset: Dataset, record: Record, damag
     (problem,) = verify(dataset)
     assert problem.episode == "000001"
     assert (dataset[1].folder / problem.file).with_name(file.name) == file
+
+
+@pytest.mark.parametrize(("what", "count"), [({"steps": 50}, len(STEP_DTYPES)), ({"samples": {"pose": 9}}, 2)])
+def test_an_episode_that_was_committed_with_rows_missing_is_found(
+    dataset: Dataset, record: Record, what: dict[str, Any], count: int
+) -> None:
+    """Every checksum is right; the counts say more than there is."""
+    record(3)
+    attributes = dataset[0].attributes
+    (dataset[0].folder / "zarr.json").write_bytes(episode_json(attributes, what))
+    problems = list(verify(dataset))
+    assert len(problems) == count
+    assert all("the attributes say" in p.what for p in problems)
 
 
 def test_reading_a_damaged_episode_says_what_to_do_and_others_still_read(dataset: Dataset, record: Record) -> None:
