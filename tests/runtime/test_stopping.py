@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from robot_rl.datasets.record import Source
@@ -41,6 +42,22 @@ def test_a_streak_ends_the_session_and_anything_else_begins_it_anew():
     assert rule.add(episode("discarded")) is None and rule.run == 2
     assert rule.add(episode(purpose="demonstration")) is None and rule.run == 2
     assert rule.add(GOOD) == "3 untouched successes in a row"
+
+
+def test_a_streak_that_is_waited_for_comes_to_a_policy_below_its_bound():
+    bound = 0.05 ** (1 / 30)
+    assert bound == pytest.approx(0.905, abs=5e-4)
+    rng = np.random.default_rng(0)
+
+    def stops(chance):
+        rule = Streak(30)
+        for good in rng.random(1000) < chance:
+            rule.count(bool(good))
+            if rule.reason:
+                return True
+        return False
+
+    assert np.mean([stops(0.85) for _ in range(400)]) == pytest.approx(0.686, abs=0.07)  # three deviations
 
 
 def test_steps_and_time_are_counted_over_all_episodes():

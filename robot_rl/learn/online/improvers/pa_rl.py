@@ -2,7 +2,7 @@
 
 Of N chunks of the base the best m by the critics' mean are moved up the gradient of that mean; the best of these is
 executed, and forms the TD target. With `distil_every` the base learns the chosen actions by its own supervised loss,
-whatever kind of policy it is.
+whatever kind of policy it is, and what is learnt from its chunks is learnt from chunks of the present base.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ class PaRlConfig:
     steps: int = 1
     """Actions of a chunk that are played before the next choice; 0 takes the base's own."""
     distil_every: int = 0
-    """Robot steps between updates of the base; 0 leaves it frozen."""
+    """Robot steps between updates of the base; 0 leaves it frozen. A base that is taught is sampled for every update of
+    the critics, which takes time."""
     distil_lr: float = 1e-4
 
     def __post_init__(self) -> None:
@@ -84,6 +85,13 @@ class OptimizingActor(ProposalActor):
         chosen = best(candidates, mean_values(critics, features, candidates), self.config.best)
         return torch.cat([chosen, self._ascend(features, chosen, critics)], dim=1)
 
+    def next_action(self, observation: Observation, critics: Critics, generator: Generator) -> tuple[Tensor, Tensor]:
+        """As acting would choose now: among new chunks of a base that is taught, for those kept with the row are of the
+        base that it was then."""
+        if self.learner is not None:
+            observation = {**observation, CANDIDATES: self.base.candidates(observation, self.count, generator)}
+        return super().next_action(observation, critics, generator)
+
     def _ascend(self, features: Tensor, pool: Tensor, critics: Critics) -> Tensor:
         for _ in range(self.config.ascent_steps):
             with torch.enable_grad():
@@ -103,8 +111,9 @@ class PaRl(ActorCritic):
 
     def __init__(self, config: PaRlConfig, parts: Parts) -> None:
         policy = copy.deepcopy(required(parts.base, config.name))
+        free = [p for p in policy.parameters() if p.requires_grad]
         self.options, self.base = config, Base(policy, config.steps)
-        learner = policy.requires_grad_(True) if config.distil_every else None
+        learner = _teachable(policy, free) if config.distil_every else None
         scale = ActionScale(parts.spec.action)
         super().__init__(
             config.sac, parts, lambda features: OptimizingActor(features, scale, config, self.base, learner)
@@ -146,4 +155,18 @@ class PaRl(ActorCritic):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        policy.after_update()
         return loss.item()
+
+
+def _teachable(policy: ChunkPolicy, free: Sequence[nn.Parameter]) -> ChunkPolicy:
+    """The policy, ready to learn with those of its weights that came free, or with all where somebody froze the whole.
+    Raises TrainingError."""
+    if later := policy.config.future(policy.observation_names):
+        raise TrainingError(
+            f"pa_rl: a '{policy.config.head.name}' base is trained on what is observed after each action "
+            f"({', '.join(later)}), which a chosen action does not tell: it cannot be taught, leave distil_every at 0"
+        )
+    for parameter in free or policy.parameters():
+        parameter.requires_grad_(True)
+    return policy

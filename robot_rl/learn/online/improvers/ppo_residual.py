@@ -22,12 +22,14 @@ from robot_rl.learn.online.batch import Batch, to_batch
 from robot_rl.learn.online.features import Features
 from robot_rl.learn.online.improvers.improver import Agent, Answer, Mode, Observation, Parts, UseOfBase
 from robot_rl.learn.online.observe import BASE_ACTION
-from robot_rl.learn.online.replay import CHUNK_STEP, ONGOING, Replay
+from robot_rl.learn.online.replay import ONGOING, Replay
 from robot_rl.learn.online.scale import ActionScale
 from robot_rl.policies.options import require_at_least
 
 RAW = "raw"
 """The field of the network's output u that was played (A,)."""
+LOG_DENSITY = "log_density"
+"""The field of its log-density () under the policy that acted, which the learner's may be ahead of."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class PpoResidualConfig:
     """Of the correction, in halves of each action's range; u has deviation `std` around its mean."""
     log_std: float = -1.0
     rollout: int = 2048
-    """Robot steps between updates."""
+    """Robot steps between updates, of which each is learnt from once; an episode's end counts as one more."""
     epochs: int = 10
     """Passes over a rollout."""
     minibatch: int = 256
@@ -75,7 +77,7 @@ class GaussianResidual(Agent):
     def __init__(self, features: Features, scale: ActionScale, config: PpoResidualConfig) -> None:
         super().__init__(scale)
         self.features, self.config = features, config
-        self.notes = {RAW: ((scale.size,), "float32")}
+        self.notes = {RAW: ((scale.size,), "float32"), LOG_DENSITY: ((), "float32")}
         self.mean = _mlp(features.size + scale.size, config.hidden, scale.size)
         self.value = _mlp(features.size + scale.size, config.hidden, 1)
         nn.init.zeros_(self.mean[-1].weight)
@@ -84,11 +86,12 @@ class GaussianResidual(Agent):
     def act(self, observation: Observation, mode: Mode, generator: Generator) -> Answer:
         """The base with the mean correction, or a drawn one; warming up as exploring."""
         base = self.scale.to_unit(observation[BASE_ACTION])
-        raw = self.mean(self.inputs(observation))
+        raw = mean = self.mean(self.inputs(observation))
         if mode != "mode":
             noise = torch.randn(raw.shape, generator=generator, device=raw.device)
-            raw = raw + math.exp(self.config.log_std) * noise
-        return Answer((base + self.config.scale * raw).clamp(-1.0, 1.0)[:, None], {RAW: raw})
+            raw = mean + math.exp(self.config.log_std) * noise
+        action = (base + self.config.scale * raw).clamp(-1.0, 1.0)
+        return Answer(action[:, None], {RAW: raw, LOG_DENSITY: self._log_density(raw, mean)})
 
     def inputs(self, observation: Observation) -> Tensor:
         """What both networks see: features and the base's action."""
@@ -96,8 +99,10 @@ class GaussianResidual(Agent):
 
     def log_prob(self, observation: Observation, raw: Tensor) -> Tensor:
         """Log-densities (B,) of outputs (B, A)."""
-        std = math.exp(self.config.log_std)
-        z = (raw - self.mean(self.inputs(observation))) / std
+        return self._log_density(raw, self.mean(self.inputs(observation)))
+
+    def _log_density(self, raw: Tensor, mean: Tensor) -> Tensor:
+        z = (raw - mean) / math.exp(self.config.log_std)
         return (-0.5 * z**2 - self.config.log_std - 0.5 * math.log(2 * math.pi)).sum(dim=1)
 
 
@@ -119,7 +124,7 @@ def generalized_advantages(
 
 
 class PpoResidual:
-    """Proximal policy optimisation over each `rollout` of the newest steps that the policy took."""
+    """Proximal policy optimisation over each `rollout` of new steps, as far as the policy took them."""
 
     def __init__(self, config: PpoResidualConfig, parts: Parts) -> None:
         self.config, self.parts, self.span = config, parts, 1
@@ -129,20 +134,19 @@ class PpoResidual:
         self.agent = agent.to(parts.device)
         self.optimizers = {"policy": torch.optim.Adam(self.agent.parameters(), lr=config.lr, eps=1e-5)}
         self.updates = 0
-        self._steps = 0
+        self._learnt = 0
+        """The replay's count of rows up to which they are no longer new."""
 
     def begin(self, replay: Replay) -> None:
         """Fit the observations' scale to the demonstrations, for good; they serve nothing else."""
         self.agent.features.fit(replay)
+        self._learnt = replay.count
 
     def prepare(self, replay: Replay, rng: np.random.Generator) -> float:
         return 1.0
 
     def update(self, replay: Replay, rng: np.random.Generator) -> dict[str, float]:
-        """Counts steps; once in a rollout, learns from it and forgets it."""
-        self._steps += 1
-        if self._steps % self.config.rollout:
-            return {}
+        """Learns from a rollout's steps once they are in, however often it is called, and forgets them."""
         rows = self._rollout(replay)
         if len(rows) < 2:
             return {}
@@ -156,18 +160,22 @@ class PpoResidual:
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors = checkpoint.module_state({"agent": self.agent}) | checkpoint.optimizer_state(self.optimizers)
-        return tensors, {"updates": self.updates, "steps": self._steps}
+        return tensors, {"updates": self.updates, "learnt": self._learnt}
 
     def restore(self, tensors: Mapping[str, Tensor], document: Mapping[str, Any]) -> None:
         checkpoint.restore_modules({"agent": self.agent}, tensors)
         checkpoint.restore_optimizers(self.optimizers, tensors)
-        self.updates, self._steps = int(document["updates"]), int(document["steps"])
+        self.updates, self._learnt = int(document["updates"]), int(document["learnt"])
 
     def _rollout(self, replay: Replay) -> NDArray[np.int64]:
-        """The newest rows that the policy acted in and that have a successor, oldest first."""
-        rows = replay.newest(self.config.rollout)
-        drawable = np.array([row in replay.views["online"] for row in rows], bool)
-        return rows[drawable & (replay.observation[CHUNK_STEP][rows] == 0)]
+        """New rows that the policy acted in and that have a successor, oldest first; none before a rollout's are in."""
+        whole = replay.count - 1  # the newest row waits for its successor
+        self._learnt = min(self._learnt, whole)  # an episode that was dropped took its rows along
+        if whole - self._learnt < self.config.rollout:
+            return np.zeros(0, np.int64)
+        rows = replay.newest(replay.count - self._learnt)[:-1]
+        self._learnt = whole
+        return rows[[row in replay.views["decisions"] for row in rows]]
 
     @torch.no_grad()
     def _advantages(self, replay: Replay, rows: NDArray[np.int64], batch: Batch) -> tuple[Tensor, Tensor]:
@@ -183,10 +191,8 @@ class PpoResidual:
 
     def _learn(self, batch: Batch, advantage: Tensor, target: Tensor, rng: np.random.Generator) -> dict[str, float]:
         c, agent = self.config, self.agent
-        raw = batch.observation[RAW]
+        raw, before = batch.observation[RAW], batch.observation[LOG_DENSITY]
         advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
-        with torch.no_grad():
-            before = agent.log_prob(batch.observation, raw)
         figures: dict[str, float] = {}
         for _ in range(c.epochs):
             order = torch.from_numpy(rng.permutation(len(raw)))

@@ -1,7 +1,8 @@
-"""Choosing by value among what a frozen base proposes: what EXPO and PA-RL share.
+"""Choosing by value among what a base proposes: what EXPO and PA-RL share.
 
 The proposals for a row are drawn once, when the row comes in, and kept with it: the target's choice is among draws of
-the same distribution as fresh ones would be, as long as the base stays as it is.
+the same distribution as fresh ones would be, as long as the base stays as it is. An actor whose base changes draws
+anew in `next_action`, as PA-RL's does.
 """
 
 from __future__ import annotations
