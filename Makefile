@@ -66,9 +66,10 @@ format: install  ## Apply ruff's fixes and formatting to the files that differ f
 LEARNING := benchmarks/improvers.py benchmarks/imitation.py
 
 bench: install  ## Run every benchmark of speed; JSON in benchmarks/results, tables in benchmarks/README.md
-	@for script in $(filter-out $(LEARNING),$(wildcard benchmarks/[a-z]*.py)); do \
+	@for script in $(filter-out $(LEARNING) benchmarks/table.py,$(wildcard benchmarks/[a-z]*.py)); do \
 	  echo "==> $$script"; $(BIN)/python "$$script" || exit 1; \
 	done
+	@$(BIN)/python benchmarks/table.py
 
 bench-learning: install  ## Train what the tables of success are made of; hours, resumed where it stopped
 	@for script in $(LEARNING); do \

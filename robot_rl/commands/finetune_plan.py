@@ -34,7 +34,7 @@ def resolved(options: Options) -> tuple[Recipe, Path]:
     """
     if bool(options.recipe) == (options.resume is not None):
         known = ", ".join(workspace.names("policies", recipes.FILE))
-        raise UsageError(f"give either --recipe NAME for a new session ({known}) or --resume FOLDER")
+        raise UsageError(f"give --recipe NAME for a new session, or --resume FOLDER to go on. Recipes: {known}")
     if options.resume is not None:
         directory = options.resume
         if not (directory / recipes.FILE).is_file():

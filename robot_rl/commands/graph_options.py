@@ -37,13 +37,13 @@ class GraphOptions:
     control_mode: str = ""
     """One of the robot's control modes; by default its own."""
     quality: str = "mixed"
-    """How well the scripted operator drives, in its own words."""
+    """How well the scripted operator drives: expert, mixed or poor for most tasks."""
     max_steps: int = 0
     """Time limit of an episode in steps; 0 takes the task's own."""
     lockstep: bool = False
     """Simulated robots: step as fast as the graph answers instead of in real time."""
     in_process: bool = False
-    """Simulated robots with the scripted operator, or without: the same in one process, without ROS."""
+    """All in this one process, without ROS: simulated robots, with the scripted operator or none."""
 
     def load_robot(self) -> config.RobotConfig:
         """Its configuration in the control mode asked for. Raises ConfigError."""

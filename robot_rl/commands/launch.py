@@ -40,7 +40,9 @@ def parse(arguments: tuple[str, ...]) -> dict[str, str]:
     for argument in arguments:
         name, mark, value = argument.partition(":=")
         if not mark or not name:
-            raise UsageError(f"argument '{argument}' is not of the form name:=value")
+            key, equals, rest = argument.partition("=")
+            hint = f": did you mean {key}:={rest}?" if key and equals else ""
+            raise UsageError(f"argument '{argument}' is not of the form name:=value{hint}")
         out[name] = value
     return out
 

@@ -40,7 +40,8 @@ def existing_dataset(name: str) -> Path:
         if (kind := foreign(path)) is not None:
             raise UsageError(f"{path} is {kind}, no robot_rl data set: {convert_command(path, kind)}")
         beside = {p.parent.name for p in path.parent.glob("*/zarr.json")}
-        raise UsageError(f"no data set at {path}.{workspace.did_you_mean(path.name, beside | set(datasets()))}")
+        near = workspace.did_you_mean(path.name, beside | set(datasets()))
+        raise UsageError(f"no data set at {path}.{near} `robot-rl record --dataset {name}` records one")
     return path
 
 

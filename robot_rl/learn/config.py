@@ -59,14 +59,17 @@ class TrainConfig:
     backbone_lr_share: float = 0.1
     """Share of the learning rate for a pretrained backbone that is not frozen, lest it forget what it came with."""
     weight_decay: float = 1e-6
+    """Of AdamW: how strongly weights are drawn to zero."""
     clip: float = 1.0
     """Largest norm of the gradient."""
     ema_power: float = 0.75
+    """How soon the averaged weights become slow; see `ema_maximum`."""
     ema_maximum: float = 0.999
     """Decay of the averaged weights, the ones that are deployed: 1 - (1 + step)^-power, at most this."""
     holdout: float = 0.1
     """Share of episodes kept out of training, for the held-out loss."""
     seed: int = 0
+    """Of everything random: first weights, batches, noise."""
     device: str = "auto"
     """`auto`, `cpu`, `cuda` or `cuda:<n>`."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"

@@ -20,7 +20,7 @@ class Check:
     """
 
     folder: Positional[Path]
-    """Of the classifier."""
+    """Folder of the classifier."""
     dataset: Positional[str]
     """A data set: a name under datasets/, or a path."""
     episodes: tuple[str, ...] = ()

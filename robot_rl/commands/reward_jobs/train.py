@@ -31,7 +31,9 @@ class Train:
     network: ClassifierConfig = field(default_factory=ClassifierConfig)
     fit: FitConfig = field(default_factory=FitConfig)
     seed: int = 0
+    """Of the split into episodes, the first weights and the batches."""
     device: str = "cpu"
+    """Where it is trained: `cpu`, `cuda` or `auto`."""
 
     def run(self) -> int:
         from robot_rl.learn.rewards.train import save
@@ -56,7 +58,7 @@ class Report:
     """Write the report again from the configuration the classifier was trained with."""
 
     folder: Positional[Path]
-    """Of the classifier."""
+    """Folder of the classifier."""
 
     def run(self) -> int:
         from robot_rl.learn.rewards import storage

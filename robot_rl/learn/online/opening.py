@@ -27,8 +27,10 @@ class Opening:
     def __init__(self, directory: Path, spare: Sequence[str] = ()) -> None:
         self.directory, self._spare = directory, tuple(spare)
         self._recipes = {p: p.read_text() for p in _recipes(directory)}
-        self._there = set(directory.iterdir()) if directory.is_dir() else None
-        """What was in it; None where there was no folder."""
+        self._there = set(directory.iterdir()) if directory.is_dir() else set()
+        """What was in it."""
+        self._new = [folder for folder in (directory, *directory.parents) if not folder.exists()]
+        """Folders that were not there, the innermost first."""
         self._begun = False
 
     def begun(self) -> None:
@@ -49,15 +51,17 @@ class Opening:
             self._clear()
 
     def _clear(self) -> None:
-        for path in set(self.directory.iterdir()) - (self._there or set()):
+        for path in set(self.directory.iterdir()) - self._there:
             if path.name in self._spare or any((path / name).exists() for name in self._spare):
                 continue
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink()
-        if self._there is None and not any(self.directory.iterdir()):
-            self.directory.rmdir()
+        for folder in self._new:
+            if any(folder.iterdir()):
+                return
+            folder.rmdir()
 
 
 def holds_session(directory: Path) -> bool:
