@@ -1,12 +1,12 @@
-"""Send the executed actions of an episode to the robot again, and compare what it senses with what was recorded.
+"""Send the executed actions of an episode to a simulated robot again, and compare what it senses with the record.
 
-The actions pass the safety envelope once more. A simulated robot starts from the episode's own seed, so every
-deviation should be zero; a real one shows how repeatable it is. Keep a hand on the emergency stop.
+The actions pass the safety envelope once more. The robot starts from the episode's own seed, so every deviation
+should be zero. A real robot is not moved this way: nothing here hears an emergency stop, nor another that drives it.
 
 Examples:
   robot-rl replay lift
   robot-rl replay lift --episode 12 --tolerance 1e-6
-  robot-rl replay my_data --robot my_arm
+  robot-rl replay my_data --robot my_arms_twin
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Options:
     episode: int = -1
     """Its number; -1 is the last."""
     robot: str = ""
-    """The robot to send the actions to; by default the one that was recorded."""
+    """The simulated robot to send the actions to; by default the one that was recorded."""
     tolerance: float = math.inf
     """Exit with 1 when a number deviates by more than this (in the unit of its field)."""
 
@@ -44,6 +44,12 @@ def run(options: Options) -> int:
     dataset = Dataset.open(existing_dataset(options.dataset))
     episode = pick_episode(dataset, options.episode)
     setup = config.load(options.robot or dataset.spec.robot, dataset.spec.control_mode or None)
+    if not setup.simulated:
+        raise UsageError(
+            f"robot '{setup.name}' is real (its driver, {setup.driver}, is no simulation of robot_rl's): a replay "
+            "would move it where nobody can stop it, beside whatever else drives it. Replay on its simulated twin with "
+            "--robot, or have a policy repeat the motion with `robot-rl deploy`, where a person can stop it"
+        )
     if differences := dataset.spec.differences(setup.spec):
         lines = "\n  ".join(differences)
         raise UsageError(f"the data set does not fit robot '{setup.name}' (first: data set, second: robot):\n  {lines}")

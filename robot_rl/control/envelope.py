@@ -4,7 +4,7 @@
 keeps these promises, of which the earlier ones win:
 
 1. It is finite and inside the bounds of the action fields.
-2. A latched emergency stop gives velocity 0 at once; positions stay where they were measured.
+2. A latched emergency stop gives velocity 0 at once; positions stay where they were measured, else commanded.
 3. Inside the workspace box (or joint limits) a velocity is small enough to stop before the wall, given
    the newest measurement, and a set-point lies in the box; from outside they stay or lead inwards.
 4. From one command to the next a number changes by at most its limit times the time passed (its
@@ -14,9 +14,12 @@ keeps these promises, of which the earlier ones win:
 5. Where a contact force is beyond its limit, nothing pushes further: a velocity against it becomes 0.
 
 A command that is not finite or misshapen, too old, from the future, or given without the deadman, is
-not carried out at all, nor is any while measurements (a limited force among them) are too old, missing or
-not finite. The robot then *holds*: velocities ramp to 0 and positions keep their last value. Every
-intervention is flagged in the result and counted.
+not carried out at all, nor is any while a measurement that a wall, a set-point or a limited force names is
+too old, missing or not finite, however new the others are. The robot then *holds*: velocities ramp to 0 and
+positions keep their last value. Every intervention is flagged in the result and counted.
+
+Where something else has moved the robot (its driver, in a reset), or nothing has yet, its set-points are not
+known until they are measured: until then `placed` is false, and what `filter` returns is not to be sent.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ from numpy.typing import NDArray
 from robot_rl.control import circle
 from robot_rl.control.limiting import slew, smooth_slew
 from robot_rl.control.limits import Array, Limits, parse
+from robot_rl.control.measured import Seen
 from robot_rl.control.safety import Safety
 from robot_rl.control.walls import Wall
 from robot_rl.spec import Spec
@@ -85,16 +89,24 @@ class SafetyEnvelope:
         self._any_smooth = bool(self._smooth.any())
         self._circular = circle.wrapping(spec.action)
         self._velocity = np.concatenate([np.full(len(f.low), f.order == "velocity") for f in fields])
-        self._slices = list(spec.action.slices.values())
+        slices = list(spec.action.slices.values())
+        self._measured = [(i, f.measurement) for i, f in zip(slices, fields) if f.measurement is not None]
+        """The set-points that are measured, and where."""
         self._period = 1.0 / spec.rate
-        starts = [s.start for s in self._slices]
+        starts = [s.start for s in slices]
         longest = LONGEST_STEP * self._period
         self._walls = [Wall(f.box, f, i, longest) for f, i in zip(fields, starts) if f.box is not None]
         self._longest = round(longest * 1e9)
         self._command_timeout = round(self.limits.command_timeout * 1e9)
         self._observation_timeout = round(self.limits.observation_timeout * 1e9)
         self._estopped = False
-        self._last = np.zeros(self._size)
+        self._stop_at: Array | None = None
+        initial = [np.zeros(len(f.low)) if f.initial is None else f.initial for f in fields]
+        self._initial = np.minimum(np.maximum(np.concatenate(initial), self._low), self._high)
+        self._unmeasured = ~self._velocity
+        for index, _ in self._measured:
+            self._unmeasured[index] = False
+        self._last = self._initial
         self.reset()
 
     @property
@@ -107,19 +119,51 @@ class SafetyEnvelope:
         """The emergency stop is latched."""
         return self._estopped
 
-    def reset(self, measured: Mapping[str, Any] | None = None, *, moving: bool = False) -> None:
-        """Begin anew at the measured positions; the emergency stop stays as it is.
+    @property
+    def placed(self) -> bool:
+        """It is known where every set-point that is measured begins."""
+        return not self._unplaced
 
-        Each position begins at its measured value, else at its `initial` value, else at 0, clipped to its
-        bounds. Velocities begin at 0, or go on from the last command where the robot is still `moving`.
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The observation fields without whose fresh values nothing is carried out."""
+        force = self.limits.force
+        each = [w.measurement for w in self._walls] + [m for _, m in self._measured] + [force and force.measurement]
+        return tuple(dict.fromkeys(m.field for m in each if m))
+
+    def reset(self, measured: Mapping[str, Any] | None = None, *, since: int = 0) -> None:
+        """Begin anew: something else has moved the robot, or nothing has yet. The emergency stop stays as it is.
+
+        Velocities begin at 0. A set-point begins where it is measured, clipped to its bounds; one that nothing
+        measures at its `initial` value, else at 0. Until it has been measured, a set-point keeps its last command.
+
+        Args:
+            measured: observations by name, from when the robot came to stand.
+            since: when that was [ns]; what was measured before places nothing.
         """
-        before = self._last
-        self._last = self._rest(np.zeros(self._size), measured, use_initial=True)
-        if moving:
-            self._last = np.where(self._velocity, before, self._last)
-        self._slope = np.zeros(self._size)
+        self._last = np.where(self._unmeasured, self._initial, self._last)
+        self._unplaced, self._since = list(self._measured), since
+        self.rest()
+        self.place(Seen(measured, since, since, 0))
         self._stamp: int | None = None
-        self._stop_at: Array | None = None
+
+    def place(self, seen: Seen) -> None:
+        """Begin set-points that are not yet `placed` where they are measured now; not in an emergency stop."""
+        if self._estopped:
+            return
+        waiting = []
+        for index, measurement in self._unplaced:
+            value, stamp = seen.read(measurement), seen.stamp(measurement.field)
+            if value is None or stamp is None or stamp < self._since:
+                waiting.append((index, measurement))
+            else:
+                self._last = self._with(self._last, index, value)
+        self._unplaced = waiting
+
+    def rest(self) -> None:
+        """Go on from where the robot is, at rest: velocities begin at 0, and set-points stay as they were commanded."""
+        self._last = np.where(self._velocity, 0.0, self._last)
+        self._slope = np.zeros(self._size)
 
     def estop(self) -> None:
         """Latch the emergency stop: every command is refused until `release_estop`."""
@@ -137,9 +181,8 @@ class SafetyEnvelope:
         now: int,
         command_stamp: int | None,
         measured: Mapping[str, Any] | None,
-        measured_stamp: int,
+        measured_stamp: Mapping[str, int] | int,
         deadman: bool = True,
-        force_stamp: int | None = None,
         retracing: bool = False,
     ) -> Filtered:
         """The command to send now.
@@ -149,27 +192,24 @@ class SafetyEnvelope:
             now: the present stamp [ns].
             command_stamp: when the command was made [ns]; None counts as stale.
             measured: the newest observations by name; only those the limits name are looked at.
-            measured_stamp: when they were acquired [ns].
+            measured_stamp: when each of them was acquired [ns]; one number stands for all.
             deadman: the human holds the deadman, or the command is not a human's.
-            force_stamp: when the force that the limits name was acquired [ns]; by default `measured_stamp`.
             retracing: the command leads back along the executed path, which is safe even where no force is known.
         """
         dt = self._elapsed(now)
+        seen = self.seen(now, measured, measured_stamp)
         if self._estopped:
-            return self._stop(action, measured)
+            return self._stop(action, seen)
         flags = 0 if action is None else self._refusal(now, command_stamp, deadman)
-        age = now - measured_stamp
-        fresh = abs(age) <= self._observation_timeout
-        positions = [w.measurement.read(measured) if w.measurement else None for w in self._walls] if fresh else []
-        if not fresh or any(p is None and w.velocity for p, w in zip(positions, self._walls)):
+        here = [seen.read(w.measurement) for w in self._walls]
+        if not self._known(seen, here):
             flags |= _STALE_OBSERVATION
-            positions = []
         asked = self._asked(action)
         if action is not None and asked is None:
             flags |= _NOT_FINITE
         cut = None
         if self.limits.force is not None:
-            force = self.contact_force(now, measured, measured_stamp if force_stamp is None else force_stamp)
+            force = self.contact_force(seen)
             if force is not None:
                 cut = self._cut(force)
             elif not retracing:
@@ -180,8 +220,28 @@ class SafetyEnvelope:
             target = np.minimum(np.maximum(asked, self._low), self._high)
             if (target != asked).any():
                 flags |= _BOUND
-        out, extra = self._limit(target, positions, max(age, 0) * 1e-9 if fresh else 0.0, dt, cut)
+        ages = [0.0 if w.measurement is None else seen.age(w.measurement.field) for w in self._walls]
+        out, extra = self._limit(target, here, ages, dt, cut)
         return self._emit(out, flags | extra, asked, action is not None, dt)
+
+    def seen(self, now: int, measured: Mapping[str, Any] | None, stamps: Mapping[str, int] | int) -> Seen:
+        """Measurements as they count at `now` [ns]: none that is older than the limits' `observation_timeout`."""
+        return Seen(measured, stamps, now, self._observation_timeout)
+
+    def _known(self, seen: Seen, walls: list[Array | None]) -> bool:
+        """Whether all that the limits name is known, but for the force. With the measurement that places a set-point
+        the robot still holds: the command was made of where it was before."""
+        placed = self.placed
+        if not placed:
+            self.place(seen)
+        there = all(p is not None or w.measurement is None for p, w in zip(walls, self._walls))
+        return placed and there and seen.alive and all(seen.read(m) is not None for _, m in self._measured)
+
+    def _with(self, values: Array, index: slice, measured: Array) -> Array:
+        """`values` (A,) with those at `index` as measured, inside the bounds."""
+        out = values.copy()
+        out[index] = measured
+        return np.minimum(np.maximum(self._turned_inside(out), self._low), self._high)
 
     def _elapsed(self, now: int) -> float:
         """Time since the last command [s], at most LONGEST_STEP periods; a jump back in time gives 0."""
@@ -210,10 +270,10 @@ class SafetyEnvelope:
             return None
         return self._turned_inside(asked)
 
-    def contact_force(self, now: int, measured: Mapping[str, Any] | None, stamp: int | None) -> Array | None:
-        """The force (n,) that the limits name, measured at `stamp` [ns]; None if there is none that is known."""
+    def contact_force(self, seen: Seen) -> Array | None:
+        """The force (n,) that the limits name; None if there is none that is known."""
         limit = self.limits.force
-        return None if limit is None or stamp is None else limit.read(measured, now - stamp, self._observation_timeout)
+        return None if limit is None else seen.read(limit.measurement)
 
     def _cut(self, force: Array) -> tuple[Array, Array] | None:
         """The least and most (A,), (A,) that each number may be so as not to push further; None for anything."""
@@ -230,9 +290,15 @@ class SafetyEnvelope:
         return low, high
 
     def _limit(
-        self, target: Array, positions: list[Array | None], age: float, dt: float, cut: tuple[Array, Array] | None
+        self,
+        target: Array,
+        positions: list[Array | None],
+        ages: list[float],
+        dt: float,
+        cut: tuple[Array, Array] | None,
     ) -> tuple[Array, int]:
-        """`target` brought within walls and rates; what was done, as flags."""
+        """`target` brought within walls, of which the i-th stands at `positions[i]`, measured `ages[i]` [s] ago, and
+        within rates; what was done, as flags."""
         flags = 0
         last = self._last
         target = circle.nearest(target, last, self._circular)
@@ -240,7 +306,7 @@ class SafetyEnvelope:
             asked, target = target, np.minimum(np.maximum(target, cut[0]), cut[1])
             flags |= _FORCE if (target != asked).any() else 0
         corridors: list[tuple[Wall, Array, Array]] = []
-        for wall, position in zip(self._walls, positions or [None] * len(self._walls)):
+        for wall, position, age in zip(self._walls, positions, ages):
             if not wall.velocity:
                 here = last[wall.index]
                 low, high = np.minimum(wall.low, here), np.maximum(wall.high, here)
@@ -275,21 +341,13 @@ class SafetyEnvelope:
         """`values` (A,), those on a circle within their bounds."""
         return circle.inside(values, self._low, self._high, self._circular)
 
-    def _stop(self, action: Any, measured: Mapping[str, Any] | None) -> Filtered:
+    def _stop(self, action: Any, seen: Seen) -> Filtered:
         if self._stop_at is None:
-            self._stop_at = self._rest(self._last, measured, use_initial=False)
+            self._stop_at = np.where(self._velocity, 0.0, self._last)
+            for index, measurement in self._measured:
+                if (value := seen.read(measurement)) is not None:
+                    self._stop_at = self._with(self._stop_at, index, value)
         return self._emit(self._stop_at.copy(), _ESTOP, self._asked(action), action is not None, 0.0)
-
-    def _rest(self, positions: Array, measured: Mapping[str, Any] | None, *, use_initial: bool) -> Array:
-        """Velocities 0; positions as measured, else initial, else as given; all inside the bounds."""
-        rest = np.where(self._velocity, 0.0, positions)
-        for index, field in zip(self._slices, self.limits.fields):
-            value = field.measurement.read(measured) if field.measurement else None
-            if value is None and use_initial:
-                value = field.initial
-            if value is not None:
-                rest[index] = value
-        return np.minimum(np.maximum(self._turned_inside(rest), self._low), self._high)
 
     def _emit(self, out: Array, flags: int, asked: Array | None, commanded: bool, dt: float) -> Filtered:
         moved = circle.nearest(out, self._last, self._circular)

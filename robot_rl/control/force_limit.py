@@ -78,10 +78,6 @@ class ForceLimit:
         pushes = _pushes(spec, limits, section.get("pushes"), spec.observation[name])
         return cls(measurement, limit, steps, retreat, seconds, release, pushes)
 
-    def read(self, measured: Mapping[str, Any] | None, age: int, timeout: int) -> Array | None:
-        """The force (n,), or None where it is missing, misshapen, not finite, or older [ns] than the timeout [ns]."""
-        return self.measurement.read(measured) if abs(age) <= timeout else None
-
     def corridor(self, force: Array) -> tuple[Array, Array] | None:
         """The slowest and fastest velocity (n,), (n,) that do not push further; None when within the limit."""
         over = np.abs(force) > self.limit

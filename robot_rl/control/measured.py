@@ -1,10 +1,10 @@
-"""Where a measured value stands among the observations, and reading it without ever trusting it."""
+"""Where a measured value stands among the observations, and reading it without ever trusting it, nor its age."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,3 +72,48 @@ class Measurement:
             return poses.yaw(rotation)[None] if (np.abs(rotation) <= _UNIT).all() and rotation.any() else None
         array = array[: self.size]
         return array if np.isfinite(array).all() else None
+
+
+class Seen(NamedTuple):
+    """What is measured at one moment. What is older than `timeout`, as far ahead of the clock, or has no stamp is not
+    known: a field that stands still beside fresh ones is as good as missing."""
+
+    values: Mapping[str, Any] | None
+    """By the name of the observation field."""
+    stamps: Mapping[str, int] | int
+    """When they were acquired [ns], field by field; one number stands for all."""
+    now: int
+    """[ns]"""
+    timeout: int
+    """[ns]"""
+
+    @property
+    def alive(self) -> bool:
+        """Something has been heard of late."""
+        stamps = self.stamps.values() if isinstance(self.stamps, Mapping) else (self.stamps,)
+        return any(abs(self.now - stamp) <= self.timeout for stamp in stamps)
+
+    def stamp(self, field: str) -> int | None:
+        """When a field was acquired [ns]; None when that is not known."""
+        return self.stamps.get(field) if isinstance(self.stamps, Mapping) else self.stamps
+
+    def age(self, field: str) -> float:
+        """How old a field that is fresh is [s]; 0 when its stamp is ahead of the clock, and for any other field."""
+        stamp = self.stamp(field)
+        return max(self.now - stamp, 0) * 1e-9 if stamp is not None and self.fresh(field) else 0.0
+
+    def fresh(self, field: str) -> bool:
+        """A field is neither too old nor too far ahead."""
+        stamp = self.stamp(field)
+        return stamp is not None and abs(self.now - stamp) <= self.timeout
+
+    def read(self, measurement: Measurement | None) -> NDArray[np.float64] | None:
+        """The value (size,), or None when it is not fresh, missing, misshapen or not finite, or nothing measures it."""
+        if measurement is None or not self.fresh(measurement.field):
+            return None
+        return measurement.read(self.values)
+
+    @property
+    def fresh_values(self) -> dict[str, Any]:
+        """Those of the values that are fresh, finite or not."""
+        return {name: value for name, value in (self.values or {}).items() if self.fresh(name)}

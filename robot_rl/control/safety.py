@@ -17,7 +17,7 @@ class Safety(IntFlag):
     STALE_COMMAND = 16
     STALE_OBSERVATION = 32
     DEADMAN = 64
-    """A human command without the deadman held."""
+    """A human command without the deadman held, or a policy's while the person who stands by is not heard."""
     ESTOP = 128
     """The emergency stop is latched."""
     JERK = 256

@@ -30,7 +30,7 @@ class Reading:
 
     @property
     def stamp(self) -> int:
-        """The newest stamp [ns] among the fields."""
+        """The newest stamp [ns] among the fields: that the robot is heard, not how old any one of them is."""
         return max(self.stamps.values())
 
 

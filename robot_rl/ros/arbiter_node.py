@@ -31,12 +31,17 @@ REMEMBER = 60.0
 
 
 class ArbiterNode(RobotNode):
-    """Parameter `wait_for`: which sources (human, policy) every lockstep decision waits for."""
+    """Parameters: `wait_for`, which sources (human, policy) every lockstep decision waits for; `human`, a person stands
+    by with a device, without which nothing but that person moves the robot in real time (lockstep waits for them).
+
+    In real time nothing is sent from when the robot's driver is asked to bring it to a start state until it stands
+    there, nor before it has been measured where its set-points are.
+    """
 
     def __init__(self) -> None:
         super().__init__("arbiter")
-        self._arbiter = Arbiter.from_config(self.config)
-        self._arbiter.reset("free")
+        human = self.param("human", False)
+        self._arbiter = Arbiter.from_config(self.config, human_required=human and not self.lockstep)
         self._wait_for = self.list_param("wait_for")
         self._lock = threading.Lock()
         self._human: HumanInput | None = None
@@ -45,6 +50,8 @@ class ArbiterNode(RobotNode):
         self._episode, self._start = "", -1
         self._driven = False
         """Between episodes the robot is being reset through this arbiter."""
+        self._away, self._stood = "", ""
+        """The episode for which the robot's driver is bringing it to a start state, and the newest for which it did."""
         self._command = self.create_publisher(JointState, topics.COMMAND, topics.stream(10))
         self._decision = self.create_publisher(JointState, topics.DECISION, topics.kept())
         self._stopped = self.create_publisher(Bool, topics.STOPPED, topics.latched(1))
@@ -56,6 +63,7 @@ class ArbiterNode(RobotNode):
         self.create_service(Trigger, "arbiter/estop", self._estop)
         self.create_service(Trigger, "arbiter/release_estop", self._release_estop)
         self.on_event(topics.EPISODE_EVENT, self._on_episode)
+        self.on_event(topics.ROBOT_EVENT, self._on_robot)
         self.create_timer(1.0, self._report)
         self._running = True
         if not self.lockstep:
@@ -65,15 +73,32 @@ class ArbiterNode(RobotNode):
 
     def _on_episode(self, event: dict[str, Any]) -> None:
         with self._lock:
+            if event["event"] == "reset" and event.get("scene") != "kept" and event["episode"] != self._stood:
+                self._away = event["episode"]
             if event["event"] in ("begin", "drive"):
                 self._driven = event["event"] == "drive"
                 self._episode, self._start = event["episode"], event["stamp"]
-                self._arbiter.reset("free" if self._driven else event["purpose"])
+                self._back(self._start)
+                self._arbiter.reset("free" if self._driven else event["purpose"], kept=not self._driven)
                 self._last = None
             elif event["event"] in ("reset", "end", "driven") and self._episode:
                 self._episode = ""
                 self._arbiter.reset("free")
         self._try()
+
+    def _on_robot(self, event: dict[str, Any]) -> None:
+        if event["event"] != "ready":
+            return
+        with self._lock:
+            self._stood = event["episode"]
+            if self._away == self._stood:
+                self._back(event["stamp"])
+
+    def _back(self, since: int = 0) -> None:
+        """The robot's driver, if it was moving the robot, is done since that stamp [ns]."""
+        if self._away:
+            self._away = ""
+            self._arbiter.moved(since)
 
     @property
     def _wanted(self) -> Proposal | None:
@@ -141,12 +166,15 @@ class ArbiterNode(RobotNode):
             if reading is None:
                 continue
             with self._lock:
+                if self._away:
+                    continue
                 decision = self._arbiter.decide(self._system_clock.now(), reading, self._human, self._wanted)
             if self._running:
                 self._publish(decision)
 
     def _publish(self, decision: Decision) -> None:
-        self._command.publish(codecs.labelled(decision.stamp, self.spec.action.labels, decision.action))
+        if self.lockstep or self._arbiter.envelope.placed:
+            self._command.publish(codecs.labelled(decision.stamp, self.spec.action.labels, decision.action))
         self._decision.publish(wire.decision_message(self.spec.action, decision))
 
     def _estop(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
@@ -158,6 +186,7 @@ class ArbiterNode(RobotNode):
 
     def _release_estop(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         with self._lock:
+            self._back()  # an emergency stop cuts a reset short
             self._arbiter.envelope.release_estop()
         self._try()
         response.success, response.message = True, "released"
@@ -178,19 +207,26 @@ class ArbiterNode(RobotNode):
         self._diagnostics.publish(message)
 
     def _condition(self) -> tuple[bytes, str]:
-        """Level and text of the diagnostics; a robot that has fallen silent is also put in the log."""
+        """Level and text of the diagnostics; a robot or a person that has fallen silent is also put in the log."""
         if self._arbiter.envelope.stopped:
             return DiagnosticStatus.ERROR, "emergency stop is latched"
         reading = self._state.latest
         if reading is None:
             return DiagnosticStatus.WARN, "no reading from the robot yet"
-        if not self.lockstep:
-            age = (self._system_clock.now() - reading.stamp) * 1e-9
-            if age > max(1.0, self._arbiter.envelope.limits.observation_timeout):
-                text = f"no reading from the robot for {age:.1f} s: every command is refused"
-                self.get_logger().warning(text, throttle_duration_sec=5.0)
-                return DiagnosticStatus.WARN, text
+        if not self.lockstep and (text := self._silent(self._system_clock.now(), reading)):
+            self.get_logger().warning(text, throttle_duration_sec=5.0)
+            return DiagnosticStatus.WARN, text
         return DiagnosticStatus.OK, "on"
+
+    def _silent(self, now: int, reading: Reading) -> str:
+        """Who is not heard at `now` [ns], and what comes of it; nothing while all are."""
+        newest = {"the robot": reading.stamp} | {f"'{n}'": reading.stamps[n] for n in self._arbiter.envelope.named}
+        for name, stamp in newest.items():
+            if (age := (now - stamp) * 1e-9) > max(1.0, self._arbiter.envelope.limits.observation_timeout):
+                return f"no reading from {name} for {age:.1f} s: every command is refused"
+        if self._arbiter.unattended(now, self._human):
+            return "the person's input device is silent: no policy moves the robot until it is heard"
+        return ""
 
     def _timing(self) -> dict[str, str]:
         """How well the beat is kept, and how long a tick takes: the decision, encoding and publishing."""

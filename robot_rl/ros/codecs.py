@@ -133,12 +133,22 @@ def encode_joints(stamp: int, names: Sequence[str], values: Mapping[Any, ArrayLi
     return message
 
 
-def decode_joints(message: JointState, field: Field) -> NDArray[np.float64]:
-    """The array of a JointState that belongs to a joint field (n,)."""
+def decode_joints(message: JointState, field: Field, names: Sequence[str] = ()) -> NDArray[np.float64]:
+    """The array of a JointState that belongs to a joint field (n,), in the field's order whatever the message's is.
+
+    Args:
+        names: what the message calls the field's numbers, in their order; by default the field's own labels.
+
+    Raises:
+        SpecError: the message names other joints, or holds no number for each: it is somebody else's.
+    """
+    wanted, given = list(names or field.labels), list(message.name)
     values = _floats(getattr(message, JOINT_SLOTS[field.kind]))
+    if sorted(given) != sorted(wanted):
+        raise SpecError(f"field '{field.name}': joint_states names {given}, the spec says {wanted}")
     if values.size != field.size:
         raise SpecError(f"field '{field.name}': joint_states carries {values.size} numbers, the spec says {field.size}")
-    return values
+    return values if given == wanted else values[[given.index(name) for name in wanted]]
 
 
 def encode_image(stamp: int, frame: str, pixels: NDArray[Any], message: Image | None = None) -> Image:

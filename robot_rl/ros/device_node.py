@@ -18,8 +18,10 @@ RATE = 100.0
 class DeviceNode(Node):  # type: ignore[misc]
     """Parameters `device` (gamepad, spacemouse, keyboard) and `path` (found by itself when empty).
 
-    A device that is unplugged is published once more, as all released, so that the deadman is lost at once; then
-    nothing is, since hands off a device would give control back to the policy, and silence does not.
+    A device that is there is published at every tick, whether or not it is moved: that says that somebody can still
+    stop the robot. One that is unplugged is published once more, as all released, so that the deadman is lost at once;
+    then nothing is, since hands off a device would give control back to the policy, and silence does not: with it the
+    arbiter holds the robot.
     """
 
     def __init__(self) -> None:

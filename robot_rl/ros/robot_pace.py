@@ -141,7 +141,7 @@ class RealtimePace:
     def reset(self, episode: str, seed: int | None, *, kept: bool) -> None:
         """Begin to bring the robot to its start; who asks once more while it is under way changes nothing."""
         if not self._resetting:
-            self._resetting = episode
+            self._resetting, self._last_command = episode, None
             work = partial(self._reset, episode, seed, kept=kept)
             self._threads = [t for t in self._threads if t.is_alive()] + [self._node.in_thread(work, "reset")]
 

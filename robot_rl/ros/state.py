@@ -13,7 +13,7 @@ from sensor_msgs.msg import JointState
 
 from robot_rl.hardware.robot import Reading
 from robot_rl.ros import codecs, topics
-from robot_rl.spec import Field, Spec
+from robot_rl.spec import Field, Spec, SpecError
 
 
 def _split(spec: Spec) -> tuple[list[Field], list[Field]]:
@@ -24,7 +24,8 @@ def _split(spec: Spec) -> tuple[list[Field], list[Field]]:
 
 
 class StatePublisher:
-    """Publishes every vector field of a reading with its own acquisition stamp."""
+    """Publishes every vector field of a reading with its own acquisition stamp; joint fields, which share a message,
+    with the oldest of theirs."""
 
     def __init__(self, node: Node, spec: Spec) -> None:
         self._joints, self._others = _split(spec)
@@ -45,7 +46,7 @@ class StatePublisher:
             stamp = reading.stamps[f.name] + offset
             self._publishers[f.name].publish(codecs.encode(f, stamp, reading.values[f.name]))
         if self._joints:
-            stamp = max(reading.stamps[f.name] for f in self._joints) + offset
+            stamp = min(reading.stamps[f.name] for f in self._joints) + offset
             values = {f.kind: reading.values[f.name] for f in self._joints}
             self._joint_publisher.publish(codecs.encode_joints(stamp, self._joints[0].labels, values))
 
@@ -55,7 +56,8 @@ class StateSubscriber:
 
     In lockstep a reading is handed on when the stamps of all fields lie within half a control period (a
     sensor may be a little older than the rest); otherwise whenever the field that is published last arrives
-    and every field has been seen once, each with its own stamp.
+    and every field has been seen once, each with its own stamp. A message that does not fit the spec, as another
+    driver's on the same topic, is said and left out.
 
     Args:
         on_reading: called with each complete reading.
@@ -75,6 +77,7 @@ class StateSubscriber:
         self._values: dict[str, NDArray[np.float64]] = {}
         self._stamps: dict[str, int] = {}
         self._on_reading, self._on_sample, self._lockstep = on_reading, on_sample, lockstep
+        self._logger = node.get_logger()
         joints, others = _split(spec)
         self._together = spec.period_ns // 2
         self._count = len(joints) + len(others)
@@ -89,12 +92,23 @@ class StateSubscriber:
             )
 
     def _joint_message(self, fields: list[Field], message: JointState) -> None:
-        stamp = codecs.stamp_of(message)
-        for f in fields:
-            self._take(f.name, stamp, codecs.decode_joints(message, f))
+        stamp, names = codecs.stamp_of(message), fields[0].labels
+        try:
+            values = {f.name: codecs.decode_joints(message, f, names) for f in fields}
+        except SpecError as error:
+            return self._refuse(error)
+        for name, value in values.items():
+            self._take(name, stamp, value)
 
     def _message(self, field: Field, message: Any) -> None:
-        self._take(field.name, codecs.stamp_of(message), codecs.decode(field, message))
+        try:
+            value = codecs.decode(field, message)
+        except SpecError as error:
+            return self._refuse(error)
+        self._take(field.name, codecs.stamp_of(message), value)
+
+    def _refuse(self, error: SpecError) -> None:
+        self._logger.warning(f"message left out: {error}", throttle_duration_sec=10.0)
 
     def _take(self, name: str, stamp: int, value: NDArray[np.float64]) -> None:
         self._values[name], self._stamps[name] = value, stamp

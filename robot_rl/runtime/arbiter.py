@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from robot_rl.control.envelope import REFUSED, SafetyEnvelope
 from robot_rl.control.force_limit import ForceGuard
+from robot_rl.control.measured import Seen
 from robot_rl.control.safety import Safety
 from robot_rl.datasets.record import Phase, Source
 from robot_rl.hardware.config import ConfigError, RobotConfig
@@ -26,6 +27,8 @@ from robot_rl.spec import Spec, SpecError
 Array = NDArray[np.float64]
 Purpose = Literal["demonstration", "deployment", "evaluation", "free"]
 PURPOSES: tuple[str, ...] = get_args(Purpose)
+SILENCE = 1.0
+"""A person who stands by and whose device is not heard for so long [s] cannot stop the robot."""
 
 
 @dataclass(frozen=True)
@@ -61,17 +64,26 @@ class Arbiter:
 
     Purposes: in a `demonstration` only the human acts; in `deployment` (and `free`, outside episodes) a
     policy acts until the human takes over; in an `evaluation` the human is not heard, save for the
-    emergency stop.
+    emergency stop. Where a human is required, a policy acts, in an evaluation too, only while their device is heard.
 
     Args:
         limits: the `limits` section of robot.yaml for the spec's control mode.
+        human_required: a person stands by with a device, to stop the robot or to take over.
 
     Raises:
         SpecError: the limits do not fit the spec.
     """
 
-    def __init__(self, spec: Spec, limits: Mapping[str, Any], *, takeover: TakeoverRules | None = None) -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        limits: Mapping[str, Any],
+        *,
+        takeover: TakeoverRules | None = None,
+        human_required: bool = False,
+    ) -> None:
         self.spec = spec
+        self._human_required = human_required
         self.envelope = SafetyEnvelope(spec, limits)
         self.takeover = Takeover(takeover)
         self._rewinder = Rewinder(spec, limits)
@@ -82,15 +94,15 @@ class Arbiter:
         self._timeout = round(self.envelope.limits.command_timeout * 1e9)
         self._none = np.full(spec.action.size, np.nan)
         self._none.flags.writeable = False
-        self._started = False
         self.reset("free")
-        self._moving = False
 
     @classmethod
-    def from_config(cls, config: RobotConfig, *, takeover: TakeoverRules | None = None) -> Arbiter:
+    def from_config(
+        cls, config: RobotConfig, *, takeover: TakeoverRules | None = None, human_required: bool = False
+    ) -> Arbiter:
         """The arbiter of the robot that a robot.yaml describes. Raises ConfigError, naming the file."""
         try:
-            return cls(config.spec, config.limits, takeover=takeover)
+            return cls(config.spec, config.limits, takeover=takeover, human_required=human_required)
         except SpecError as error:
             raise ConfigError(f"{config.path}: {error}") from None
 
@@ -99,12 +111,14 @@ class Arbiter:
         """A policy's proposal can count in the next step."""
         return self.purpose != "demonstration" and not self.takeover.in_control
 
-    def reset(self, purpose: str) -> None:
+    def reset(self, purpose: str, *, kept: bool = False) -> None:
         """A new episode, or with `free` none: nobody has taken over, and there is nothing to rewind.
 
-        Set-points begin where the next reading says the robot is. Velocities begin at 0, except that with
-        `free` they go on from the last command, since the robot may still be moving. An emergency stop
-        stays latched.
+        An episode begins at rest, after a reset by the robot's own driver: see `moved`. With `free` the robot goes on
+        from the last command, set-points and velocities both. An emergency stop stays latched.
+
+        Args:
+            kept: nothing else has moved the robot before this episode: its set-points stay as they were commanded.
 
         Raises:
             ValueError: no such purpose.
@@ -118,7 +132,15 @@ class Arbiter:
         if self._guard is not None:
             self._guard.reset()
         self._phase = Phase.DEMONSTRATION if purpose == "demonstration" else Phase.AUTONOMOUS
-        self._started, self._moving = False, purpose == "free"
+        if kept:
+            self.envelope.rest()
+        elif purpose != "free":
+            self.moved()
+
+    def moved(self, since: int = 0) -> None:
+        """The robot's driver has moved it, and it stands since that stamp [ns]: velocities begin at 0, set-points where
+        they are measured from then on."""
+        self.envelope.reset(since=since)
 
     def estop(self) -> None:
         """Latch the emergency stop."""
@@ -136,32 +158,33 @@ class Arbiter:
             human: the newest input of the human, if there is one.
             proposal: the newest proposal of the policy, if there is one.
         """
-        if not self._started:
-            self.envelope.reset(reading.values, moving=self._moving)
-            self._started = True
+        seen = self.envelope.seen(now, reading.values, reading.stamps)
+        if not self.envelope.placed:
+            self.envelope.place(seen)
         if human is not None and "estop" in human.pressed:
             self.envelope.estop()
+        alone = self.unattended(now, human)
         if self.purpose == "evaluation":
             human = None
         fresh = human is not None and abs(now - human.stamp) <= self._timeout
         self.takeover.update(now, human.engaged or human.rewind if human is not None and fresh else None)
-        source, action, stamp, deadman = self._choose(now, reading, human, proposal, fresh)
-        force_stamp = self._force_stamp(reading)
-        retreating = self._must_retreat(now, reading, force_stamp)
+        source, action, stamp, deadman = self._choose(seen, human, proposal, fresh)
+        if source is Source.POLICY and alone:
+            source, deadman = Source.NONE, False
+        retreating = self._must_retreat(seen)
         if retreating and source is not Source.REWIND:
-            source, action, stamp, deadman = self._retreat(now, reading)
+            source, action, stamp, deadman = self._retreat(seen)
         sent = self.envelope.filter(
             action,
             now=now,
             command_stamp=stamp,
             measured=reading.values,
-            measured_stamp=reading.stamp,
+            measured_stamp=reading.stamps,
             deadman=deadman,
-            force_stamp=force_stamp,
             retracing=source is Source.REWIND,
         )
         if source is not Source.REWIND:
-            self._rewinder.record(reading.values, sent.action)
+            self._rewinder.record(seen.fresh_values, sent.action)
         if action is None or sent.flags & REFUSED:
             source = Source.NONE
         return Decision(
@@ -176,8 +199,12 @@ class Arbiter:
             answered=proposal.stamp if proposal is not None and source is Source.POLICY else -1,
         )
 
+    def unattended(self, now: int, human: HumanInput | None) -> bool:
+        """A human is required, and their newest input is none, or too old at `now` [ns]."""
+        return self._human_required and (human is None or abs(now - human.stamp) > max(SILENCE * 1e9, self._timeout))
+
     def _choose(
-        self, now: int, reading: Reading, human: HumanInput | None, proposal: Proposal | None, fresh: bool
+        self, seen: Seen, human: HumanInput | None, proposal: Proposal | None, fresh: bool
     ) -> tuple[Source, Array | None, int | None, bool]:
         """Who acts: source, action, its stamp, and whether the deadman is held where one is needed."""
         if self.takeover.in_control:
@@ -187,7 +214,7 @@ class Arbiter:
             self._enter(Phase.RECOVERY if rewinding else Phase.CORRECTION if human.engaged else self._phase)
             if rewinding and self._rewinder.available:
                 self._pickup.release()
-                return Source.REWIND, self._rewinder.step(reading.values, self.envelope.last), now, True
+                return Source.REWIND, self._rewinder.step(seen.fresh_values, self.envelope.last), seen.now, True
             if not human.engaged:
                 self._pickup.release()
                 return Source.HUMAN, human.action, human.stamp, False
@@ -212,26 +239,22 @@ class Arbiter:
             )
         return ForceGuard(limit, 1.0 / self.spec.rate)
 
-    def _force_stamp(self, reading: Reading) -> int | None:
-        limit = self.envelope.limits.force
-        return None if limit is None else reading.stamps.get(limit.measurement.field, -(2**62))
-
-    def _must_retreat(self, now: int, reading: Reading, stamp: int | None) -> bool:
+    def _must_retreat(self, seen: Seen) -> bool:
         """The robot presses too hard for too long; not while it is stopped."""
         if self._guard is None or self.envelope.stopped:
             return False
-        return self._guard.update(self.envelope.contact_force(now, reading.values, stamp))
+        return self._guard.update(self.envelope.contact_force(seen))
 
-    def _retreat(self, now: int, reading: Reading) -> tuple[Source, Array | None, int | None, bool]:
+    def _retreat(self, seen: Seen) -> tuple[Source, Array | None, int | None, bool]:
         """Back along the path with the gripper as it is, or still."""
         self._pickup.release()
         limit = self.envelope.limits.force
         if limit is None or limit.retreat == "hold":
             return Source.NONE, None, None, True
         last = self.envelope.last
-        action = self._rewinder.step(reading.values, last)
+        action = self._rewinder.step(seen.fresh_values, last)
         kept = self._setpoints if not self._setpoints.all() else np.zeros_like(self._setpoints)
-        return Source.REWIND, np.where(kept, last, action), now, True
+        return Source.REWIND, np.where(kept, last, action), seen.now, True
 
     def _enter(self, phase: Phase) -> None:
         if self.purpose != "demonstration":

@@ -43,7 +43,7 @@ class Deviation:
 
 
 def replay(robot: Robot, arbiter: Arbiter, actions: Array, *, seed: int | None) -> Replay:
-    """Reset the robot, send the actions (T, A) one a control period, bring it to rest.
+    """Reset a simulated robot, send the actions (T, A) one a control period, bring it to rest.
 
     The actions pass as a policy's proposals in an evaluation: limits, timeouts and the emergency stop hold.
 

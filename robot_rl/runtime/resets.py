@@ -63,7 +63,8 @@ class RobotDrive:
         self.steps = 0
         self.reading = robot.read()
         self.sent: Array = np.zeros(robot.spec.action.size)
-        envelope.reset(self.reading.values)
+        envelope.reset()
+        envelope.place(envelope.seen(robot.clock.now(), self.reading.values, self.reading.stamps))
 
     def step(self, action: Array) -> Reading:
         """Carry out an action (A,) for one control period, as far as the envelope lets it; what is measured then."""
@@ -77,8 +78,7 @@ class RobotDrive:
             now=now,
             command_stamp=now,
             measured=self.reading.values,
-            measured_stamp=self.reading.stamp,
-            force_stamp=self._force_stamp(),
+            measured_stamp=self.reading.stamps,
         )
         self.sent = self._robot.send(sent.action)
         self._robot.clock.sleep_until(now + self._robot.spec.period_ns)
@@ -88,10 +88,6 @@ class RobotDrive:
         """Measure again, without a step."""
         self.reading = self._robot.read()
         return self.reading
-
-    def _force_stamp(self) -> int | None:
-        limit = self._envelope.limits.force
-        return None if limit is None else self.reading.stamps.get(limit.measurement.field, -(2**62))
 
 
 class ResetRoutine(Protocol):

@@ -24,7 +24,7 @@ class TakeoverRules:
 
 class Takeover:
     """The state of control. Only the clutch counts: a device that is held but idle is a wish to hold still,
-    and a device that falls silent hands nothing back."""
+    and a device that falls silent hands nothing back; the arbiter says whether a policy may go on without it."""
 
     def __init__(self, rules: TakeoverRules | None = None) -> None:
         self.rules = rules or TakeoverRules()

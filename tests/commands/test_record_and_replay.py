@@ -45,6 +45,19 @@ def test_a_replay_that_deviates_exits_1(lift_data: Path) -> None:
     assert cli.main(["replay", str(lift_data), "--tolerance", "1e-3"]) == 1
 
 
+def test_a_real_robot_is_not_moved_by_a_replay(
+    recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    robot = workspace.find("hardware", "sim_lift", "robot.yaml")
+    assert robot is not None
+    (tmp_path / "sim_lift").mkdir()
+    real = tmp_path / "sim_lift" / "robot.yaml"
+    real.write_text(robot.read_text().replace("robot_rl.sim.robosuite_arm:RobosuiteArm", "robot_rl.nowhere:Arm"))
+    assert cli.main(["replay", str(recorded), "--robot", str(real)]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "is real (its driver, robot_rl.nowhere:Arm" in said and "Replay on its simulated twin" in said
+
+
 def test_a_second_robot_cannot_be_recorded_into_the_same_data_set(
     recorded: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -117,6 +117,32 @@ def test_measurements_from_the_future_hold_the_robot(drive):
     assert drive(twist(0.01), measured_stamp=ahead).flags == Safety.STALE_OBSERVATION
 
 
+def test_a_frozen_measurement_beside_fresh_ones_holds_the_robot(drive):
+    for _ in range(5):
+        drive(twist(0.25))
+    stamps = {"ee_pose": drive.now, "joints": drive.now}
+    results = []
+    for _ in range(12):
+        stamps["joints"] = drive.now + drive.period
+        results.append(drive(twist(0.25), measured_stamp=stamps))
+    # fresh for 250 ms, which are five periods; then 1 m/s^2 for 50 ms a step
+    assert [bool(r.flags & Safety.STALE_OBSERVATION) for r in results] == [False] * 5 + [True] * 7
+    np.testing.assert_allclose([r.action[0] for r in results[5:10]], [0.20, 0.15, 0.10, 0.05, 0.0], atol=1e-12)
+
+
+def test_a_field_without_a_stamp_counts_as_stale_and_one_that_nothing_names_may_be_old(drive):
+    assert drive(twist(0.01), measured_stamp={"joints": drive.now}).flags == Safety.STALE_OBSERVATION
+    assert drive(twist(0.01), measured_stamp={"ee_pose": drive.now + drive.period, "joints": 0}).flags == 0
+
+
+def test_a_robot_of_which_nothing_is_named_is_held_once_none_of_its_fields_is_fresh(arm, arm_limits):
+    del arm_limits["twist"]["workspace"]
+    drive = Driver(arm, arm_limits, CENTRE)
+    assert drive.envelope.named == ()
+    assert drive(twist(0.01), measured_stamp={"ee_pose": 0, "joints": drive.now}).flags == 0
+    assert drive(twist(0.01), measured_stamp={"ee_pose": 0, "joints": 0}).flags == Safety.STALE_OBSERVATION
+
+
 def test_without_the_deadman_a_command_is_refused(drive):
     result = drive(twist(0.01), deadman=False)
     assert result.flags == Safety.DEADMAN and result.action[0] == 0.0
@@ -303,3 +329,53 @@ def test_a_joint_is_not_driven_into_its_limit():
     results = [drive(np.array([1.0, 1.0])) for _ in range(5)]
     np.testing.assert_allclose(results[-1].action, [0.5, 0.0])
     assert results[-1].flags == Safety.JOINT | Safety.BOUND
+
+
+NOWHERE = {"pose": np.full(7, np.nan)}
+
+
+def test_a_set_point_is_not_moved_while_its_measurement_is_unreadable_or_old(drone, drone_limits):
+    drive = Driver(drone, drone_limits, HOVER)
+    before = drive(None).action
+    for changes in ({"measured": NOWHERE}, {"measured_stamp": drive.now - 10**9}):
+        result = drive(np.array([0.6, -0.5, 1.0, 1.5]), **changes)
+        assert result.flags == Safety.STALE_OBSERVATION
+        np.testing.assert_array_equal(result.action, before)
+
+
+def test_a_robot_that_was_moved_is_placed_by_the_first_measurement_since_then(drone, drone_limits):
+    drive = Driver(drone, drone_limits, HOVER)
+    before = drive(None).action
+    elsewhere = {"pose": np.array([-0.5, 0.5, 1.2, 0, 0, 0, 1])}
+    drive.envelope.reset(since=drive.now + drive.period)
+    for changes in ({"measured": NOWHERE}, {"measured_stamp": drive.now}):
+        result = drive(np.array([0.5, -0.5, 1.0, 1.0]), **changes)
+        assert result.flags == Safety.STALE_OBSERVATION and not drive.envelope.placed
+        np.testing.assert_array_equal(result.action, before)
+    result = drive(np.array([0.5, -0.5, 1.0, 1.0]), measured=elsewhere)
+    assert drive.envelope.placed and result.flags == Safety.STALE_OBSERVATION
+    np.testing.assert_allclose(result.action, [-0.5, 0.5, 1.2, 0.0], atol=1e-12)
+    assert drive(np.array([-0.5, 0.5, 1.2, 0.01]), measured=elsewhere).flags == 0
+
+
+def test_before_anything_is_measured_nothing_is_to_be_sent(drone, drone_limits):
+    drive = Driver(drone, drone_limits, NOWHERE)
+    assert drive(np.array([0.5, -0.5, 1.0, 1.0]), measured=NOWHERE).flags == Safety.STALE_OBSERVATION
+    assert not drive.envelope.placed
+
+
+def test_an_emergency_stop_outlives_a_reset_where_it_stopped(drone, drone_limits):
+    drive = Driver(drone, drone_limits, HOVER)
+    drive.envelope.estop()
+    stopped = drive(None).action
+    elsewhere = {"pose": np.array([0.0, 0.0, 0.5, 0, 0, 0, 1])}
+    drive.envelope.reset(elsewhere)
+    np.testing.assert_array_equal(drive(None, measured=elsewhere).action, stopped)
+
+
+def test_an_emergency_stop_does_not_go_back_to_where_it_was_measured_long_ago(drone, drone_limits):
+    drive = Driver(drone, drone_limits, HOVER)
+    for _ in range(50):
+        last = drive(np.array([0.0, 0.0, 1.0, 0.0])).action
+    drive.envelope.estop()
+    np.testing.assert_array_equal(drive(None, measured_stamp=drive.now - 10**9).action, last)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from robot_rl.control.envelope import LONGEST_STEP, SafetyEnvelope
+from robot_rl.control.envelope import LONGEST_STEP, REFUSED, SafetyEnvelope
 from robot_rl.control.safety import Safety
 
 anything = st.one_of(
@@ -61,7 +61,7 @@ def run(envelope: SafetyEnvelope, name: str, sequence: list[dict]):
         elif step["event"] == "reset":
             envelope.reset({name: step["pose"]})
             fresh = True
-        previous = envelope.last
+        previous, placed = envelope.last, envelope.placed
         now += step["elapsed"]
         result = envelope.filter(
             step["action"],
@@ -71,6 +71,9 @@ def run(envelope: SafetyEnvelope, name: str, sequence: list[dict]):
             measured_stamp=now - step["measured_age"],
             deadman=step["deadman"],
         )
+        if not placed:  # nothing was to be sent before, and set-points begin where they are measured
+            assert result.flags & REFUSED
+            previous = result.action
         elapsed = period if fresh else min(max(step["elapsed"], 0), round(LONGEST_STEP * period))
         fresh = False
         yield previous, result, elapsed * 1e-9, step

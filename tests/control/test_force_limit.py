@@ -49,7 +49,7 @@ class Hand:
 
     def __call__(self, velocity, force, *, age=0, **given):
         self.now += 100 * MS
-        stamps = {"command_stamp": self.now, "measured_stamp": self.now, "force_stamp": self.now - age}
+        stamps = {"command_stamp": self.now, "measured_stamp": {"force": self.now - age, "slow_force": self.now}}
         measured = {} if force is None else {"force": np.array(force, float)}
         return self.envelope.filter(np.array([*velocity, 0.0]), now=self.now, measured=measured, **stamps, **given)
 

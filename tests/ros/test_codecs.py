@@ -66,6 +66,25 @@ def test_joint_fields_share_one_message() -> None:
     np.testing.assert_array_equal(codecs.decode_joints(wired, dq), [3, 4])
 
 
+def test_joints_in_another_order_are_brought_into_the_fields_own() -> None:
+    q = Field("q", (3,), kind="joint_position", labels=("j1", "j2", "j3"))
+    message = codecs.encode_joints(STAMP, ("j3", "j1", "j2"), {"joint_position": [3, 1, 2]})
+    np.testing.assert_array_equal(codecs.decode_joints(message, q), [1, 2, 3])
+
+
+@pytest.mark.parametrize("names", [("j1", "j4"), ("j1", "j2", "j3"), ("j1", "j1"), ()])
+def test_other_joints_are_refused(names: tuple[str, ...]) -> None:
+    q = Field("q", (2,), kind="joint_position", labels=("j1", "j2"))
+    with pytest.raises(SpecError, match="joint_states names"):
+        codecs.decode_joints(codecs.encode_joints(STAMP, names, {"joint_position": [1, 2]}), q)
+
+
+def test_joints_without_a_number_for_each_are_refused() -> None:
+    dq = Field("dq", (2,), kind="joint_velocity", labels=("j1", "j2"))
+    with pytest.raises(SpecError, match="carries 0 numbers, the spec says 2"):
+        codecs.decode_joints(codecs.encode_joints(STAMP, dq.labels, {"joint_position": [1, 2]}), dq)
+
+
 def test_images_survive_the_wire_and_a_message_is_filled_again_in_place() -> None:
     rng = np.random.default_rng(1)
     first, second = rng.integers(0, 256, (2, 8, 12, 3), dtype=np.uint8)

@@ -121,6 +121,19 @@ def test_an_emergency_stop_is_heard_while_the_robot_drives_to_its_start(driver: 
         assert not spin(lambda: driver.calls.count("reset") > 1, 0.2), "the stop is latched"
 
 
+def test_a_reset_may_take_longer_than_a_command_keeps(driver: Driver) -> None:
+    with serving() as (robot, look, spin):
+        names = robot.spec.action.labels
+        command = look.create_publisher(JointState, topics.COMMAND, topics.stream(10))
+        assert spin(lambda: command.get_subscription_count() > 0, 10.0)
+        command.publish(codecs.labelled(time.time_ns(), names, np.zeros(len(names))))
+        assert spin(lambda: "send" in driver.calls, 10.0)
+        driver.slow_reset = True
+        ask_to_reset(robot)
+        assert spin(lambda: "reset" in driver.calls, 10.0)
+        assert not spin(lambda: "stop" in driver.calls, 0.6)
+
+
 def test_a_robot_that_is_let_go_of_while_it_drives_to_its_start_is_stopped(driver: Driver) -> None:
     driver.slow_reset = True
     with serving() as (robot, _, spin):

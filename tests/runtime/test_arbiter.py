@@ -5,7 +5,9 @@ import pytest
 
 from robot_rl.control.safety import Safety
 from robot_rl.datasets.record import Phase, Source
+from robot_rl.hardware import config
 from robot_rl.hardware.human import HumanInput
+from robot_rl.hardware.robot import Reading
 from robot_rl.runtime.arbiter import Arbiter, Proposal
 from robot_rl.spec import SpecError
 
@@ -202,3 +204,121 @@ def test_limits_that_do_not_fit_are_refused_when_the_arbiter_is_made(spec, limit
     limits["rewind"] = {"sped": 0.1}
     with pytest.raises(SpecError, match=r"limits.rewind: unknown option 'sped'.*Did you mean 'speed'"):
         Arbiter(spec, limits)
+
+
+def sim(robot: str, mode: str | None = None):
+    """A simulated robot of hardware/, and the arbiter of its robot.yaml."""
+    pytest.importorskip("mujoco")
+    setup = config.load(robot, mode)
+    return config.make(setup), Arbiter.from_config(setup)
+
+
+def test_the_end_of_an_episode_does_not_open_a_gripper_also_in_an_emergency_stop():
+    pytest.importorskip("robosuite")
+    robot, arbiter = sim("sim_lift")
+    scene = Scene(robot, arbiter)
+    arbiter.reset("deployment")
+    assert scene.ticks(3, policy=act(0.0, 1.0))[-1].action[6] == 1.0
+    arbiter.reset("free")
+    assert scene.tick().action[6] == 1.0
+    arbiter.estop()
+    assert scene.tick().action[6] == 1.0
+    arbiter.reset("free")
+    decision = scene.tick()
+    assert decision.action[6] == 1.0 and decision.safety == Safety.ESTOP
+    arbiter.release_estop()
+    assert scene.tick().action[6] == 1.0
+
+
+def test_a_set_point_stays_when_an_episode_ends_while_nothing_is_measured():
+    robot, arbiter = sim("sim_crazyflie", "position")
+    reading = robot.reset(0)
+    asked = np.array([1.5, -1.0, 1.8, 0.0])
+    arbiter.reset("deployment")
+    for k in range(400):
+        now = k * robot.spec.period_ns
+        stamps = dict.fromkeys(reading.values, now)
+        decision = arbiter.decide(now, Reading(reading.values, stamps), None, Proposal(now, asked))
+    np.testing.assert_allclose(decision.action, asked)
+    lost = Reading({**reading.values, "pose": np.full(7, np.nan)}, stamps)
+    for _ in range(2):
+        arbiter.reset("free")
+        decision = arbiter.decide(now, lost, None, None)
+        np.testing.assert_allclose(decision.action, asked)
+        assert decision.safety == Safety.STALE_OBSERVATION and arbiter.envelope.placed
+
+
+def test_before_a_set_point_has_been_measured_the_first_time_nothing_is_placed():
+    robot, arbiter = sim("sim_crazyflie", "position")
+    reading = robot.reset(0)
+    lost = Reading({**reading.values, "pose": np.full(7, np.nan)}, reading.stamps)
+    decision = arbiter.decide(reading.stamp, lost, None, None)
+    assert decision.safety == Safety.STALE_OBSERVATION and not arbiter.envelope.placed
+    decision = arbiter.decide(reading.stamp, reading, None, None)
+    assert decision.safety == 0 and arbiter.envelope.placed
+    np.testing.assert_allclose(decision.action[:3], reading.values["pose"][:3])
+
+
+def test_an_episode_in_a_scene_that_is_kept_begins_with_the_gripper_as_it_is_and_otherwise_anew(scene):
+    scene.arbiter.reset("deployment")
+    scene.ticks(3, policy=act(0.2, 1.0))
+    scene.arbiter.reset("deployment", kept=True)
+    np.testing.assert_array_equal(scene.tick().action, act(0.0, 1.0))
+    scene.arbiter.reset("deployment")
+    np.testing.assert_array_equal(scene.tick().action, act(0.0, 0.0))
+
+
+def test_a_pose_that_is_frozen_while_the_joints_are_fresh_stops_the_robot_before_the_wall():
+    pytest.importorskip("robosuite")
+    robot, arbiter = sim("sim_lift")
+    arbiter.reset("deployment")
+    frozen = robot.reset(0)
+    decisions = []
+    for _ in range(30):
+        now, reading = robot.clock.now(), robot.read()
+        values = {**reading.values, "ee_pose": frozen.values["ee_pose"]}
+        stamps = {**reading.stamps, "ee_pose": frozen.stamps["ee_pose"]}
+        decisions.append(arbiter.decide(now, Reading(values, stamps), None, Proposal(now, act(0.25))))
+        robot.send(decisions[-1].action)
+        robot.clock.sleep_until(now + robot.spec.period_ns)
+    assert max(d.action[0] for d in decisions) > 0.2
+    assert decisions[10].stamp - frozen.stamps["ee_pose"] == 500 * MS
+    assert decisions[10].safety == Safety.STALE_OBSERVATION and decisions[10].source is Source.NONE
+    assert decisions[-1].action[0] == 0.0
+
+
+def test_a_rewind_does_not_chase_a_pose_that_is_frozen(robot, spec, limits):
+    limits["rewind"] = {"pose": "ee_pose"}
+    del limits["twist"]["workspace"]  # so that nothing but the rewind looks at the pose
+    scene = Scene(robot, Arbiter(spec, limits))
+    scene.arbiter.reset("deployment")
+    scene.ticks(10, policy=act(0.2))
+    read, old = robot.read, robot.read()
+    robot.read = lambda: Reading(
+        {**read().values, "ee_pose": old.values["ee_pose"]}, {**read().stamps, "ee_pose": old.stamps["ee_pose"]}
+    )
+    decisions = scene.ticks(12, human=(act(), CLUTCH | REWIND), policy=act(0.2))
+    assert decisions[2].action[0] < 0.0
+    assert decisions[-1].action[0] == 0.0
+
+
+@pytest.mark.parametrize("purpose", ["deployment", "evaluation"])
+def test_a_policy_holds_still_while_the_person_who_stands_by_is_not_heard(robot, spec, limits, purpose):
+    scene = Scene(robot, Arbiter(spec, limits, human_required=True))
+    scene.arbiter.reset(purpose)
+    assert scene.tick(policy=act(0.1)).source is Source.NONE, "never heard"
+    heard = scene.ticks(3, human=(act(), IDLE), policy=act(0.1))[-1]
+    assert heard.source is Source.POLICY and heard.action[0] == 0.1
+    late = scene.tick(human=(act(), IDLE), human_age=900 * MS, policy=act(0.1))
+    assert late.source is Source.POLICY
+    silent = scene.ticks(3, human=(act(), IDLE), human_age=1500 * MS, policy=act(0.1))
+    assert {d.source for d in silent} == {Source.NONE} and all(d.interrupted for d in silent)
+    assert silent[-1].safety == Safety.DEADMAN and not silent[-1].action.any()
+    again = scene.ticks(3, human=(act(), IDLE), policy=act(0.1))[-1]
+    assert again.source is Source.POLICY and again.action[0] == 0.1
+
+
+def test_where_nobody_is_expected_silence_is_no_matter(scene):
+    scene.arbiter.reset("deployment")
+    assert scene.tick(policy=act(0.1)).source is Source.POLICY
+    assert scene.tick(human=(act(), IDLE), human_age=1500 * MS, policy=act(0.1)).source is Source.POLICY

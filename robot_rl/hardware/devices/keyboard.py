@@ -3,8 +3,8 @@
 A terminal says when a key is pressed and repeats the last one while it is held; it never says that a key was let
 go. So a key counts as held until `hold` seconds pass without a repeat, and since only the last key repeats, a
 deadman key cannot be held beside another one. The clutch is emulated instead: Space takes control and gives it
-back; control is also lost once no key came for `clutch_timeout` seconds. A gamepad or SpaceMouse has a true
-deadman: prefer those near a real robot.
+back, once however long it is held down; control is also lost once no key came for `clutch_timeout` seconds. A
+gamepad or SpaceMouse has a true deadman: prefer those near a real robot.
 
 Raw layout: the axes and the buttons of robot_rl.hardware.human, in their order.
 """
@@ -26,6 +26,9 @@ from robot_rl.hardware.human import AXES, BUTTONS
 
 GENTLE = 0.4
 """Axis value of a lower-case letter; with Shift it is 1."""
+
+REPEATS = 0.7
+"""A Space so soon [s] after another is the same one, held down: longer than a terminal waits before it repeats."""
 
 _AXIS_KEYS: dict[str, tuple[str, float]] = {
     "w": ("x", 1), "s": ("x", -1), "a": ("y", 1), "d": ("y", -1), "r": ("z", 1), "f": ("z", -1),
@@ -128,6 +131,7 @@ class Keyboard:
     def _release(self) -> None:
         self._pressed: dict[str, int] = {}
         self._last_key = 0
+        self._last_space: int | None = None
         self._clutch = False
 
     def _feed(self, text: str, now: int) -> None:
@@ -135,7 +139,9 @@ class Keyboard:
             self._clutch = False
         for key in _ESCAPE_SEQUENCE.sub("", text):
             if key == _CLUTCH_KEY:
-                self._clutch = not self._clutch
+                if self._last_space is None or now - self._last_space > REPEATS * 1e9:
+                    self._clutch = not self._clutch
+                self._last_space = now
             self._pressed[key] = now
             self._last_key = now
         self._pressed = {k: t for k, t in self._pressed.items() if now - t <= self._hold_ns}

@@ -249,6 +249,12 @@ def test_the_arbiter_waits_for_those_who_act():
     assert rules("deploy", "arbiter_node", checkpoint="c", intervene="false")["wait_for"] == '"policy"'
 
 
+def test_the_arbiter_expects_a_person_where_one_holds_a_device():
+    assert rules("deploy", "arbiter_node", checkpoint="c")["human"] == "true"
+    assert rules("deploy", "arbiter_node", checkpoint="c", device="scripted")["human"] == "false"
+    assert rules("deploy", "arbiter_node", checkpoint="c", intervene="false")["human"] == "false"
+
+
 def test_episodes_begin_by_themselves_only_for_a_scripted_operator_and_end_after_the_number_asked_for():
     person = rules("record", "episode_node", device="gamepad", episodes="0")
     script = rules("record", "episode_node", device="scripted", episodes="40", dataset="d", seed="3")
