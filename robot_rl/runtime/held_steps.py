@@ -45,9 +45,13 @@ class HeldSteps:
         """Stamp [ns] of the newest step held; None where there is none."""
         return self._steps[-1].stamp if self._steps else None
 
+    def keep(self, step: Step) -> None:
+        """Take a step."""
+        self._steps.append(step)
+
     def add(self, step: Step) -> Iterator[Step]:
         """Take a step; gives those that no ending can reach any more."""
-        self._steps.append(step)
+        self.keep(step)
         while self._steps[0].stamp < step.stamp - self._hold:
             yield self._steps.popleft()
 

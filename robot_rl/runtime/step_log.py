@@ -15,9 +15,6 @@ from robot_rl.runtime.episodes import Ending
 from robot_rl.runtime.held_steps import HeldSteps, make_step
 from robot_rl.runtime.recorder import EpisodeSink
 
-SLACK = 1_000_000_000
-"""[ns] more than a mark reaches back: the step that shows that no mark came begins later than that."""
-
 
 class StepLog:
     """Steps are held back for as long as a human's mark may still reach back, then written.
@@ -31,7 +28,7 @@ class StepLog:
     def __init__(self, recorder: EpisodeSink | None, latency: float, *, late_verdict: bool = False) -> None:
         self._recorder, self._late = recorder, late_verdict
         self._latency = round(latency * 1e9)
-        self._held = HeldSteps(self._latency + SLACK)
+        self._held = HeldSteps(self._latency)
         self.reward = 0.0
         """Sum over the steps."""
         self.sources: Counter[Source] = Counter()
@@ -52,8 +49,12 @@ class StepLog:
         Args:
             now: when the outcome was said [ns]; by default when the step began.
         """
-        for step in self._held.add(make_step(decision, executed, Outcome() if self._late else outcome)):
-            self._write(step)
+        step = make_step(decision, executed, Outcome() if self._late else outcome)
+        if ending is None:
+            for ripe in self._held.add(step):
+                self._write(ripe)
+        else:
+            self._held.keep(step)  # however late this one is, the ending may reach further back
         if self._late:
             self._held.judge((decision.stamp if now is None else now) - self._latency, outcome)
         if ending is not None:

@@ -1,6 +1,7 @@
 """Which steps to learn from, by rule: masks over the steps of an episode (pure but for reading its columns).
 
-Steps of phase RESET and steps in which nobody acted are never selected. Rules:
+Never selected are steps of phase RESET, steps in which nobody acted, and steps in which the robot backs off from a
+force by itself. Rules:
 
 - `all`: every other step.
 - `successful`: those of episodes that ended in success.
@@ -44,7 +45,9 @@ class Judged(Protocol):
 
 
 def _acted(episode: Judged) -> NDArray[np.bool_]:
-    return (episode.steps["phase"] != Phase.RESET) & (episode.steps["source"] != Source.NONE)
+    phase, source = episode.steps["phase"], episode.steps["source"]
+    retreat = (source == Source.REWIND) & (phase == Phase.AUTONOMOUS)
+    return (phase != Phase.RESET) & (source != Source.NONE) & ~retreat
 
 
 def all_steps(episode: Judged) -> NDArray[np.bool_]:

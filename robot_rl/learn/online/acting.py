@@ -51,8 +51,8 @@ class RowSink(Protocol):
 
     def add(self, observation: Mapping[str, NDArray[Any]], step: Step, index: int, weight: float = 1.0) -> None: ...
 
-    def finish(self, observation: Mapping[str, NDArray[Any]]) -> None:
-        """The episode is over; what its last step led to."""
+    def finish(self, observation: Mapping[str, NDArray[Any]], success: bool | None) -> None:
+        """The episode is over: what its last step led to, and how it ended; None when nobody said."""
         ...
 
     def drop(self) -> None:
@@ -171,7 +171,7 @@ class RowRecorder:
         rows = self._executor.rows
         if not rows:
             self._executor.observe(self._newest)
-        self._sink.finish(rows.popleft())
+        self._sink.finish(rows.popleft(), success)
         return self._index
 
     def discard(self) -> None:

@@ -6,15 +6,15 @@ the same held-out states was best is partly chance: its figure is a little too g
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from robot_rl.learn.online import deployed
 from robot_rl.learn.online.curve import Point
 from robot_rl.learn.online.folder import BASE
-from robot_rl.learn.online.improvers.improver import Agent
 from robot_rl.learn.statistics import wilson
 from robot_rl.policies import storage
 
@@ -26,24 +26,23 @@ def best_of(curve: Sequence[Point]) -> Point:
     return max(curve, key=lambda p: (p.success, p.robot_steps))
 
 
-def keep_best(directory: Path, agent: Agent, facts: Mapping[str, Any], curve: Sequence[Point]) -> None:
-    """Save the agent in `best/` where the newest evaluation, which was of this agent, is the best, and new.
+def keep_best(directory: Path, agent: Mapping[str, Tensor], facts: Mapping[str, Any], curve: Sequence[Point]) -> None:
+    """Save an agent in `best/` where the newest evaluation is the best.
 
     Args:
         directory: of the session.
+        agent: the tensors that the newest evaluation was of.
         facts: what `deployed.describe` says.
     """
     if not curve or best_of(curve) is not curve[-1]:
         return
-    path, steps = directory / BEST, curve[-1].robot_steps
-    with contextlib.suppress(storage.StorageError, KeyError):
-        if storage.read_document(path, deployed.NAME)["training"]["robot_steps"] == steps:
-            return
+    path = directory / BEST
     path.mkdir(parents=True, exist_ok=True)
     base = path / BASE
     if (directory / BASE).exists() and not base.is_symlink():
         base.symlink_to(Path("..") / BASE)
-    deployed.save(path, agent, {**facts, "training": {"robot_steps": steps, "updates": curve[-1].updates}})
+    training = {"robot_steps": curve[-1].robot_steps, "updates": curve[-1].updates}
+    storage.write(path, deployed.NAME, agent, {**facts, "training": training})
 
 
 def better_before(curve: Sequence[Point]) -> str:

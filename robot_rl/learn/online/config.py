@@ -12,6 +12,7 @@ from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.improvers.improver import ImproverConfig, improver_config, improver_dict
 from robot_rl.learn.online.improvers.rlpd import RlpdConfig
 from robot_rl.learn.online.shaping import ShapingConfig
+from robot_rl.learn.online.value_range import of_returns, require_range
 from robot_rl.policies.options import require_at_least
 from robot_rl.settings.typed import fill
 
@@ -73,7 +74,7 @@ class OnlineConfig:
     guard: GuardConfig = field(default_factory=GuardConfig)
     """Against divergence."""
     seed: int = 0
-    """Of everything random; the episodes' seeds are 1000 seed, 1000 seed + 1, ..."""
+    """Of everything random; the episodes' seeds are 1000 seed, 1000 seed + 1, ..., without those of evaluations."""
     device: str = "cpu"
 
     def __post_init__(self) -> None:
@@ -91,15 +92,23 @@ class OnlineConfig:
         """Whether the robot is left to itself in this episode of the session, counted from 0."""
         return (episode + 1) % self.help_every != 0
 
+    def episode_seed(self, number: int) -> int:
+        """Of the initial state of this episode of the session, counted from 0; never a held-out one."""
+        first = 1000 * self.seed
+        seed = first + number
+        for held_out in sorted(self.evaluation_seeds):
+            seed += first <= held_out <= seed
+        return seed
+
     def _require_room(self) -> None:
-        """A shaped value is lower by up to the potential, one with paid help by the cost: bins must hold that."""
-        sac, least = getattr(self.improver, "sac", None), -self.help_cost
-        least -= 0.0 if self.shaping is None else self.shaping.weight
-        if least < 0 and sac is not None and sac.bins and sac.value_range[0] > least:
-            raise TrainingError(
-                f"value_range begins at {sac.value_range[0]}, but shaping and help_cost make values as low as {least}: "
-                "widen it"
-            )
+        """Bins must hold the values there can be."""
+        sac, offline = getattr(self.improver, "sac", None), getattr(self.improver, "offline", None)
+        if sac is None or not sac.bins:
+            return
+        shaping = 0.0 if self.shaping is None else self.shaping.weight
+        scale, offset = (1.0, 0.0) if offline is None else (offline.scale, offline.offset)
+        returns = of_returns(self.reward, sac.gamma, self.help_cost, shaping, scale, offset)
+        require_range(sac.value_range, returns)
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON- and YAML-ready form; `from_dict` reads it back."""

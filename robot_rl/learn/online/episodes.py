@@ -31,15 +31,18 @@ def learning_episode(
         sink: takes the episode, for the record and for the learner.
         say: tells a person with a device in hand when to leave the robot to itself.
     """
-    if cell.leave(config.alone(tally.episodes)):
+    number = tally.begun
+    if cell.leave(config.alone(number)):
         say(LEFT_ALONE)
     executor.mode = "warmup" if tally.robot_steps < config.warmup else "sample"
     begun, before = time.monotonic(), cell.resets
-    name = f"online-{config.seed}-{tally.episodes}"  # in the replay as in the data set
-    seed = 1000 * config.seed + tally.episodes
-    result = cell.run(executor, seed, "deployment", sink, **{EPISODE_ID: name})
+    name = f"online-{config.seed}-{number}"  # in the replay as in the data set
+    result = cell.run(executor, config.episode_seed(number), "deployment", sink, **{EPISODE_ID: name})
     tally.seconds += time.monotonic() - begun
-    tally.episode(result.success)
+    if result.ending.result == "discarded":
+        tally.discard()
+    else:
+        tally.episode(result.success)
     tally.resets(cell.resets - before)
     if marks is not None:
         marks.add(result.number, marked=result.ending.marked)

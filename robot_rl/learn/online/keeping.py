@@ -48,9 +48,13 @@ class Keeper:
         """A session lies there."""
         return self._store.exists
 
-    def save(self, standing: Standing) -> None:
+    def save(self, standing: Standing, evaluated: Mapping[str, Tensor] | None = None) -> None:
         """Write everything that decides how the session goes on, the agent to deploy, that of the best evaluation, and
         `curve.json`.
+
+        Args:
+            evaluated: the agent's tensors that the newest evaluation was of; None where there is none that is new, or
+                they are not known.
 
         Raises:
             TrainingError: the disk failed or is full; the session saved before is as it was.
@@ -64,7 +68,8 @@ class Keeper:
             "labels": standing.labels,
         }
         directory, learner = self._store.directory, self._store.learner
-        keep_best(directory, learner.agent, self._facts, standing.curve)
+        if evaluated is not None:
+            keep_best(directory, evaluated, self._facts, standing.curve)
         self._store.save({} if standing.exploration is None else {"exploration": standing.exploration}, document)
         training = {"robot_steps": standing.tally.robot_steps, "updates": learner.improver.updates}
         deployed.save(directory, learner.agent, {**self._facts, "training": training})

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.datasets.record import Source
+from robot_rl.datasets.record import Phase, Source
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class StepWindow:
     ended: NDArray[np.bool_]  # (B, n) the episode ends with this step
     terminated: NDArray[np.bool_]  # (B, n) it ends for good
     source: NDArray[np.uint8]  # (B, n + 1) who acted
+    phase: NDArray[np.uint8]  # (B, n + 1) what for
     look: Callable[[str], NDArray[Any]]
     """What was observed at those steps and after the last, (B, n + 1, *shape), by field of the rows."""
 
@@ -45,13 +46,13 @@ def rlif(window: StepWindow) -> NDArray[Any]:
     The human's own steps, and the rewind before them, carry none (Luo et al., "RLIF: Interactive imitation
     learning as reinforcement learning", 2023).
     """
-    return -taken_over(window.source, window.ended).astype(np.float32)
+    return -taken_over(window.source, window.phase, window.ended).astype(np.float32)
 
 
-def taken_over(source: NDArray[np.uint8], ended: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(B, n) whether a human takes over after a step of the policy, of who acted (B, n + 1) and where episodes end."""
-    before, after = source[:, :-1], source[:, 1:]
-    return (before == Source.POLICY) & np.isin(after, (Source.HUMAN, Source.REWIND)) & ~ended
+def taken_over(source: NDArray[np.uint8], phase: NDArray[np.uint8], ended: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(B, n) whether a human takes over after a step of the policy, of who acted and what for (B, n + 1) and where
+    episodes end. A robot that backs off from a force by itself has not been taken over."""
+    return (source[:, :-1] == Source.POLICY) & np.isin(phase[:, 1:], (Phase.RECOVERY, Phase.CORRECTION)) & ~ended
 
 
 def charged(inner: Label, cost: float) -> Label:

@@ -20,7 +20,7 @@ from robot_rl.learn.online.guard import Guard
 from robot_rl.learn.online.improvers.improver import Agent, Improver, Parts
 from robot_rl.learn.online.improvers.rlpd import RlpdConfig
 from robot_rl.learn.online.observe import Observer, Pictures, Row
-from robot_rl.learn.online.replay import Replay
+from robot_rl.learn.online.replay import NothingToDrawError, Replay, ReplayError
 from robot_rl.learn.online.sampling import Sampling
 from robot_rl.learn.online.shaping import Shaping
 from robot_rl.policies.checkpoint import torch_device
@@ -78,6 +78,24 @@ class Learner:
         """The same for episodes that this session has recorded itself; see `own_name`."""
         return self._add(episodes, own_name)
 
+    def recover(self, episodes: Iterable[Episode], say: Callable[[str], None]) -> list[Episode]:
+        """Take those of a session's own episodes that it has not learnt from yet; returns them, oldest first.
+
+        One that the replay refuses (a number is not finite) is left out for good, which is said: it happened all the
+        same, and counts.
+
+        Raises:
+            TrainingError: the base policy was not available.
+        """
+        lost = unlearnt(episodes, self.replay)
+        for episode in lost:
+            try:
+                self.add_own([episode])
+            except ReplayError as error:
+                self.replay.leave_out(own_name(episode))
+                say(f"nothing is learnt from episode {episode.number}: {error}")
+        return lost
+
     def _add(self, episodes: Iterable[Episode], name: Callable[[Episode], str]) -> int:
         generator = Generator(self.device).manual_seed(self.config.seed)
 
@@ -99,12 +117,16 @@ class Learner:
             progress(share)
 
     def update(self) -> dict[str, float]:
-        """One robot step's worth of learning; returns figures. What diverges is rolled back; see `guard`.
+        """One robot step's worth of learning; returns figures, none while there is nothing to learn from. What diverges
+        is rolled back; see `guard`.
 
         Raises:
             TrainingError: it diverges again and again.
         """
-        return self.guard.update(self.replay, self.rng)
+        try:
+            return self.guard.update(self.replay, self.rng)
+        except NothingToDrawError:
+            return {}
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Everything that decides how learning goes on, but the replay's observations (see `journal`). Raises

@@ -84,6 +84,7 @@ class MonteCarlo:
             (kind != ONGOING)[None],
             (kind == TERMINATED)[None],
             c["source"][window][None],
+            c["phase"][window][None],
             lambda name: self._replay.observation[name][window][None],
         )
         tail = 0.0 if kind[-1] == TERMINATED else self._tail - self._worth(seen)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from robot_rl.learn.online.ring import (
     TERMINATED,
     TRUNCATED,
     UNJUDGED,
+    NothingToDrawError,
     ReplayError,
     Ring,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "TRUNCATED",
     "UNJUDGED",
     "VIEWS",
+    "NothingToDrawError",
     "Replay",
     "ReplayError",
     "Transitions",
@@ -111,11 +113,7 @@ class Replay(Ring):
             self._release(self.count - self.n_step)
             self._waiting.append(self.count - 1)
 
-    def finish(
-        self,
-        observation: Mapping[str, NDArray[Any]],
-        success: bool | Literal["as its steps say"] | None = "as its steps say",
-    ) -> None:
+    def finish(self, observation: Mapping[str, NDArray[Any]], success: bool | None = None) -> None:
         """See `Ring.finish`; all of its steps can be drawn."""
         super().finish(observation, success)
         self._release(self.count)
@@ -127,7 +125,7 @@ class Replay(Ring):
             self._waiting.clear()
 
     def draw(self, rng: np.random.Generator, batch: int, shares: Mapping[str, float]) -> NDArray[np.int64]:
-        """Rows (batch,), of each view its share. Raises ReplayError; see `views.draw`."""
+        """Rows (batch,), of each view its share. Raises NothingToDrawError; see `views.draw`."""
         return views.draw(self.views, rng, batch, shares)
 
     def transitions(

@@ -89,7 +89,8 @@ def _training(tally: Tally, series: Mapping[str, Sequence[tuple[int, float]]]) -
     wanted = {"success of the last episodes": "train/success_recent", "share of human steps": "train/human_share"}
     found = {name: series[key] for name, key in wanted.items() if series.get(key)}
     facts = {
-        "Episodes": f"{tally.episodes}, of which {tally.successes} succeeded",
+        "Episodes": f"{tally.episodes}, of which {tally.successes} succeeded"
+        + (f"; {tally.discarded} more were discarded" if tally.discarded else ""),
         "Human steps": str(tally.human_steps),
         "Wall time": f"{tally.seconds / 60:.1f} min of acting and learning",
     }

@@ -8,7 +8,7 @@ picture is stored twice.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,10 @@ FAILURE, SUCCESS, UNJUDGED = 0, 1, -1
 
 class ReplayError(ValueError):
     """A step does not fit the replay; the message names the episode and step."""
+
+
+class NothingToDrawError(ReplayError):
+    """There is no transition yet in what is to be drawn from."""
 
 
 class Ring:
@@ -94,15 +98,12 @@ class Ring:
         ):
             self.columns[name][row] = value
 
-    def finish(
-        self,
-        observation: Mapping[str, NDArray[Any]],
-        success: bool | Literal["as its steps say"] | None = "as its steps say",
-    ) -> None:
+    def finish(self, observation: Mapping[str, NDArray[Any]], success: bool | None = None) -> None:
         """The episode is over; `observation` is what its last step led to. A step not marked as the end is cut off.
 
         Args:
-            success: how it ended; None when nobody said.
+            success: how it ended, which its steps alone do not tell: success may have to be held, and a person's word
+                counts; None when nobody said.
         """
         if self.name is None:
             raise ReplayError("no episode has been begun; nothing can be finished")
@@ -111,8 +112,6 @@ class Ring:
         row = self._write(observation, self.count - self.begun)
         self.columns["kind"][row] = FINAL
         rows = np.arange(self.begun, self.count) % self.capacity
-        if success == "as its steps say":
-            success = bool(self.columns["success"][rows[:-1]].any())
         self.columns["outcome"][rows] = UNJUDGED if success is None else int(success)
         self.name = None
 
@@ -124,6 +123,13 @@ class Ring:
             self._forget(count % self.capacity)
         del self.ids[self.name]
         self.count, self.name = self.begun, None
+
+    def leave_out(self, episode_id: str) -> None:
+        """Know an episode that nothing is to be learnt from: it has no row, and is never begun again."""
+        if self.begin(episode_id):
+            episode = self.columns["episode"]
+            episode[episode == self.ids[episode_id]] = -1  # what a vain try to take it in has left behind
+            self.name = None
 
     def newest(self, count: int) -> NDArray[np.int64]:
         """The rows written last, at most `count`, oldest first; observations without a step are among them."""

@@ -81,6 +81,14 @@ class SelectedWindows:
         self.rows: NDArray[np.int64] = _joined(rows, np.int64)
         """(N,) row in the replay of each step of an episode with a window."""
         self._last: NDArray[np.int64] = _joined(last, np.int64)
+        self._episodes = replay.columns["episode"][self.rows]
+        self._finished, self._rewritten = replay.finished, replay.rewritten
+
+    def current(self, replay: Replay) -> bool:
+        """They are still what the replay gives: no episode has ended since, nothing else is said of one, and none of
+        their rows has been overwritten."""
+        same = replay.finished == self._finished and replay.rewritten == self._rewritten
+        return same and np.array_equal(replay.columns["episode"][self.rows], self._episodes)
 
     def __len__(self) -> int:
         return len(self.at)

@@ -21,7 +21,7 @@ from robot_rl.learn.online.config import OnlineConfig
 from robot_rl.learn.online.curve import Point, due, make_point
 from robot_rl.learn.online.episodes import held_out, learning_episode
 from robot_rl.learn.online.keeping import Keeper, Standing
-from robot_rl.learn.online.learner import Learner, unlearnt
+from robot_rl.learn.online.learner import Learner
 from robot_rl.learn.online.marks import Marks
 from robot_rl.learn.online.relabelling import Labels, take_up
 from robot_rl.learn.online.store import NAME as NAME
@@ -98,7 +98,7 @@ class Session:
             self._marks = Marks(cell.undo, dataset, self._taken_back, say)
         if not resumed:
             self._begin(progress)
-            self.save()
+            self.save(evaluated=bool(self.curve))
 
     def _overwrites(self) -> str:
         """What is to be said where the replay is too small to keep the demonstrations to the session's end."""
@@ -144,7 +144,7 @@ class Session:
         if evaluated:
             self.curve.append(self.evaluate())
             log.info("%s", self.curve[-1])
-        self.save()
+        self.save(evaluated=evaluated)
         on_episode(result)
         if evaluated:
             on_point(self.curve[-1])
@@ -154,7 +154,7 @@ class Session:
         """An evaluation at the end, unless there is one already."""
         if not self.curve or self.curve[-1].robot_steps < self.tally.robot_steps:
             self.curve.append(self.evaluate())
-            self.save()
+            self.save(evaluated=True)
             on_point(self.curve[-1])
 
     def evaluate(self) -> Point:
@@ -162,15 +162,19 @@ class Session:
         trials = held_out(self.cell, self.executor, self.config.evaluation_seeds)
         return make_point(self.tally, trials, self.cell.robot.spec.rate, self.updates, self.figures)
 
-    def save(self) -> None:
+    def save(self, *, evaluated: bool = False) -> None:
         """Write everything that decides how the session goes on, the agent to deploy, and `curve.json`.
+
+        Args:
+            evaluated: the newest point of the curve is new, and of the agent as it is.
 
         Raises:
             TrainingError: the disk failed or is full; the session saved before is as it was.
         """
         if self._keeper is not None:
             noise = self.executor.generator.get_state()
-            self._keeper.save(Standing(self.tally, self.curve, self.figures, labels=self._labels, exploration=noise))
+            standing = Standing(self.tally, self.curve, self.figures, labels=self._labels, exploration=noise)
+            self._keeper.save(standing, self.learner.agent.state_dict() if evaluated else None)
 
     def _begin(self, progress: Callable[[float], None]) -> None:
         """Whatever comes before the first robot step, and a look where the session starts from."""
@@ -207,8 +211,7 @@ class Session:
 
     def _recover(self) -> int:
         """Take in what was recorded after the session was saved last."""
-        lost = unlearnt(self.dataset or (), self.learner.replay)
-        self.learner.add_own(lost)
+        lost = self.learner.recover(self.dataset or (), self._say)
         for episode in lost:
             self.tally.recover(episode)
         return len(lost)

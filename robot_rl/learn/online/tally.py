@@ -21,6 +21,9 @@ class Tally:
     robot_steps: int = 0
     human_steps: int = 0
     episodes: int = 0
+    """That were kept."""
+    discarded: int = 0
+    """Episodes that were dropped: neither successes nor failures."""
     successes: int = 0
     seconds: float = 0.0
     """Wall time of acting and learning, without evaluations."""
@@ -33,6 +36,11 @@ class Tally:
     reset_steps: int = 0
     """Robot steps of those, beside `robot_steps`."""
 
+    @property
+    def begun(self) -> int:
+        """Episodes kept or discarded: the number of the next one."""
+        return self.episodes + self.discarded
+
     def step(self, source: int) -> None:
         """One robot step."""
         self.robot_steps += 1
@@ -43,6 +51,10 @@ class Tally:
         self.episodes += 1
         self.successes += success
         self.recent = [*self.recent, bool(success)][-RECENT:]
+
+    def discard(self) -> None:
+        """One episode is over, and dropped."""
+        self.discarded += 1
 
     def resets(self, counts: ResetCounts) -> None:
         """What it took to begin an episode."""

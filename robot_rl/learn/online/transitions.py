@@ -55,8 +55,9 @@ def read(
     def look(name: str) -> NDArray[Any]:
         return ring.observation[name][window]
 
-    within = StepWindow(c["reward"][steps], c["success"][steps], ended, terminated, c["source"][window], look)
-    cut = ended | taken_over(within.source, ended)  # what the human then does is not what the policy's step is worth
+    source, phase = c["source"][window], c["phase"][window]
+    within = StepWindow(c["reward"][steps], c["success"][steps], ended, terminated, source, phase, look)
+    cut = ended | taken_over(source, phase, ended)  # what the human then does is not what the policy's step is worth
     if answers:
         cut |= _left(look(CHUNK_STEP))
     returns = n_step_returns(label(within), cut, terminated, gamma)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from robot_rl.datasets.record import Phase, Source
 from robot_rl.learn.online.index_set import IndexSet
-from robot_rl.learn.online.ring import ReplayError
+from robot_rl.learn.online.ring import NothingToDrawError
 
 VIEWS = ("all", "demonstrations", "online", "decisions")
 """What can be drawn from. `demonstrations`: what a human did, interventions included; `online`: every step of
@@ -37,11 +37,11 @@ def draw(
     """Rows (batch,): of each view its share, exact up to rounding; an empty view's share goes to the others.
 
     Raises:
-        ReplayError: none of the views has a transition.
+        NothingToDrawError: none of the views has a transition.
     """
     present = {name: share for name, share in shares.items() if len(views[name]) and share > 0}
     if not present:
-        raise ReplayError(f"nothing to draw: there is no transition in {', '.join(shares)}")
+        raise NothingToDrawError(f"nothing to draw: there is no transition in {', '.join(shares)}")
     cuts = np.round(batch * np.cumsum(list(present.values())) / sum(present.values())).astype(int)
     counts = np.diff(cuts, prepend=0)
     return np.concatenate([views[n].draw(rng, int(c)) for n, c in zip(present, counts, strict=True)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from robot_rl.datasets import Dataset, Source, Step
+from robot_rl.datasets.sampling.selection import rac
 from robot_rl.hardware.human import DeviceInput, HumanInput
 from robot_rl.hardware.robot import Reading
 from robot_rl.learn.config import TrainingError
@@ -19,8 +21,9 @@ from robot_rl.learn.online.demonstrations import add_episodes
 from robot_rl.learn.online.features import Features
 from robot_rl.learn.online.improvers.residual import ResidualActor
 from robot_rl.learn.online.observe import Observer
-from robot_rl.learn.online.replay import CHUNK_STEP, Replay
+from robot_rl.learn.online.replay import CHUNK_STEP, FAILURE, Replay
 from robot_rl.learn.online.scale import ActionScale
+from robot_rl.learn.online.selected import held_episodes
 from robot_rl.learn.online.workcell import Workcell
 from robot_rl.spec import Field, Layout
 
@@ -100,6 +103,19 @@ def test_base_chunks_are_played_to_their_end_and_void_after_an_intervention(
     assert not np.allclose(stored[1], fresh(1), atol=1e-3)
     for t in range(first_human + 1, back + 1):
         np.testing.assert_allclose(stored[t], fresh(t), atol=1e-5)
+
+
+def test_an_episode_ended_as_it_is_said_to_whatever_its_steps_say(point: SimpleNamespace) -> None:
+    """Success for a moment is not success that is held, and a person may say otherwise."""
+    replay, rows = Replay(100, {"state": ((1,), "float32")}, 2, n_step=1), deque([{"state": np.zeros(1)}] * 6)
+    recorder = RowRecorder(replay, SimpleNamespace(rows=rows), lambda step: None)  # type: ignore[arg-type]
+    recorder.begin(episode_id="e")
+    for t in range(5):
+        recorder.step(point.step(t, success=t == 2, truncated=t == 4))
+    recorder.end(False)
+    assert (replay.columns["outcome"][:6] == FAILURE).all() and replay.columns["success"][2]
+    (episode,) = held_episodes(replay)
+    assert not rac(episode).any()
 
 
 def test_a_transition_holds_the_base_action_of_both_ends(cell: Workcell, point: SimpleNamespace) -> None:

@@ -21,6 +21,15 @@ def test_a_point_is_at_robot_steps_minutes_and_human_steps() -> None:
     assert (point.successes, point.trials, point.seconds_to_success) == (1, 2, 3.0)
 
 
+def test_a_discarded_episode_counts_apart_from_successes_and_failures() -> None:
+    tally = Tally()
+    tally.episode(True)
+    tally.discard()
+    assert (tally.episodes, tally.recent, tally.begun) == (1, [True], 2)
+    tally.rejudge(True, False, 0)
+    assert tally.recent == [False] and Tally.from_dict(tally.to_dict()) == tally
+
+
 def test_the_ratio_of_updates_to_steps_is_the_true_one(tmp_path: Path) -> None:
     """A learner that runs freely may fall behind, or run ahead; two updates a step asked for are not two done."""
     logbook, tally = Logbook(tmp_path), Tally()

@@ -123,6 +123,27 @@ def test_undo_takes_the_mark_back_in_the_record_and_in_the_replay(point: SimpleN
         np.testing.assert_array_equal(again.learner.replay.columns["kind"], made.learner.replay.columns["kind"])
 
 
+def test_a_discarded_episode_is_no_failure_and_undo_does_not_take_it_for_the_newest(
+    point: SimpleNamespace, tmp_path: Path
+) -> None:
+    with session(point, tmp_path, {6: "success"}, {2: "undo", 5: "discard"}) as (made, _):
+        play(made, 2)
+        assert (made.tally.episodes, made.tally.discarded, made.tally.begun) == (1, 1, 2)
+        assert (made.tally.successes, made.tally.recent) == (0, [False])
+        play(made, 1)
+        assert "online-0-2" in made.learner.replay, "names and start states go on"
+    with session(point, tmp_path) as (again, _):
+        assert again.tally.to_dict() == made.tally.to_dict() and again.tally.discarded == 1
+
+
+def test_nothing_is_learnt_while_all_that_was_done_has_been_discarded(point: SimpleNamespace, tmp_path: Path) -> None:
+    discards = ({5: "discard"},) * 6
+    with session(point, tmp_path, *discards) as (made, _):
+        play(made, 6)
+        learnt_from = made.tally.robot_steps - CONFIG.warmup
+        assert made.tally.discarded == 6 and made.updates == learnt_from - 1, "there was nothing at the first of them"
+
+
 def test_where_two_directions_take_turns_undo_takes_the_newest_mark_of_either(
     point: SimpleNamespace, tmp_path: Path
 ) -> None:

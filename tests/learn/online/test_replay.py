@@ -35,6 +35,10 @@ def fill(replay: Replay, name: str, steps: Iterable[Step], first: float = 0.0) -
     replay.finish(observation(first + t + 1))
 
 
+FOR = {Source.POLICY: Phase.AUTONOMOUS, Source.REWIND: Phase.RECOVERY, Source.HUMAN: Phase.CORRECTION}
+"""What a step is for, in a deployment that is helped."""
+
+
 def rows_of(replay: Replay, view: str = "all") -> list[tuple[int, int]]:
     """(episode, step) of the rows in a view, in order."""
     rows = replay.views[view].rows
@@ -205,15 +209,15 @@ def test_a_saved_replay_draws_and_grows_as_the_one_it_was(point: SimpleNamespace
 def test_rlif_punishes_only_the_policys_step_that_a_take_over_follows(point: SimpleNamespace) -> None:
     replay = Replay(20, FIELDS, 2, n_step=1)
     sources = [Source.POLICY, Source.POLICY, Source.REWIND, Source.HUMAN, Source.HUMAN, Source.POLICY]
-    fill(replay, "a", [point.step(t, source=s, reward=5.0) for t, s in enumerate(sources)])
-    fill(replay, "b", [point.step(0, source=Source.HUMAN)])
+    fill(replay, "a", [point.step(t, source=s, phase=FOR[s], reward=5.0) for t, s in enumerate(sources)])
+    fill(replay, "b", [point.step(0, source=Source.HUMAN, phase=Phase.CORRECTION)])
     rewards = replay.transitions(np.arange(6), 0.9, labels.rlif).returns.reward
     np.testing.assert_array_equal(rewards, [0, -1, 0, 0, 0, 0])
 
 
 def test_rlif_does_not_take_an_overwritten_human_step_for_a_take_over(point: SimpleNamespace) -> None:
     replay = Replay(5, FIELDS, 2, n_step=1)
-    fill(replay, "a", [point.step(t, source=Source.HUMAN) for t in range(2)])
+    fill(replay, "a", [point.step(t, source=Source.HUMAN, phase=Phase.CORRECTION) for t in range(2)])
     fill(replay, "b", [point.step(0)])
     fill(replay, "c", [point.step(0)])
     assert replay.columns["episode"][0] == 2
@@ -222,7 +226,7 @@ def test_rlif_does_not_take_an_overwritten_human_step_for_a_take_over(point: Sim
 
 def test_rlif_is_a_view_that_leaves_the_task_reward_in_place(point: SimpleNamespace) -> None:
     replay = Replay(20, FIELDS, 2, n_step=1)
-    fill(replay, "a", [point.step(0, reward=5.0), point.step(1, source=Source.HUMAN)])
+    fill(replay, "a", [point.step(0, reward=5.0), point.step(1, source=Source.HUMAN, phase=Phase.CORRECTION)])
     assert replay.transitions(np.array([0]), 0.9, labels.rlif).returns.reward[0] == -1.0
     assert replay.transitions(np.array([0]), 0.9, labels.task).returns.reward[0] == 5.0
 
@@ -231,7 +235,7 @@ def test_a_return_ends_where_a_human_takes_over_and_keeps_its_bootstrap(point: S
     """Two human steps would otherwise be credited to the policy that waits for them."""
     replay = Replay(20, FIELDS, 2, n_step=3)
     sources = [Source.POLICY, Source.POLICY, Source.HUMAN, Source.HUMAN, Source.POLICY, Source.POLICY, Source.REWIND]
-    fill(replay, "a", [point.step(t, source=s, reward=1.0) for t, s in enumerate(sources)])
+    fill(replay, "a", [point.step(t, source=s, phase=FOR[s], reward=1.0) for t, s in enumerate(sources)])
     out = replay.transitions(np.arange(7), 0.5).returns
     np.testing.assert_array_equal(out.length, [2, 1, 3, 3, 2, 1, 1])  # the human's go on into the policy's
     np.testing.assert_allclose(out.bootstrap, 0.5**out.length)
@@ -243,7 +247,8 @@ def test_a_return_ends_where_a_human_takes_over_and_keeps_its_bootstrap(point: S
 def test_help_costs_once_and_leaves_success_in_place(point: SimpleNamespace) -> None:
     replay = Replay(20, FIELDS, 2, n_step=1)
     sources = [Source.POLICY, Source.REWIND, Source.HUMAN, Source.HUMAN, Source.POLICY]
-    fill(replay, "a", [point.step(t, source=s, terminated=t == 4, success=t == 4) for t, s in enumerate(sources)])
+    over = [{"terminated": t == 4, "success": t == 4} for t in range(5)]
+    fill(replay, "a", [point.step(t, source=s, phase=FOR[s], **over[t]) for t, s in enumerate(sources)])
     label = Sampling(0.5, "success", help_cost=0.25).label(0.9)
     rewards = replay.transitions(np.arange(5), 0.9, label).returns.reward
     np.testing.assert_array_equal(rewards, [-0.25, 0, 0, 0, 1])
@@ -251,6 +256,16 @@ def test_help_costs_once_and_leaves_success_in_place(point: SimpleNamespace) -> 
         OnlineConfig(help_cost=-1.0)
     with pytest.raises(TrainingError, match="value_range"):
         OnlineConfig(RlpdConfig(sac=SacConfig(bins=51)), help_cost=0.5)
+
+
+def test_a_robot_that_backs_off_from_a_force_has_not_been_taken_over(point: SimpleNamespace) -> None:
+    replay = Replay(20, FIELDS, 2, n_step=3)
+    sources = [Source.POLICY, Source.REWIND, Source.POLICY, Source.NONE, Source.HUMAN]
+    phases = [Phase.AUTONOMOUS] * 3 + [Phase.CORRECTION] * 2  # the first command of the human was refused
+    fill(replay, "a", [point.step(t, source=s, phase=p) for t, (s, p) in enumerate(zip(sources, phases))])
+    out = replay.transitions(np.arange(3), 1.0, labels.rlif).returns
+    np.testing.assert_array_equal(out.reward, [-1, -1, -1])
+    np.testing.assert_array_equal(out.length, [3, 2, 1])
 
 
 def test_success_pays_once_and_only_where_it_ends_the_episode(point: SimpleNamespace) -> None:

@@ -24,7 +24,7 @@ def test_batches_are_bit_for_bit_those_of_before(
     known: str, point: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if known == THROUGH:
-        monkeypatch.setattr(transitions, "taken_over", lambda source, ended: np.zeros_like(ended))
+        monkeypatch.setattr(transitions, "taken_over", lambda source, phase, ended: np.zeros_like(ended))
     rng, digest = np.random.default_rng(0), hashlib.sha256()
     replay = Replay(60, FIELDS, 2, n_step=3, histories=HISTORIES)
     for episode in range(30):
@@ -46,7 +46,7 @@ def test_batches_are_bit_for_bit_those_of_before(
 
 def fill(replay: Replay, name: str, rng: np.random.Generator, point: SimpleNamespace) -> None:
     """An episode of any length and ending, perhaps helped, perhaps with a reset within, one in six dropped."""
-    length, shown = int(rng.integers(1, 15)), bool(rng.random() < 0.3)
+    length, shown, won = int(rng.integers(1, 15)), bool(rng.random() < 0.3), False
     assert replay.begin(name)
     for t in range(length):
         who = (Source.HUMAN, Phase.DEMONSTRATION) if shown else (Source.POLICY, Phase.AUTONOMOUS)
@@ -54,14 +54,14 @@ def fill(replay: Replay, name: str, rng: np.random.Generator, point: SimpleNames
             who = (Source.HUMAN, Phase.CORRECTION) if rng.random() < 0.7 else (Source.POLICY, Phase.RESET)
         last = {("success", "terminated", "truncated")[int(rng.integers(3))]: True} if t == length - 1 else {}
         if last.get("success"):
-            last["terminated"] = True
+            last["terminated"] = won = True
         reward = float(np.float32(rng.normal()))
         step = point.step(t, source=who[0], phase=who[1], reward=reward, executed=rng.uniform(-1, 1, 2), **last)
         replay.add(row(rng, t % 2 if who[0] == Source.POLICY else -1), step, t, float(rng.integers(1, 4)))
     if rng.random() < 1 / 6:
         replay.drop()
     else:
-        replay.finish(row(rng, -1), None if rng.random() < 0.2 else "as its steps say")
+        replay.finish(row(rng, -1), None if rng.random() < 0.2 else won)
 
 
 def row(rng: np.random.Generator, chunk_step: int) -> dict[str, np.ndarray]:

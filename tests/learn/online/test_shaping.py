@@ -177,5 +177,5 @@ def test_a_recipe_says_it_and_wrong_options_are_named() -> None:
     with pytest.raises(TrainingError, match="weight is 0"):
         ShapingConfig(weight=0.0)
     binned = replace(SMALL, bins=11, value_range=(0.0, 1.0))
-    with pytest.raises(TrainingError, match=r"but shaping and help_cost make values as low as -1\.0"):
+    with pytest.raises(TrainingError, match=r"returns lie between -1\.00 and 1\.00.*set it to \[-1\.0, 1\.0\]"):
         OnlineConfig(RlpdConfig(binned), shaping=ShapingConfig())

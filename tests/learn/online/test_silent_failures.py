@@ -74,8 +74,8 @@ FAULTS = (
         2,
         "an answer's transition runs on past its chunk",
         f"{ONLINE}/transitions.py",
-        "ended | _left(look(CHUNK_STEP)) if answers else ended",
-        "ended",
+        "cut |= _left(look(CHUNK_STEP))",
+        "pass",
         f"{T_ONLINE}/test_replay.py::test_an_answers_transition_ends_where_somebody_stepped_in_and_keeps_its_bootstrap",
     ),
     Fault(
@@ -379,8 +379,8 @@ FAULTS = (
         20,
         "the human's own step is punished under RLIF",
         f"{ONLINE}/labels.py",
-        "taken = (before == Source.POLICY) & np.isin",
-        "taken = np.isin",
+        "(source[:, :-1] == Source.POLICY) & np.isin(phase",
+        "np.isin(phase",
         f"{T_ONLINE}/test_replay.py::test_rlif_punishes_only_the_policys_step_that_a_take_over_follows",
     ),
     Fault(

@@ -109,7 +109,7 @@ class Imitation:
         self.future = self.policy.config.future(self.policy.observation_names)
         self.updates = 0
         self._steps, self._episodes = 0, 0
-        self._windows: tuple[int, SelectedWindows] | None = None
+        self._windows: SelectedWindows | None = None
 
     def begin(self, replay: Replay) -> None:
         """Episodes that are there already are no reason for a round."""
@@ -131,11 +131,10 @@ class Imitation:
         return figures
 
     def windows(self, replay: Replay) -> SelectedWindows:
-        """What there is to learn from by now; made anew when an episode has ended."""
-        if self._windows is None or self._windows[0] != replay.finished:
-            made = SelectedWindows(replay, self.config.select, self.config.weights, self.policy.horizon)
-            self._windows = (replay.finished, made)
-        return self._windows[1]
+        """What there is to learn from by now; made anew when an episode has ended, or has begun to be overwritten."""
+        if self._windows is None or not self._windows.current(replay):
+            self._windows = SelectedWindows(replay, self.config.select, self.config.weights, self.policy.horizon)
+        return self._windows
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors = checkpoint.module_state({"agent": self.agent, "policy": self.policy})

@@ -81,6 +81,7 @@ class Actor:
         trial = self.agenda.next(self.tally.robot_steps, last, ending=ending)
         if trial is not None and not before:
             self.link.apply(self._weights)
+            self.link.put({"kind": "evaluating", "updates": self.link.applied})
             self._noise = self.executor.generator.get_state()
         return trial
 
@@ -117,6 +118,7 @@ class Actor:
         """The episode was dropped: so are its rows."""
         self.gathering.leave()
         if not self.agenda.under_way:
+            self.tally.discard()
             self._rows.drop()
             self._rows.conclude(self._document())
 
@@ -145,7 +147,7 @@ class Actor:
             return
         self.executor.generator.set_state(self._noise)
         figures = {k: v for k, v in self.link.figures().items() if v == v}
-        self.curve.append(make_point(self.tally, self.agenda.results, self._rate, self.link.updates, figures))
+        self.curve.append(make_point(self.tally, self.agenda.results, self._rate, self.link.applied, figures))
         self.link.put({"kind": "point", **self._document()})
 
     def _document(self) -> dict[str, Any]:

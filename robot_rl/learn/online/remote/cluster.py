@@ -23,10 +23,11 @@ from robot_rl.learn.online import deployed
 from robot_rl.learn.online.curve import Point, due, make_point
 from robot_rl.learn.online.folder import EPISODES, load_base
 from robot_rl.learn.online.keeping import Keeper, Standing, steps_to_learn
-from robot_rl.learn.online.learner import Learner, unlearnt
+from robot_rl.learn.online.learner import Learner
 from robot_rl.learn.online.recipe import Recipe
 from robot_rl.learn.online.remote import rows
 from robot_rl.learn.online.remote.worker import Worker
+from robot_rl.learn.online.replay import ReplayError
 from robot_rl.learn.online.store import Store
 
 log = logging.getLogger(__name__)
@@ -123,7 +124,8 @@ class ClusterSession:
         self.learner.add(demonstrations)
         if not self._keeper.exists:
             self.learner.begin()
-        self._recover()
+        for path in sorted(self.directory.glob(f"{EPISODES}-*")):
+            self._recover(path)
         self._save()
 
     def _worker(self, index: int) -> Any:
@@ -145,7 +147,7 @@ class ClusterSession:
                 self._next += 1
             mode = "warmup" if self.tally.robot_steps < self.config.warmup else "sample"
             name, number, self._next = self._name(), self._next, self._next + 1
-            seed, alone = 1000 * self.config.seed + number, self.config.alone(number)
+            seed, alone = self.config.episode_seed(number), self.config.alone(number)
             self._running[worker.episode.remote(name, seed, mode, alone)] = index
 
     def _name(self) -> str:
@@ -153,49 +155,66 @@ class ClusterSession:
         return f"cluster-{self.config.seed}-{self._next}"
 
     def _take(self, future: Any) -> bool:
-        """An episode into the replay; returns whether it succeeded. An actor that has died is replaced."""
+        """An episode into the replay, once; returns whether it succeeded. An actor that has died is replaced."""
         index = self._running.pop(future)
         try:
             message: Mapping[str, Any] = self._ray.get(future)
         except self._ray.exceptions.RayTaskError as error:
             raise TrainingError(f"actor {index}: {error.cause}") from error
         except self._ray.exceptions.RayActorError as error:
-            self._deaths += 1
-            if self._deaths > self.recipe.remote.restarts:
-                raise TrainingError(f"actors have died {self._deaths} times; the last: {error}") from error
-            log.warning("actor %d has died and is replaced: %s", index, error)
-            self._workers[index] = self._worker(index)
-            self._recover()
-            self._save()
+            self._replace(index, error)
             return False
-        replay, before = self.learner.replay, self.tally.robot_steps
-        if message["rows"] is not None:
-            if message["row"] is not None:
-                replay.begin(message["episode"])
-            for sent in rows.decode(message["rows"]):
-                self.tally.step(sent.step.source)
-                if message["row"] is not None:
-                    replay.add(sent.row, sent.step, sent.index, sent.weight)
-            if message["row"] is not None:
-                replay.finish(message["row"])
-        self.tally.episode(message["success"])
+        if message["episode"] in self.learner.replay:
+            return False
+        before = self.tally.robot_steps
+        steps = list(rows.decode(message["rows"])) if message["rows"] is not None else []
+        for sent in steps:
+            self.tally.step(sent.step.source)
+        if message["row"] is None:
+            self.tally.discard()
+        else:
+            self._learn_from(message, steps)
+            self.tally.episode(message["success"])
         self._owe(before)
         self._save()
         return bool(message["success"])
 
+    def _learn_from(self, message: Mapping[str, Any], steps: Iterable[rows.SentStep]) -> None:
+        """A whole episode into the replay; one that it refuses (a number is not finite) is left out, and counts."""
+        replay = self.learner.replay
+        replay.begin(message["episode"])
+        try:
+            for sent in steps:
+                replay.add(sent.row, sent.step, sent.index, sent.weight)
+            replay.finish(message["row"], message["success"])
+        except ReplayError as error:
+            replay.drop()
+            replay.leave_out(message["episode"])
+            log.warning("nothing is learnt from an episode: %s", error)
+
+    def _replace(self, index: int, error: Exception) -> None:
+        """An actor has died: another takes its place, and what it had recorded is taken in. What it was given to do is
+        void. Raises TrainingError when actors have died too often."""
+        self._deaths += 1
+        if self._deaths > self.recipe.remote.restarts:
+            raise TrainingError(f"actors have died {self._deaths} times; the last: {error}") from error
+        log.warning("actor %d has died and is replaced: %s", index, error)
+        self._running = {future: i for future, i in self._running.items() if i != index}
+        self._workers[index] = self._worker(index)
+        self._recover(self.directory / f"{EPISODES}-{index}")
+        self._save()
+
     def _owe(self, before: int) -> None:
         self.owed += steps_to_learn(before, self.tally.robot_steps, self.config.warmup)
 
-    def _recover(self) -> None:
-        """Take in what actors recorded and the session had not saved."""
-        for path in sorted(self.directory.glob(f"{EPISODES}-*")):
-            recorded = Dataset.open(path) if (path / "zarr.json").is_file() else ()
-            for episode in unlearnt(recorded, self.learner.replay):
-                before = self.tally.robot_steps
-                self.learner.add_own([episode])
-                self.tally.recover(episode)
-                self._owe(before)
-                self.recovered += 1
+    def _recover(self, path: Path) -> None:
+        """Take in what an actor that is gone recorded in its data set, and the session has not learnt from."""
+        recorded = Dataset.open(path) if (path / "zarr.json").is_file() else ()
+        for episode in self.learner.recover(recorded, log.warning):
+            before = self.tally.robot_steps
+            self.tally.recover(episode)
+            self._owe(before)
+            self.recovered += 1
 
     def _update(self) -> None:
         self.figures |= self.learner.update()
@@ -217,13 +236,28 @@ class ClusterSession:
 
     def _evaluate(self) -> Point:
         """The held-out states, shared among the actors once each has ended its episode."""
-        seeds, n = self.config.evaluation_seeds, len(self._workers)
-        shares = [w.evaluate.remote(seeds[i::n]) for i, w in enumerate(self._workers) if seeds[i::n]]
-        results = [r for share in self._ray.get(shares) for r in share]
+        seeds, n, parameters = self.config.evaluation_seeds, len(self._workers), self._parameters()
+
+        def share(index: int) -> Any:
+            return self._workers[index].evaluate.remote(seeds[index::n], parameters)
+
+        shares = {i: share(i) for i in range(min(n, len(seeds)))}
+        results: list[tuple[bool, int]] = []
+        while shares:
+            index, future = next(iter(shares.items()))
+            try:
+                results += self._ray.get(future)
+                del shares[index]
+            except self._ray.exceptions.RayTaskError as error:
+                raise TrainingError(f"actor {index}: {error.cause}") from error
+            except self._ray.exceptions.RayActorError as error:
+                self._replace(index, error)
+                shares[index] = share(index)
         self.curve.append(make_point(self.tally, results, self._rate, self.updates, self.figures))
-        self._save()
+        self._save(evaluated=True)
         return self.curve[-1]
 
-    def _save(self) -> None:
+    def _save(self, *, evaluated: bool = False) -> None:
+        """Args: evaluated: the newest point of the curve is new, and of the agent as it is."""
         standing = replace(self._found, tally=self.tally, curve=self.curve, figures=self.figures, owed=self.owed)
-        self._keeper.save(standing)
+        self._keeper.save(standing, self.learner.agent.state_dict() if evaluated else None)

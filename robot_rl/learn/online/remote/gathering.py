@@ -59,6 +59,7 @@ class Gathering:
         self._answered: dict[int, int] = {}
         self._running = self._broken = self._finished = False
         self._start, self._end = 0, -1
+        self._success = False
         self._newest: Step | None = None
 
     def wants(self, stamp: int) -> bool:
@@ -121,7 +122,7 @@ class Gathering:
             marked: a human said so.
         """
         if self._running:
-            self._end = stamp
+            self._end, self._success = stamp, success
             self._assembler.end(stamp, success=success, terminated=terminated, truncated=truncated, marked=marked)
             self._advance()
 
@@ -144,7 +145,7 @@ class Gathering:
         if last is not None:
             self._finished = True
             if self._ended_as_told:
-                self._sink.finish(last | no_notes(self._agent))
+                self._sink.finish(last | no_notes(self._agent), self._success)
             else:
                 self._broken = True
 

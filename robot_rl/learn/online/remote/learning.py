@@ -17,8 +17,8 @@ from robot_rl.datasets.episode import Episode
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.curve import Point
 from robot_rl.learn.online.keeping import Keeper, Standing, steps_to_learn
-from robot_rl.learn.online.learner import Learner, unlearnt
-from robot_rl.learn.online.relabelling import Labels, Rejudged, take_up
+from robot_rl.learn.online.learner import Learner, own_name
+from robot_rl.learn.online.relabelling import Labels, take_up
 from robot_rl.learn.online.remote import rows
 from robot_rl.learn.online.remote.config import RemoteConfig
 from robot_rl.learn.online.remote.publishing import Publisher
@@ -75,14 +75,20 @@ class Learning:
         self._ages: list[float] = []
         """Of the episode's rows when they came [s]."""
         self._whole = False
+        self._owing = ("", 0)
+        """The episode begun last, and how many of its steps are among those owed, or have been."""
+        self._evaluated: tuple[int, Mapping[str, Tensor] | None] = (0, None)
+        """What the actor evaluates: the agent after so many updates, and its tensors where they are known."""
         self._handlers: dict[str, Callable[[dict[str, Any]], None]] = {
+            HELLO: lambda message: self._take_stock(),
             GONE: lambda message: self._drop(),
             "begin": self._begin,
             "rows": self._rows,
             "finish": self._finish,
             "fetch": self._fetch,
             "drop": self._discarded,
-            "point": self._note,
+            "evaluating": self._evaluating,
+            "point": self._point,
             "relabelled": self._relabelled,
         }
         self.status: Mapping[str, Any] = {"kind": "status"}
@@ -99,10 +105,7 @@ class Learning:
         self.learner.add(demonstrations)
         if not resumed:
             self.learner.begin()
-        self._recover()
-        for rejudged in self._take_up():
-            self.tally.rejudge(*rejudged)
-        self._save()
+        self._take_stock()
 
     def run(self, server: ActorServer, stopped: Callable[[], bool] = lambda: False) -> None:
         """Learn until the actor says stop.
@@ -152,28 +155,31 @@ class Learning:
         return len(self.learner.replay) > 0 and (self.owed > 0 or (self.remote.free and started))
 
     def _handle(self, message: dict[str, Any], server: ActorServer) -> None:
-        if message["kind"] == HELLO:
-            self._drop()
-            self._recover()
-            self._save()
-            server.send(self._hello())
-            self._publish(server, whole=True)
-            return
         if message["kind"] not in self._handlers:
             log.warning("the actor sent a message of kind %r, which is not known", message["kind"])
             return
         try:
             self._handlers[message["kind"]](message)
-        except (ReplayError, KeyError, IndexError, TypeError) as error:
-            log.warning("an episode's rows cannot be used (%r): it is taken from the data set at its end", error)
+        except (ValueError, KeyError, IndexError, TypeError) as error:
+            log.warning("'%s' cannot be used (%r): the episode is taken from the data set", message["kind"], error)
             self._whole = False
+        if message["kind"] == HELLO:
+            server.send(self._hello())
+            self._publish(server, whole=True)
+
+    def _take_stock(self) -> None:
+        """What has been recorded, and what is said of it, while nobody told this learner; the session is saved."""
+        self._drop()
+        self._recover()
+        self._take_up()
+        self._save()
 
     def _hello(self) -> dict[str, Any]:
         return {
             "kind": HELLO,
             "tally": self.tally.to_dict(),
             "curve": [asdict(p) for p in self.curve],
-            "figures": self.figures,
+            "figures": dict(self.figures),
             "recovered": self.recovered,
             "updates": self.learner.improver.updates,
             "exploration": None if self._exploration is None else self._exploration.numpy(),
@@ -181,7 +187,8 @@ class Learning:
 
     def _begin(self, message: dict[str, Any]) -> None:
         self._drop()
-        self._whole, self._steps = self.learner.replay.begin(str(message["episode"])), 0
+        self._owing = (str(message["episode"]), 0)
+        self._whole = self.learner.replay.begin(self._owing[0])
         self._ages.clear()
 
     def _rows(self, message: dict[str, Any]) -> None:
@@ -189,14 +196,14 @@ class Learning:
             return
         for sent in rows.decode(message):
             self.learner.replay.add(sent.row, sent.step, sent.index, sent.weight)
-            self._count(1)
+            self._count()
             self._ages.append((time.time_ns() - sent.step.stamp) * 1e-9)
 
     def _finish(self, message: dict[str, Any]) -> None:
         if not self._whole:
             self._fetch(message)
             return
-        self.learner.replay.finish(message["row"])
+        self.learner.replay.finish(message["row"], message["success"])
         if self._ages and 0.0 <= self._ages[0] < CLOCK:
             self.figures["row_seconds"] = float(np.median(self._ages))
         self._note(message)
@@ -211,45 +218,62 @@ class Learning:
         self._drop()
         self._note(message)
 
-    def _note(self, message: dict[str, Any]) -> None:
-        """What the actor says of itself at the end of an episode; the session is saved."""
+    def _evaluating(self, message: dict[str, Any]) -> None:
+        """An evaluation begins; this learner goes on meanwhile."""
+        updates = int(message["updates"])
+        self._evaluated = (updates, self._publisher.sent(updates))
+
+    def _point(self, message: dict[str, Any]) -> None:
+        """An evaluation is over."""
+        updates, agent = self._evaluated
+        if agent is None or updates != message["curve"][-1]["updates"]:
+            log.warning("the agent that was evaluated is not known here any more: best/ stays as it was")
+            agent = None
+        self._note(message, agent)
+
+    def _note(self, message: dict[str, Any], evaluated: Mapping[str, Tensor] | None = None) -> None:
+        """What the actor says of itself at the end of an episode or evaluation; the session is saved."""
         self.tally, self.curve = Tally.from_dict(message["tally"]), [Point(**p) for p in message["curve"]]
         self._exploration = torch.from_numpy(np.array(message["exploration"]))
         self.actor = dict(message.get("actor", {}))
         self._steps, self._whole = 0, False
-        self._save()
+        self._save(evaluated)
 
     def _drop(self) -> None:
         self.learner.replay.drop()
         self._steps, self._whole = 0, False
 
-    def _count(self, steps: int) -> None:
-        """Robot steps have come in; those of the warm-up are not learnt from."""
+    def _count(self) -> None:
+        """A step of the episode under way has come in."""
         before = self.tally.robot_steps + self._steps
-        self._steps += steps
-        self.owed += steps_to_learn(before, before + steps, self.learner.config.warmup)
+        self._steps += 1
+        owed = steps_to_learn(before, before + 1, self.learner.config.warmup)
+        self.owed += owed
+        self._owing = (self._owing[0], self._owing[1] + owed)
 
-    def _recover(self) -> int:
-        """Take in what was recorded and is not in the replay; it is counted once. Returns how many episodes."""
-        lost = unlearnt(self._recorded(), self.learner.replay)
-        for episode in lost:
-            self.learner.add_own([episode])
-            self._count(len(episode))
-            self._steps = 0
+    def _recover(self) -> None:
+        """Take in what was recorded and is not in the replay; it is counted once, with those of its steps that had come
+        in."""
+        for episode in self.learner.recover(self._recorded(), log.warning):
+            before = self.tally.robot_steps
             self.tally.recover(episode)
-        self.recovered += len(lost)
-        return len(lost)
+            owed = steps_to_learn(before, self.tally.robot_steps, self.learner.config.warmup)
+            had = self._owing[1] if own_name(episode) == self._owing[0] else 0
+            self.owed += max(owed - had, 0)
+            self.recovered += 1
 
     def _relabelled(self, message: dict[str, Any]) -> None:
-        """Something else is said now of an episode; between two of them the session is saved."""
+        """Something else is said now of an episode. Between two of them the actor's own counts are taken over, and the
+        session is saved."""
         self._take_up()
         if self.learner.replay.current is None:
             self.tally = Tally.from_dict(message["tally"])
             self._save()
 
-    def _take_up(self) -> list[Rejudged]:
-        """Learn from now on what is said now of recorded episodes; the actor counts them."""
-        return take_up(self.learner.replay, self._recorded(), self._labels)
+    def _take_up(self) -> None:
+        """Learn from now on, and count, what is said now of recorded episodes."""
+        for rejudged in take_up(self.learner.replay, self._recorded(), self._labels):
+            self.tally.rejudge(*rejudged)
 
     def _publish(self, server: ActorServer, *, whole: bool = False) -> None:
         """Send those of the agent's tensors that have changed since the last time, or all."""
@@ -270,8 +294,9 @@ class Learning:
         self._publisher.send(changed, updates, server.send)
         server.send(self.status)
 
-    def _save(self) -> None:
-        self._keeper.save(Standing(self.tally, self.curve, self.figures, self.owed, self._labels, self._exploration))
+    def _save(self, evaluated: Mapping[str, Tensor] | None = None) -> None:
+        standing = Standing(self.tally, self.curve, self.figures, self.owed, self._labels, self._exploration)
+        self._keeper.save(standing, evaluated)
         self._on_saved(self)
 
     def _restore(self) -> None:

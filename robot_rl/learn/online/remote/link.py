@@ -16,6 +16,7 @@ from torch import Tensor
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.remote import rows
 from robot_rl.learn.online.remote.config import RemoteConfig
+from robot_rl.learn.online.remote.publishing import PORTION
 from robot_rl.learn.online.remote.server import HELLO
 from robot_rl.serving import protocol, wire
 
@@ -63,8 +64,8 @@ class Link:
         """Updates that the agent was behind when parameters came last: as stale as it got."""
         self._closed = threading.Event()
         self._threads = [
-            threading.Thread(target=self._receive_forever, name="learner-link", daemon=True),
-            threading.Thread(target=self._send_forever, name="rows-sender", daemon=True),
+            threading.Thread(target=self._watched, args=(body,), name=name, daemon=True)
+            for name, body in (("learner-link", self._receive_forever), ("rows-sender", self._send_forever))
         ]
         self._socket: Any = None
         for thread in self._threads:
@@ -118,6 +119,11 @@ class Link:
         self._applied = (updates, time.monotonic())
         return True
 
+    @property
+    def applied(self) -> int:
+        """The learner's updates that are in the agent's tensors."""
+        return self._applied[0]
+
     def figures(self) -> dict[str, float]:
         """Of the learner and of the connection, for the curves."""
         status = self._status
@@ -156,6 +162,16 @@ class Link:
         for thread in self._threads:
             thread.join(timeout=5.0)
 
+    def _watched(self, body: Callable[[], None]) -> None:
+        """Run a thread's body: it ends with the link, or the failure is known."""
+        try:
+            body()
+        except TrainingError as error:
+            self.failure = str(error)
+        except Exception as error:  # whoever waits for the learner must hear of it, whatever it is
+            log.exception("the connection to the learner")
+            self.failure = f"the connection to the learner has failed: {error!r}"
+
     def _receive_forever(self) -> None:
         from websockets.exceptions import WebSocketException
 
@@ -166,9 +182,6 @@ class Link:
                 if not self._closed.is_set():
                     log.log(logging.DEBUG if self._cut else logging.WARNING, "no connection to the learner: %s", error)
                     self._cut = True
-            except TrainingError as error:
-                self.failure = str(error)
-                return
             finally:
                 self._socket = None
             self._closed.wait(RETRY)
@@ -247,12 +260,15 @@ class Link:
                 log.info("not sent in meeting %d: %s", meeting, error)
 
     def _pop(self) -> Mapping[str, Any]:
-        """The next message; steps that follow each other go together."""
+        """The next message; steps that follow each other go together, as far as a message holds them."""
         first = self._queue.popleft()
         if not isinstance(first, rows.SentStep):
             return first
-        steps = [first]
+        steps, size = [first], first.size
         while self._queue and len(steps) < BATCH and isinstance(step := self._queue[0], rows.SentStep):
+            size += step.size
+            if size > PORTION:
+                break
             steps.append(step)
             self._queue.popleft()
         self._rows -= len(steps)

@@ -1,7 +1,7 @@
 """The learner as a process: `python -m robot_rl.learn.online.remote.process FOLDER`.
 
 It reads the session's recipe, says its address on standard output, and ends with its parent: when standard input is
-closed it saves and goes.
+closed it saves and goes, or just goes where it is still preparing.
 """
 
 from __future__ import annotations
@@ -63,7 +63,10 @@ class LearnerProcess:
         self.starts = 0
         self._process: subprocess.Popen[str] | None = None
         self._address = ""
+        self._starting = threading.Lock()
+        """One caller at a time waits for a learner's first word, which may take long."""
         self._lock = threading.Lock()
+        """Of what is below, never held for long."""
         self._closed = False
 
     @property
@@ -77,19 +80,12 @@ class LearnerProcess:
         Raises:
             TrainingError: it does not start, or has died too often; its last words are in learner.log.
         """
-        with self._lock:
-            if self._process is not None and self._process.poll() is None:
-                return self._address
-            if self._closed:
-                raise TrainingError("the learner has been ended")
-            if self.starts > self.restarts:
-                raise TrainingError(
-                    f"the learner has died {self.starts} times; {self.directory / 'learner.log'} says why"
-                )
-            if self.starts:
-                log.warning("the learner has died: it is started again (%d of %d)", self.starts, self.restarts)
-            self.starts += 1
-            self._address = self._start()
+        with self._starting:
+            with self._lock:
+                if self._process is not None and self._process.poll() is None:
+                    return self._address
+                self._process = process = self._start()
+            self._address = self._first_word(process)
             return self._address
 
     def where(self) -> tuple[str, str]:
@@ -112,14 +108,23 @@ class LearnerProcess:
             process.kill()
             process.wait()
 
-    def _start(self) -> str:
-        command = [sys.executable, "-m", __name__, str(self.directory)]
-        if self._accept_changes:
-            command.append("--accept-changes")
-        log_path = self.directory / "learner.log"
-        with log_path.open("a") as words:
-            self._process = subprocess.Popen(
-                command,
+    @property
+    def _log(self) -> Path:
+        return self.directory / "learner.log"
+
+    def _start(self) -> subprocess.Popen[str]:
+        """A new learner. Raises TrainingError when there is to be none."""
+        if self._closed:
+            raise TrainingError("the learner has been ended")
+        if self.starts > self.restarts:
+            raise TrainingError(f"the learner has died {self.starts} times; {self._log} says why")
+        if self.starts:
+            log.warning("the learner has died: it is started again (%d of %d)", self.starts, self.restarts)
+        self.starts += 1
+        options = ["--accept-changes"] if self._accept_changes else []
+        with self._log.open("a") as words:
+            return subprocess.Popen(
+                [sys.executable, "-m", __name__, str(self.directory), *options],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=words,
@@ -127,16 +132,21 @@ class LearnerProcess:
                 env={**os.environ, TOKEN: self.token},
                 start_new_session=True,  # Ctrl-C is for the actor, which then lets the learner save
             )
-        if self._process.stdout is None:
+
+    def _first_word(self, process: subprocess.Popen[str]) -> str:
+        """The address that a learner says once it is prepared. Raises TrainingError when it says something else."""
+        if process.stdout is None:
             raise TrainingError("the learner has no standard output")
-        line = self._process.stdout.readline()
+        line = process.stdout.readline()
         if not line:
-            self._process.wait()
-            words_said = log_path.read_text().strip().splitlines()
-            raise TrainingError(f"the learner does not start: {words_said[-1] if words_said else 'it said nothing'}")
+            process.wait()
+            if self._closed:
+                raise TrainingError("the learner has been ended")
+            words = self._log.read_text().strip().splitlines()
+            raise TrainingError(f"the learner does not start: {words[-1] if words else 'it said nothing'}")
         said = json.loads(line)
         if "error" in said:
-            self._process.wait()
+            process.wait()
             raise TrainingError(said["error"])
         return str(said["address"])
 
@@ -180,6 +190,8 @@ def _learn(options: argparse.Namespace) -> None:
     from robot_rl.learn.online.remote.prepared import prepared
     from robot_rl.learn.online.remote.server import ActorServer
 
+    orphaned, ready = threading.Event(), threading.Event()
+    threading.Thread(target=_watch, args=(sys.stdin, orphaned, ready), name="parent-watch", daemon=True).start()
     directory: Path = options.directory
     plan = recipe.load(directory / recipe.FILE)
     setup = hardware_config.load(plan.robot, plan.control_mode or None)
@@ -191,8 +203,7 @@ def _learn(options: argparse.Namespace) -> None:
         port=options.port,
         period=plan.remote.period,
     )
-    orphaned = threading.Event()
-    threading.Thread(target=_watch, args=(sys.stdin, orphaned), name="parent-watch", daemon=True).start()
+    ready.set()
     _say({"address": server.address})
     try:
         learning.run(server, orphaned.is_set)
@@ -200,10 +211,13 @@ def _learn(options: argparse.Namespace) -> None:
         server.close()
 
 
-def _watch(stream: IO[str], orphaned: threading.Event) -> None:
-    """Set the event when the parent closes the stream, or dies."""
+def _watch(stream: IO[str], orphaned: threading.Event, ready: threading.Event) -> None:
+    """When the parent closes the stream, or dies, say so to a learner that is ready; one that is still preparing has
+    nothing to save, and ends here."""
     stream.read()
     orphaned.set()
+    if not ready.is_set():
+        os._exit(0)
 
 
 def hold_lock(directory: Path) -> WriterLock:

@@ -56,12 +56,12 @@ class Programme:
         by_task = trial is not None and self._simulated
         self.keys = "mark" if by_task else self.part.plan.keys
         self.classified = bool(self.part.plan.classifier) and not by_task
-        purpose: dict[str, Any] = {"purpose": "deployment", "number": self.part.actor.tally.episodes}
+        purpose: dict[str, Any] = {"purpose": "deployment", "number": self.part.actor.tally.begun}
         if trial is not None:
             purpose = {"purpose": "evaluation", "seed": trial.seed, "trial": trial.number, "trials": trial.of}
         judged = {"keys": self.keys, "classified": self.classified}
         over = self.over if trial is None else ""
-        alone = trial is None and self.part.plan.online.alone(self.part.actor.tally.episodes)
+        alone = trial is None and self.part.plan.online.alone(self.part.actor.tally.begun)
         return {
             **purpose,
             **self._begins.to_dict(),

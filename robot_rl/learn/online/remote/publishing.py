@@ -13,7 +13,9 @@ from robot_rl.learn.online.improvers.improver import Agent
 from robot_rl.serving import protocol
 
 PORTION = protocol.MAX_MESSAGE // 2
-"""Of parameters in one message [bytes], about."""
+"""Of arrays in one message [bytes], about."""
+REMEMBERED = 4
+"""Publications that are remembered. An actor takes them as they come, so that what it has is hardly older than this."""
 
 
 class Publisher:
@@ -22,19 +24,31 @@ class Publisher:
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
         self._published: dict[str, Tensor] = {}
+        self._sent: dict[int, dict[str, Tensor]] = {}
+        """All of the agent as it was published last, by the updates made, oldest first."""
 
     def changed(self, *, whole: bool = False) -> dict[str, Tensor]:
-        """Those tensors that have changed since they were sent the last time, or all."""
-        fresh = {k: v.detach().cpu() for k, v in self._agent.state_dict().items()}
-        old = {} if whole else self._published
-        return {k: v for k, v in fresh.items() if k not in old or not torch.equal(v, old[k])}
+        """Copies of those tensors that have changed since they were sent the last time, or of all: they wait in a queue
+        while the learner goes on."""
+        now, old = self._agent.state_dict(), {} if whole else self._published
+        changed = {k: v.detach() for k, v in now.items() if k not in old or not torch.equal(v.cpu(), old[k])}
+        return {k: v.to("cpu", copy=True) for k, v in changed.items()}
 
     def send(self, changed: Mapping[str, Tensor], updates: int, send: Callable[[Mapping[str, Any]], None]) -> None:
         """Send what `changed` gave, as the parameters after so many updates; nothing when there is nothing."""
+        self._published = {**self._published, **changed}
+        self._sent.pop(updates, None)
+        self._sent[updates] = self._published
+        for old in list(self._sent)[:-REMEMBERED]:
+            del self._sent[old]
         parts = list(portions({k: v.numpy() for k, v in changed.items()}))
         for i, tensors in enumerate(parts, start=1):
             send({"kind": "parameters", "updates": updates, "tensors": tensors, "more": i < len(parts)})
-        self._published |= {k: v.clone() for k, v in changed.items()}
+
+    def sent(self, updates: int) -> Mapping[str, Tensor] | None:
+        """The agent as an actor has it that has taken the parameters after so many updates; None when that is too long
+        ago, or never was."""
+        return self._sent.get(updates)
 
 
 def portions(tensors: Mapping[str, NDArray[Any]], limit: int = PORTION) -> Iterator[dict[str, NDArray[Any]]]:

@@ -23,6 +23,11 @@ class SentStep:
     index: int
     weight: float
 
+    @property
+    def size(self) -> int:
+        """Of its row [bytes], about all that a message of it holds."""
+        return sum(value.nbytes for value in self.row.values())
+
 
 _ARRAYS = ("executed", "proposed", "human")
 _NUMBERS = ("stamp", "source", "phase", "safety", "reward", "success", "terminated", "truncated")

@@ -38,10 +38,10 @@ class RowSender:
             log.warning("the queue to the learner is full: it takes this episode from the data set")
             self._meeting = None
 
-    def finish(self, observation: Mapping[str, NDArray[Any]]) -> None:
+    def finish(self, observation: Mapping[str, NDArray[Any]], success: bool | None) -> None:
         """The episode is over; `conclude` says so to the learner."""
         if self._whole:
-            self._message = {"kind": "finish", "row": dict(observation)}
+            self._message = {"kind": "finish", "row": dict(observation), "success": success}
 
     def give_up(self) -> None:
         """What was sent is not what was recorded: the learner is to take the episode from the data set."""

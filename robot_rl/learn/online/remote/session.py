@@ -158,11 +158,13 @@ class RemoteSession:
             )
 
     def _evaluate(self) -> Point:
-        """The mean action from every held-out state with the parameters at hand, as fast as the simulation steps."""
+        """The mean action from every held-out state with the newest parameters, as fast as the simulation steps."""
         self._clock.speed = 0.0
+        self.link.apply(self._weights)
+        self.link.put({"kind": "evaluating", "updates": self.link.applied})
         trials = held_out(self.cell, self.executor, self.config.evaluation_seeds)
         figures = {k: v for k, v in self.figures.items() if v == v}
-        self.curve.append(make_point(self.tally, trials, self.cell.robot.spec.rate, self.link.updates, figures))
+        self.curve.append(make_point(self.tally, trials, self.cell.robot.spec.rate, self.link.applied, figures))
         self.link.put({"kind": "point", **self._document()})
         return self.curve[-1]
 

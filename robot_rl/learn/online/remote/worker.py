@@ -78,8 +78,9 @@ class Worker:
             "success": result.success,
         }
 
-    def evaluate(self, seeds: Sequence[int]) -> list[tuple[bool, int]]:
-        """Success and steps of the mean action from each held-out state."""
+    def evaluate(self, seeds: Sequence[int], tensors: Mapping[str, NDArray[Any]]) -> list[tuple[bool, int]]:
+        """Success and steps of the mean action from each held-out state, with these parameters."""
+        self.set_parameters(tensors)
         self._take()
         return held_out(self._cell, self._executor, seeds)
 
@@ -114,7 +115,7 @@ class Collector:
     def add(self, observation: Mapping[str, NDArray[Any]], step: Step, index: int, weight: float = 1.0) -> None:
         self.steps.append(rows.SentStep(dict(observation), step, index, weight))
 
-    def finish(self, observation: Mapping[str, NDArray[Any]]) -> None:
+    def finish(self, observation: Mapping[str, NDArray[Any]], success: bool | None) -> None:
         self.last = dict(observation)
 
     def drop(self) -> None:

@@ -155,6 +155,42 @@ def test_an_episode_under_way_is_not_learnt_from(base: ChunkPolicy, record: Data
     assert len(held_episodes(learner.replay)) == before + 1
 
 
+def test_what_has_been_overwritten_in_the_episode_under_way_is_not_learnt_from(
+    base: ChunkPolicy, point: SimpleNamespace
+) -> None:
+    config = OnlineConfig(ImitationConfig(select="successful"), capacity=12)
+    learner = Learner(config, base.spec, base)
+    replay, improver = learner.replay, learner.improver
+    assert isinstance(improver, Imitation)
+    row = {n: v[0] for n, v in replay.observation.items()}
+    for name, action in (("a", 1.0), ("b", 2.0)):
+        replay.begin(name)
+        for t in range(5):
+            replay.add(row, point.step(t, executed=np.full(2, action)), t)
+        replay.finish(row, True)
+    assert len(improver.windows(replay)) == 10
+    seen = []
+    replay.begin("now")
+    for t in range(9):
+        replay.add(row, point.step(t, executed=np.full(2, -1.0)), t)
+        windows = improver.windows(replay)
+        batch = windows.batch(replay, np.arange(len(windows)), base.observation_names)
+        assert not (batch["action"] < 0).any(), t
+        seen.append(len(windows))
+    assert seen == [5] * 6 + [0] * 3, "an episode goes as a whole, with its first row"
+
+
+def test_a_retreat_from_force_is_not_imitated(base: ChunkPolicy, point: SimpleNamespace) -> None:
+    learner = Learner(OnlineConfig(ImitationConfig(), capacity=50), base.spec, base)
+    replay, row = learner.replay, {n: v[0] for n, v in learner.replay.observation.items()}
+    replay.begin("a")
+    for t in range(6):
+        replay.add(row, point.step(t, source=Source.REWIND if t == 3 else Source.POLICY, success=t == 5), t)
+    replay.finish(row, True)
+    for select in ("all", "successful", "rac"):
+        assert 3 not in (windows := SelectedWindows(replay, select, "uniform", base.horizon)).at and len(windows) == 5
+
+
 def test_rounds_follow_robot_steps_or_episodes(base: ChunkPolicy, record: Dataset) -> None:
     rng = np.random.default_rng(0)
     learner = learner_of(base, record, every=3, updates=2, batch=4)

@@ -17,6 +17,7 @@ from robot_rl.datasets import Dataset
 from robot_rl.hardware.robot import Outcome
 from robot_rl.learn.online import deployed
 from robot_rl.learn.online.acting import AgentExecutor
+from robot_rl.learn.online.best import BEST
 from robot_rl.learn.online.config import OnlineConfig
 from robot_rl.learn.online.improvers.rlpd import RlpdConfig
 from robot_rl.learn.online.learner import Learner, make_improver, make_observer
@@ -279,6 +280,8 @@ def test_an_evaluation_neither_learns_nor_explores_nor_is_learnt_from(make: Call
     (point,) = graph.actor.curve
     assert (point.robot_steps, point.trials) == (steps, 2)
     until(lambda: len(graph.learner.learning.curve) == 1)
+    best = deployed.load(graph.dataset.path.parent / BEST)
+    assert all(torch.equal(v, weights[n]) for n, v in best.agent.state_dict().items()), "it is what was evaluated"
     episodes = list(Dataset.open(graph.dataset.path))
     assert [e.attributes["purpose"] for e in episodes] == ["deployment"] * 3 + ["evaluation"] * 2
     assert [e.attributes["seed"] for e in episodes[3:]] == list(CONFIG.evaluation_seeds)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -62,6 +64,49 @@ def test_a_learner_that_is_killed_is_started_again_and_lacks_nothing(tmp_path: P
         link.close()
         process.close()
     check(tmp_path, session.tally.robot_steps)
+
+
+def test_a_learner_that_is_still_preparing_is_ended_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asleep = tmp_path / "asleep"
+    asleep.write_text("#!/bin/sh\nexec sleep 20\n")
+    asleep.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(asleep))
+    process, said = LearnerProcess(tmp_path, restarts=0), queue.Queue[str]()
+
+    def ask() -> None:
+        try:
+            process.address()
+        except TrainingError as error:
+            said.put(str(error))
+
+    threading.Thread(target=ask, daemon=True).start()
+    deadline = time.monotonic() + 10
+    while process.pid is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    begun = time.monotonic()
+    process.close(timeout=0.5)
+    assert time.monotonic() - begun < 5
+    assert said.get(timeout=5) == "the learner has been ended"
+    with pytest.raises(TrainingError, match="has been ended"):
+        process.address()
+
+
+def test_a_learner_that_prepares_ends_with_its_parent() -> None:
+    prepares = (
+        "import sys, threading, time; from robot_rl.learn.online.remote.process import _watch; "
+        "told, ready = threading.Event(), threading.Event(); "
+        "threading.Thread(target=_watch, args=(sys.stdin, told, ready), daemon=True).start(); "
+        "print('there', flush=True); time.sleep(60)"
+    )
+    child = subprocess.Popen([sys.executable, "-c", prepares], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert child.stdin is not None and child.stdout is not None
+    try:
+        assert child.stdout.readline() == "there\n"
+        child.stdin.close()
+        assert child.wait(timeout=10) == 0
+    finally:
+        child.kill()
+        child.wait()
 
 
 @pytest.mark.slow

@@ -20,11 +20,13 @@ from robot_rl.datasets import Dataset
 from robot_rl.hardware.teleop import Teleop
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online import deployed
+from robot_rl.learn.online.best import BEST
 from robot_rl.learn.online.config import OnlineConfig
 from robot_rl.learn.online.improvers.rlpd import RlpdConfig
 from robot_rl.learn.online.learner import Learner
 from robot_rl.learn.online.person import attended
 from robot_rl.learn.online.remote import publishing
+from robot_rl.learn.online.remote import session as apart
 from robot_rl.learn.online.remote.config import RemoteConfig
 from robot_rl.learn.online.remote.learning import Learning
 from robot_rl.learn.online.remote.link import Link
@@ -105,7 +107,7 @@ def test_the_learner_gets_the_rows_that_it_would_have_had_in_process(cell: Workc
     local.run()
     theirs, mine = bench.learning.learner.replay, local.learner.replay
     assert len(theirs) == len(mine) >= 60
-    for name in ("action", "reward", "kind", "source", "phase", "step", "weight", "success"):
+    for name in ("action", "reward", "kind", "source", "phase", "step", "weight", "success", "outcome"):
         assert np.array_equal(theirs.columns[name], mine.columns[name]), name
     assert np.array_equal(theirs.observation["state"], mine.observation["state"])
     assert session.tally.to_dict() | {"seconds": 0} == local.tally.to_dict() | {"seconds": 0}
@@ -161,6 +163,28 @@ def test_the_agent_that_acts_becomes_the_agent_that_learns(cell: Workcell, tmp_p
         theirs = bench.learning.learner.agent.state_dict()
         for name, value in session.agent.state_dict().items():
             assert torch.equal(value, theirs[name]), name
+
+
+def test_the_best_policy_is_the_one_that_was_evaluated(
+    cell: Workcell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluated: list[dict[str, torch.Tensor]] = []
+
+    def seen(cell: Workcell, executor: Any, seeds: Any) -> list[tuple[bool, int]]:
+        evaluated.append({n: v.clone() for n, v in executor.agent.state_dict().items()})
+        time.sleep(6 * REMOTE.period)  # the learner goes on, and publishes
+        return [(len(evaluated) == 1, 5)]
+
+    monkeypatch.setattr(apart, "held_out", seen)
+    with at_work(cell, tmp_path, replace(CONFIG, evaluate_every=30), replace(REMOTE, free=True)) as (session, bench, _):
+        session.run()
+        deadline = time.monotonic() + 5
+        while len(bench.learning.curve) < len(session.curve) and time.monotonic() < deadline:
+            time.sleep(0.02)
+    assert len(evaluated) == 2 and session.curve[0].updates < session.link.updates
+    best = deployed.load(tmp_path / BEST).agent.state_dict()
+    assert all(torch.equal(v, evaluated[0][n]) for n, v in best.items())
+    assert not all(torch.equal(v, evaluated[1][n]) for n, v in best.items())
 
 
 def test_parameters_too_large_for_a_message_come_in_several_and_are_taken_up_together(
