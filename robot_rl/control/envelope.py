@@ -6,7 +6,8 @@ keeps these promises, of which the earlier ones win:
 1. It is finite and inside the bounds of the action fields.
 2. A latched emergency stop gives velocity 0 at once; positions stay where they were measured, else commanded.
 3. Inside the workspace box (or joint limits) a velocity is small enough to stop before the wall, given
-   the newest measurement, and a set-point lies in the box; from outside they stay or lead inwards.
+   the newest measurement, and a set-point lies in the box; from outside they stay or lead inwards. A twist
+   turns the tool no further from a reference orientation than its limit, in the same sense.
 4. From one command to the next a number changes by at most its limit times the time passed (its
    acceleration for a velocity, its rate for a position), and its slope likewise where a second limit is
    given. Rules 2, 3 and 5 may brake harder than that; never accelerate. A set-point that `wraps` (a heading)
@@ -31,11 +32,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_rl.control import circle
+from robot_rl.control.enclosure import Corridors, Enclosure
 from robot_rl.control.limiting import slew, smooth_slew
 from robot_rl.control.limits import Array, Limits, parse
 from robot_rl.control.measured import Seen
 from robot_rl.control.safety import Safety
-from robot_rl.control.walls import Wall
 from robot_rl.spec import Spec
 
 LONGEST_STEP = 2.0
@@ -95,7 +96,7 @@ class SafetyEnvelope:
         self._period = 1.0 / spec.rate
         starts = [s.start for s in slices]
         longest = LONGEST_STEP * self._period
-        self._walls = [Wall(f.box, f, i, longest) for f, i in zip(fields, starts) if f.box is not None]
+        self._enclosure = Enclosure(fields, starts, longest)
         self._longest = round(longest * 1e9)
         self._command_timeout = round(self.limits.command_timeout * 1e9)
         self._observation_timeout = round(self.limits.observation_timeout * 1e9)
@@ -128,7 +129,7 @@ class SafetyEnvelope:
     def named(self) -> tuple[str, ...]:
         """The observation fields without whose fresh values nothing is carried out."""
         force = self.limits.force
-        each = [w.measurement for w in self._walls] + [m for _, m in self._measured] + [force and force.measurement]
+        each = [*self._enclosure.measurements, *(m for _, m in self._measured), force and force.measurement]
         return tuple(dict.fromkeys(m.field for m in each if m))
 
     def reset(self, measured: Mapping[str, Any] | None = None, *, since: int = 0) -> None:
@@ -201,8 +202,8 @@ class SafetyEnvelope:
         if self._estopped:
             return self._stop(action, seen)
         flags = 0 if action is None else self._refusal(now, command_stamp, deadman)
-        here = [seen.read(w.measurement) for w in self._walls]
-        if not self._known(seen, here):
+        corridors = self._enclosure.around(seen, self._last, self._slope)
+        if not (self._known(seen) and corridors.known):
             flags |= _STALE_OBSERVATION
         asked = self._asked(action)
         if action is not None and asked is None:
@@ -220,22 +221,20 @@ class SafetyEnvelope:
             target = np.minimum(np.maximum(asked, self._low), self._high)
             if (target != asked).any():
                 flags |= _BOUND
-        ages = [0.0 if w.measurement is None else seen.age(w.measurement.field) for w in self._walls]
-        out, extra = self._limit(target, here, ages, dt, cut)
+        out, extra = self._limit(target, corridors, dt, cut)
         return self._emit(out, flags | extra, asked, action is not None, dt)
 
     def seen(self, now: int, measured: Mapping[str, Any] | None, stamps: Mapping[str, int] | int) -> Seen:
         """Measurements as they count at `now` [ns]: none that is older than the limits' `observation_timeout`."""
         return Seen(measured, stamps, now, self._observation_timeout)
 
-    def _known(self, seen: Seen, walls: list[Array | None]) -> bool:
-        """Whether all that the limits name is known, but for the force. With the measurement that places a set-point
+    def _known(self, seen: Seen) -> bool:
+        """Whether the robot is heard of, and where its set-points are. With the measurement that places a set-point
         the robot still holds: the command was made of where it was before."""
         placed = self.placed
         if not placed:
             self.place(seen)
-        there = all(p is not None or w.measurement is None for p, w in zip(walls, self._walls))
-        return placed and there and seen.alive and all(seen.read(m) is not None for _, m in self._measured)
+        return placed and seen.alive and all(seen.read(m) is not None for _, m in self._measured)
 
     def _with(self, values: Array, index: slice, measured: Array) -> Array:
         """`values` (A,) with those at `index` as measured, inside the bounds."""
@@ -290,36 +289,16 @@ class SafetyEnvelope:
         return low, high
 
     def _limit(
-        self,
-        target: Array,
-        positions: list[Array | None],
-        ages: list[float],
-        dt: float,
-        cut: tuple[Array, Array] | None,
+        self, target: Array, corridors: Corridors, dt: float, cut: tuple[Array, Array] | None
     ) -> tuple[Array, int]:
-        """`target` brought within walls, of which the i-th stands at `positions[i]`, measured `ages[i]` [s] ago, and
-        within rates; what was done, as flags."""
+        """`target` brought within walls, bounds of turning and rates; what was done, as flags."""
         flags = 0
         last = self._last
         target = circle.nearest(target, last, self._circular)
         if cut is not None:
             asked, target = target, np.minimum(np.maximum(target, cut[0]), cut[1])
             flags |= _FORCE if (target != asked).any() else 0
-        corridors: list[tuple[Wall, Array, Array]] = []
-        for wall, position, age in zip(self._walls, positions, ages):
-            if not wall.velocity:
-                here = last[wall.index]
-                low, high = np.minimum(wall.low, here), np.maximum(wall.high, here)
-            elif position is None:
-                continue
-            else:
-                low, high = wall.allowed(position, last[wall.index], age)
-            corridors.append((wall, low, high))
-            if wall.smooth and position is not None and wall.velocity:
-                planned = wall.planned(position, last[wall.index], self._slope[wall.index], age)
-                flags |= wall.clip(target, *planned)
-            else:
-                flags |= wall.clip(target, low, high)
+        flags |= corridors.aim(target)
         out = slew(target, last, self._first, dt)
         if (out != target).any():
             flags |= _RATE
@@ -329,13 +308,12 @@ class SafetyEnvelope:
             if (smooth != out).any():
                 flags |= _JERK
             out = smooth
-        for wall, low, high in corridors:
-            if wall.velocity:
-                flags |= wall.clip(out, low, high)
+        flags |= corridors.hold(out)
         if cut is not None:
             ramped, out = out, np.minimum(np.maximum(out, cut[0]), cut[1])
             flags |= _FORCE if (out != ramped).any() else 0
-        return np.minimum(np.maximum(self._turned_inside(out), self._low), self._high), flags
+        out = np.minimum(np.maximum(self._turned_inside(out), self._low), self._high)
+        return out, flags | corridors.turn(out)
 
     def _turned_inside(self, values: Array) -> Array:
         """`values` (A,), those on a circle within their bounds."""

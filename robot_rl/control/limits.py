@@ -7,6 +7,7 @@
       acceleration: [...]          # largest change per second
       jerk: [...]                  # optional: largest change of the acceleration per second
       workspace: {position: <observation field>, low: [x, y, z], high: [x, y, z], reaction: 0.0}
+      orientation: {pose: <observation field>, reference: [x, y, z, w], angle: 0.8}  # optional, see `cone.py`
     <action field>:
       order: position              # its numbers are set-points; holding still is keeping them
       rate: [...]                  # largest change per second
@@ -32,6 +33,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from robot_rl.control.cone import Cone
 from robot_rl.control.force_limit import ForceLimit
 from robot_rl.control.measured import Measurement, numbers
 from robot_rl.control.rewind_section import RewindConfig
@@ -44,7 +46,7 @@ Order = Literal["velocity", "position"]
 
 _COMMON = {"command_timeout", "observation_timeout", "joints", "rewind", "force"}
 _FIELD_KEYS = {
-    "velocity": {"order", "acceleration", "jerk", "workspace"},
+    "velocity": {"order", "acceleration", "jerk", "workspace", "orientation"},
     "position": {"order", "rate", "acceleration", "measured", "initial", "workspace"},
 }
 
@@ -73,6 +75,7 @@ class FieldLimits:
     first: Array  # (n,) largest change per second
     second: Array  # (n,) largest change of that change per second; inf where there is none
     box: Box | None = None
+    cone: Cone | None = None
     measurement: Measurement | None = None
     initial: Array | None = None  # (n,)
 
@@ -145,6 +148,8 @@ def _field(spec: Spec, field: Field, section: Mapping[str, Any]) -> FieldLimits:
         raise SpecError(f"{where}: a field that wraps is a set-point on a circle: its order is position, without a box")
     if "workspace" in section:
         limits = replace(limits, box=_workspace(spec, field, order, section["workspace"]))
+    if "orientation" in section:
+        limits = replace(limits, cone=Cone.parse(spec, field, section["orientation"]))
     return limits
 
 

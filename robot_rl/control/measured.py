@@ -29,13 +29,14 @@ def numbers(given: Any) -> NDArray[np.float64] | None:
 
 @dataclass(frozen=True)
 class Measurement:
-    """The first `size` numbers of an observation field, or the yaw of a pose."""
+    """The first `size` numbers of an observation field, or the yaw or the rotation of a pose."""
 
     field: str
     size: int
     length: int
     """How many numbers the whole field has."""
     yaw: bool = False
+    rotation: bool = False
 
     @classmethod
     def parse(cls, observation: Layout, text: str, size: int) -> Measurement:
@@ -56,6 +57,14 @@ class Measurement:
             raise SpecError(f"limits: observation field '{name}' has shape {field.shape}; {size} numbers are needed")
         return cls(name, size, field.size)
 
+    @classmethod
+    def rotation_of(cls, observation: Layout, name: str) -> Measurement:
+        """The quaternion x y z w (4,) of a pose. Raises SpecError where there is no such pose."""
+        if name not in observation or observation[name].kind != "pose":
+            known = ", ".join(n for n, f in observation.items() if f.kind == "pose") or "none"
+            raise SpecError(f"limits: no pose '{name}' among the observations; there are {known}")
+        return cls(name, 4, observation[name].size, rotation=True)
+
     def read(self, measured: Mapping[str, Any] | None) -> NDArray[np.float64] | None:
         """The value (size,), or None when it is missing, misshapen or not finite."""
         value = None if measured is None else measured.get(self.field)
@@ -67,9 +76,11 @@ class Measurement:
             return None
         if array.shape != (self.length,):
             return None
-        if self.yaw:
+        if self.yaw or self.rotation:
             rotation = array[3:]
-            return poses.yaw(rotation)[None] if (np.abs(rotation) <= _UNIT).all() and rotation.any() else None
+            if not ((np.abs(rotation) <= _UNIT).all() and rotation.any()):
+                return None
+            return poses.yaw(rotation)[None] if self.yaw else rotation
         array = array[: self.size]
         return array if np.isfinite(array).all() else None
 
