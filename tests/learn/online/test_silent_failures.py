@@ -259,8 +259,8 @@ FAULTS = (
         13,
         "the correction is clipped, the sum is not",
         f"{IMPROVERS}/residual.py",
-        "(self._base(observation) + self.residual_scale * raw).clamp(-1.0, 1.0)",
-        "self._base(observation) + (self.residual_scale * raw).clamp(-1.0, 1.0)",
+        "(self._base(observation) + self.residual_scale * self.share * raw).clamp(-1.0, 1.0)",
+        "self._base(observation) + (self.residual_scale * self.share * raw).clamp(-1.0, 1.0)",
         f"{T_ONLINE}/test_sac.py::test_a_new_residual_is_its_base_and_then_adds_a_scaled_part",
     ),
     Fault(
@@ -499,8 +499,8 @@ FAULTS = (
         28,
         "success for a moment is success",
         "robot_rl/runtime/episodes.py",
-        "if self._held >= self.rules.success_hold:",
-        "if self._held >= 1:",
+        "if self._held >= self.rules.success_hold and",
+        "if self._held >= 1 and",
         "tests/runtime/test_episodes.py::test_success_counts_only_when_held",
     ),
     Fault(
@@ -514,13 +514,20 @@ FAULTS = (
 )
 
 
+def test_every_fault_can_still_be_put_in() -> None:
+    for fault in FAULTS:
+        text = (ROOT / fault.file).read_text()
+        assert text.count(fault.line) == 1, f"{fault.number}, {fault.what}: {fault.file} does not hold {fault.line}"
+        file, _, name = fault.test.partition("::")
+        assert f"def {name.partition('[')[0]}(" in (ROOT / file).read_text(), f"there is no test {fault.test}"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda f: f"{f.number}-{f.what}")
 def test_a_silent_failure_is_noticed(fault: Fault, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "robot_rl", tmp_path / "robot_rl", ignore=shutil.ignore_patterns("__pycache__"))
     source = tmp_path / fault.file
     text = source.read_text()
-    assert text.count(fault.line) == 1, f"{fault.file} does not hold this once: {fault.line}"
     source.write_text(text.replace(fault.line, fault.fault))
     run = subprocess.run(
         [sys.executable, "-P", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", str(ROOT / fault.test)],
