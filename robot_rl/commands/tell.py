@@ -30,7 +30,8 @@ class Options:
     ] = "keys"
     """start, success, failure, discard, undo, estop, release; `keys` listens to this terminal."""
     domain: int | None = None
-    """The graph's ROS domain; by default that of the only one on this computer, else ROS_DOMAIN_ID."""
+    """The graph's ROS domain; by default ROS_DOMAIN_ID, or that of the graph on this computer. Where both are
+    there it is asked which, but for `estop`, which is said to all."""
 
 
 def run(options: Options) -> int:

@@ -200,9 +200,10 @@ class EpisodeNode(RobotNode):
     def _on_stopped(self, message: Bool) -> None:
         """A stop in a reset gives it up: after the stop nothing moves until a person has looked."""
         self._stopped = message.data
-        if self._stopped and self._machine.state == "resetting" and self._preparation and self._drive is None:
+        coming = self._preparation
+        if self._stopped and self._machine.state == "resetting" and coming is not None and not coming.driving:
             self._machine.abort()
-            self._next = self._preparation.failed("the emergency stop came while the robot drove to its start")
+            self._next = coming.failed("the emergency stop came while the robot drove to its start")
             self.get_logger().warning(f"{self._next.ask}. {self._prompt.set_up}")
 
     @property

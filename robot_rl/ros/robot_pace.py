@@ -126,6 +126,8 @@ class RealtimePace:
         self._timeout = round(float(node.config.limits.get("command_timeout", 0.25)) * 1e9)
         self._episode, self._resetting, self._offset = "", "", 0
         self._last_command: int | None = None
+        self._cut = False
+        """The reset under way, or the next, has been stopped before its end."""
         self._ended = threading.Event()
         if isinstance(node.robot, Simulated):
             self._start_scene(seed)
@@ -141,32 +143,38 @@ class RealtimePace:
     def reset(self, episode: str, seed: int | None, *, kept: bool) -> None:
         """Begin to bring the robot to its start; who asks once more while it is under way changes nothing."""
         if not self._resetting:
-            self._resetting, self._last_command = episode, None
+            self._resetting, self._last_command, self._cut = episode, None, False
             work = partial(self._reset, episode, seed, kept=kept)
             self._threads = [t for t in self._threads if t.is_alive()] + [self._node.in_thread(work, "reset")]
 
     def _reset(self, episode: str, seed: int | None, *, kept: bool) -> None:
         try:
-            with self._lock:
-                reading = self._node.robot.read()
-                if episode != self._episode and not kept:
+            with self._lock:  # whoever held it may have been slow: is the reset still wanted?
+                reading = None if self._unwanted else self._node.robot.read()
+                if episode != self._episode and not kept and not self._unwanted:
                     reading = self._start_scene(seed)
-                if self._node.stopped or self._ended.is_set():
-                    return  # it was cut short
+                if reading is None or self._unwanted:
+                    return
                 self._episode = episode
             # What was said of this very reading may still have been said of another goal.
             self._node.ready(episode, reading.stamp + self._offset + int(kept))
         except RobotError as error:
-            if not self._node.stopped:
+            if not self._unwanted:
                 self._node.fault(str(error))
         finally:
             self._resetting = ""
+
+    @property
+    def _unwanted(self) -> bool:
+        """The reset under way has been stopped."""
+        return self._cut or self._node.stopped or self._ended.is_set()
 
     def end(self, episode: str) -> None:
         """In real time the robot goes on listening between episodes."""
 
     def stop(self) -> None:
         """Come to rest, also while the driver is busy with something else: `Robot.stop` is allowed at any moment."""
+        self._cut = True
         own = self._lock.acquire(timeout=LET_FINISH)
         try:
             self._node.robot.stop()
@@ -211,7 +219,9 @@ class RealtimePace:
         """Stop the robot when commands cease, whatever its driver is doing."""
         while not self._ended.wait(self._timeout * 1e-9 / 4):
             last = self._last_command
-            if last is not None and self._clock.now() - last > self._timeout:
+            if self._resetting and self._unwanted:
+                self.stop()  # once more: the driver may have begun to move just after it was stopped
+            elif last is not None and self._clock.now() - last > self._timeout:
                 self._last_command = None
                 self._node.get_logger().warning(f"no command for {self._timeout * 1e-6:.0f} ms: stopped")
                 self.stop()
@@ -219,7 +229,9 @@ class RealtimePace:
     def close(self) -> None:
         """A reset under way is cut short."""
         self._ended.set()
-        if self._resetting:
-            self.stop()
-        for thread in self._threads:
-            thread.join(timeout=2.0)
+        try:
+            if self._resetting:
+                self.stop()
+        finally:
+            for thread in self._threads:
+                thread.join(timeout=2.0)

@@ -11,14 +11,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import rclpy
 from rclpy.node import Node
 from std_srvs.srv import Trigger
 
 from robot_rl.hardware.devices.keyboard import Keyboard
-from robot_rl.hardware.devices.raw import DeviceError
+from robot_rl.hardware.devices.raw import DeviceError, RawState
 from robot_rl.hardware.human import BUTTONS
 from robot_rl.ros.sole import domains_of
 
@@ -33,78 +33,117 @@ THERE_WITHIN = 5.0
 """[s] that a graph has to be found."""
 ANSWER_WITHIN = 5.0
 """[s]"""
+LOOK = 0.02
+"""[s] between two looks at the keys."""
+REPEATS = 700_000_000
+"""A key that comes again within this time [ns] is still held: terminals repeat one after half a second."""
 
 
 class TellError(RuntimeError):
     """Nobody is there to be told."""
 
 
+class Keys(Protocol):
+    """What `Keyboard` does, as far as it is asked for here."""
+
+    def open(self) -> None: ...
+    def poll(self) -> RawState: ...
+    def close(self) -> None: ...
+
+
 class Teller:
-    """Calls the services of the graph in this process's ROS domain."""
+    """Calls the services of the graph in a node's ROS domain, and never waits for one that is busy."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._clients: dict[str, Any] = {
-            word: node.create_client(Trigger, service) for word, service in SERVICES.items()
-        }
+        self._clients: dict[str, Any] = {w: node.create_client(Trigger, s) for w, s in SERVICES.items()}
+        self._asked: list[tuple[str, Any, float]] = []
+
+    def find(self, word: str) -> None:
+        """Wait until somebody hears this word. Raises TellError where nobody does."""
+        if not self._clients[word].wait_for_service(timeout_sec=THERE_WITHIN):
+            raise TellError(self._nobody(word))
+
+    def ask(self, word: str) -> None:
+        """Say it. Raises TellError where nobody hears it now."""
+        if not self._clients[word].service_is_ready():
+            raise TellError(self._nobody(word))
+        self._asked.append((word, self._clients[word].call_async(Trigger.Request()), time.monotonic()))
+
+    def answers(self, within: float) -> list[tuple[str, bool, str]]:
+        """What is answered within this time [s]: the word, whether it was taken up, and what was said."""
+        rclpy.spin_once(self._node, timeout_sec=within)
+        heard, waiting = [], []
+        for word, answer, since in self._asked:
+            if answer.done():
+                heard.append((word, answer.result().success, answer.result().message))
+            elif time.monotonic() > since + ANSWER_WITHIN:
+                heard.append((word, False, f"no answer within {ANSWER_WITHIN:.0f} s"))
+            else:
+                waiting.append((word, answer, since))
+        self._asked = waiting
+        return heard
 
     def tell(self, word: str) -> tuple[bool, str]:
-        """Whether it was taken up, and what was answered. Raises TellError when there is no answer."""
-        client = self._clients[word]
-        if not client.wait_for_service(timeout_sec=THERE_WITHIN):
-            raise TellError(
-                f"nobody hears '{SERVICES[word]}' in ROS domain {self._node.context.get_domain_id()}: is a graph "
-                "running? In another domain, or on another computer, say --domain"
-            )
-        answer = client.call_async(Trigger.Request())
-        rclpy.spin_until_future_complete(self._node, answer, timeout_sec=ANSWER_WITHIN)
-        if not answer.done():
-            raise TellError(f"'{SERVICES[word]}' did not answer within {ANSWER_WITHIN:.0f} s")
-        response: Any = answer.result()
-        return response.success, response.message
+        """Say it and wait for the answer. Raises TellError where nobody hears it."""
+        self.find(word)
+        self.ask(word)
+        while not (heard := self.answers(LOOK)):
+            pass
+        return heard[0][1:]
+
+    def _nobody(self, word: str) -> str:
+        return (
+            f"nobody hears '{SERVICES[word]}' in ROS domain {self._node.context.get_domain_id()}: is a graph with "
+            "it running? In another domain, or on another computer, say --domain"
+        )
 
 
-def pressed(keyboard: Keyboard, every: float = 0.03) -> Iterator[str]:
-    """The words whose keys are pressed, until the terminal is gone."""
-    before = [0] * len(BUTTONS)
-    while True:
-        state = keyboard.poll()
-        if not state.connected:
-            return
-        yield from (n for n, was, now in zip(BUTTONS, before, state.buttons, strict=True) if now > was)
-        before = list(state.buttons)
-        time.sleep(every)
+class Pressed:
+    """Which words are pressed anew from one look at the keys to the next, the emergency stop first."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, int] = {}
+        """When [ns] each key was seen down last."""
+        self._before: set[str] = set()
+
+    def look(self, state: RawState) -> list[str]:
+        """In the order in which they are to be said."""
+        down = {n for n, held in zip(BUTTONS, state.buttons, strict=True) if held and n in SERVICES}
+        new = [w for w in down - self._before if w == "estop" or state.stamp - self._held.get(w, -REPEATS) >= REPEATS]
+        self._before = down
+        self._held |= dict.fromkeys(down, state.stamp)
+        return sorted(new, key=lambda word: word != "estop")
 
 
-def obey(keyboard: Keyboard, tell: Callable[[str], tuple[bool, str]], show: Callable[[str], object]) -> None:
+def obey(keyboard: Keys, teller: Teller, show: Callable[[str], object]) -> None:
     """Pass on what is pressed until the terminal is gone, and show what comes of it."""
+    pressed = Pressed()
     keyboard.open()
     try:
-        for word in pressed(keyboard):
-            if word in SERVICES:
+        while (state := keyboard.poll()).connected:
+            for word in pressed.look(state):
                 try:
-                    done, answer = tell(word)
-                    show(f"{word}: {answer or 'done'}" if done else f"{word}: not done: {answer}")
+                    teller.ask(word)
                 except TellError as error:
                     show(f"{word}: {error}")
+            for word, done, answer in teller.answers(LOOK):
+                show(f"{word}: {answer or 'done'}" if done else f"{word}: not done: {answer}")
     finally:
         keyboard.close()
 
 
-def choose_domain(given: int | None) -> int:
-    """The domain asked for; else that of the one graph on this machine, else the environment's. Raises TellError where
-    several run."""
+def domains(given: int | None) -> list[int]:
+    """Where the graph may be: the domain asked for; else that of ROS_DOMAIN_ID, and those of the graphs here."""
     if given is not None:
-        return given
-    running = domains_of("/arbiter")
-    if len(running) > 1:
-        raise TellError(f"graphs run in the ROS domains {', '.join(map(str, running))}: say which with --domain")
-    return running[0] if running else int(os.environ.get("ROS_DOMAIN_ID", "0") or "0")
+        return [given]
+    told = os.environ.get("ROS_DOMAIN_ID", "")
+    return sorted({*domains_of("/arbiter"), *([int(told)] if told else [])}) or [0]
 
 
 @contextmanager
-def _teller(domain: int | None) -> Iterator[Teller]:
-    rclpy.init(args=[], domain_id=choose_domain(domain))
+def _teller(domain: int) -> Iterator[Teller]:
+    rclpy.init(args=[], domain_id=domain)
     node = Node(f"tell_{os.getpid()}")
     try:
         yield Teller(node)
@@ -113,20 +152,37 @@ def _teller(domain: int | None) -> Iterator[Teller]:
         rclpy.try_shutdown()
 
 
+def _say(word: str, domain: int) -> int:
+    """Say one word in a domain, and show the answer. Returns the exit code."""
+    try:
+        with _teller(domain) as teller:
+            done, answer = teller.tell(word)
+    except TellError as error:
+        print(error, file=sys.stderr, flush=True)
+        return 2
+    print(f"ROS domain {domain}: {answer or 'done'}", flush=True)
+    return 0 if done else 1
+
+
+def _listen(domain: int) -> int:
+    with _teller(domain) as teller:
+        teller.find("estop")
+        obey(Keyboard(show=lambda _: sys.stderr.write(KEYS)), teller, lambda line: print(line, flush=True))
+    return 0
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("word", nargs="?", choices=tuple(SERVICES))
     parser.add_argument("--domain", type=int)
     options = parser.parse_args(argv)
+    candidates = domains(options.domain)
     try:
-        with _teller(options.domain) as teller:
-            if options.word is None:
-                keyboard = Keyboard(show=lambda _: sys.stderr.write(KEYS))
-                obey(keyboard, teller.tell, lambda line: print(line, flush=True))
-                return 0
-            done, answer = teller.tell(options.word)
-            print(answer or "done")
-            return 0 if done else 1
+        if options.word == "estop":  # whichever is meant
+            return min(_say("estop", domain) for domain in candidates)
+        if len(candidates) > 1:
+            raise TellError(f"which graph? ROS domains {', '.join(map(str, candidates))}: say --domain")
+        return _listen(candidates[0]) if options.word is None else _say(options.word, candidates[0])
     except (TellError, DeviceError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -93,6 +93,7 @@ class Preparation:
 
     def failed(self, why: str) -> Coming:
         """The robot could not reset itself, and a person must set the scene up: what comes then."""
-        drive, self.drive = self.drive, None
-        again = drive.wanted if drive is not None and drive.wanted["always"] else None
+        self.drive = None
+        wanted = self._coming.drive
+        again = wanted if wanted is not None and wanted["always"] else None
         return replace(self._coming, after=self.name, scene="outside", drive=again, ask=why)

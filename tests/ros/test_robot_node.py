@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import pytest
@@ -36,6 +36,9 @@ class Driver:
         self.spec, self.clock = spec, SystemClock()
         self.calls: list[str] = []
         self.freed, self.slow_reset, self.slow_send = threading.Event(), False, False
+        self.may_read, self.stop_fails = threading.Event(), False
+        self.may_read.set()
+        self.stopped_in_time: list[bool] = []
 
     def reset(self, seed: int | None = None) -> Reading:
         self.calls.append("reset")
@@ -44,6 +47,7 @@ class Driver:
         return self.read()
 
     def read(self) -> Reading:
+        self.may_read.wait(5.0)
         now = self.clock.now()
         values = {n: np.zeros(f.shape) for n, f in self.spec.observation.items()}
         return Reading(values, dict.fromkeys(values, now))
@@ -51,12 +55,14 @@ class Driver:
     def send(self, action: NDArray[np.float64]) -> NDArray[np.float64]:
         self.calls.append("send")
         if self.slow_send:
-            self.freed.wait(5.0)
+            self.stopped_in_time.append(self.freed.wait(3.0))
         return action
 
     def stop(self) -> None:
         self.calls.append("stop")
         self.freed.set()
+        if self.stop_fails:
+            raise RobotError("no connection")
 
     def close(self) -> None:
         self.calls.append("close")
@@ -84,13 +90,17 @@ def serving() -> Iterator[tuple[RobotServer, Node, Spin]]:
             executor.spin_once(timeout_sec=0.01)
         return until()
 
-    try:
+    with ExitStack() as leaving:
+        for part in (rclpy.try_shutdown, look.destroy_node, robot.destroy_node, robot.close):
+            leaving.callback(part)
         yield robot, look, spin
-    finally:
-        robot.close()
-        robot.destroy_node()
-        look.destroy_node()
-        rclpy.try_shutdown()
+
+
+def heard(look: Node) -> list[str]:
+    """What the robot's node says, as it comes."""
+    events: list[str] = []
+    look.create_subscription(String, topics.ROBOT_EVENT, lambda m: events.append(m.data), topics.latched())
+    return events
 
 
 def ask_to_reset(robot: RobotServer) -> None:
@@ -108,8 +118,7 @@ def test_a_real_robot_does_not_move_before_an_episode_is_asked_for(driver: Drive
 def test_an_emergency_stop_is_heard_while_the_robot_drives_to_its_start(driver: Driver) -> None:
     driver.slow_reset = True
     with serving() as (robot, look, spin):
-        events: list[str] = []
-        look.create_subscription(String, topics.ROBOT_EVENT, lambda m: events.append(m.data), topics.latched())
+        events = heard(look)
         stopped = look.create_publisher(Bool, topics.STOPPED, topics.latched(1))
         assert spin(lambda: stopped.get_subscription_count() > 0, 10.0)
         ask_to_reset(robot)
@@ -136,10 +145,47 @@ def test_a_reset_may_take_longer_than_a_command_keeps(driver: Driver) -> None:
 
 def test_a_robot_that_is_let_go_of_while_it_drives_to_its_start_is_stopped(driver: Driver) -> None:
     driver.slow_reset = True
-    with serving() as (robot, _, spin):
+    with serving() as (robot, look, spin):
+        events = heard(look)
         ask_to_reset(robot)
         assert spin(lambda: "reset" in driver.calls, 10.0)
-    assert driver.calls[-2:] == ["stop", "close"]
+    assert driver.calls[-1] == "close" and "stop" in driver.calls
+    assert robot.exit_code is None and not any("fault" in e for e in events)
+
+
+def test_a_robot_that_cannot_be_stopped_is_let_go_of_all_the_same(driver: Driver) -> None:
+    driver.slow_reset = driver.stop_fails = True
+    with pytest.raises(RobotError, match="no connection"), serving() as (robot, _, spin):
+        ask_to_reset(robot)
+        assert spin(lambda: "reset" in driver.calls, 10.0)
+    assert driver.calls[-1] == "close"
+
+
+def test_a_stop_that_is_let_go_of_before_the_driver_notices_is_no_fault_and_no_start(driver: Driver) -> None:
+    driver.slow_reset = True
+    with serving() as (robot, look, spin):
+        events = heard(look)
+        ask_to_reset(robot)
+        assert spin(lambda: "reset" in driver.calls, 10.0)
+        robot._on_stopped(Bool(data=True))
+        robot._on_stopped(Bool(data=False))
+        assert spin(lambda: not robot._pace._resetting, 5.0)
+        assert not spin(lambda: bool(events), 0.3) and robot.exit_code is None
+
+
+@pytest.mark.parametrize("end", ["stop", "close"])
+def test_a_reset_that_waits_for_a_driver_which_hangs_is_given_up_by_a_stop(driver: Driver, end: str) -> None:
+    with serving() as (robot, _, spin):
+        driver.may_read.clear()
+        spin(lambda: False, 0.2)  # the reading thread hangs, and holds the driver
+        ask_to_reset(robot)
+        if end == "stop":
+            robot._on_stopped(Bool(data=True))
+            driver.may_read.set()
+            assert spin(lambda: not robot._pace._resetting, 5.0)
+        else:
+            threading.Timer(0.5, driver.may_read.set).start()
+    assert "reset" not in driver.calls and "stop" in driver.calls and driver.calls[-1] == "close"
 
 
 def test_a_driver_that_hangs_in_a_command_is_stopped_when_no_other_comes(driver: Driver) -> None:
@@ -149,8 +195,8 @@ def test_a_driver_that_hangs_in_a_command_is_stopped_when_no_other_comes(driver:
         command = look.create_publisher(JointState, topics.COMMAND, topics.stream(10))
         assert spin(lambda: command.get_subscription_count() > 0, 10.0)
         command.publish(codecs.labelled(time.time_ns(), names, np.zeros(len(names))))
-        assert spin(lambda: "send" in driver.calls, 10.0)
-        assert spin(lambda: "stop" in driver.calls, 2.0)
+        assert spin(lambda: bool(driver.stopped_in_time), 10.0)
+    assert driver.stopped_in_time == [True], "it was stopped while it hung"
 
 
 def test_a_robot_whose_node_cannot_be_made_is_let_go_of(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,8 +216,7 @@ def test_a_robot_whose_node_cannot_be_made_is_let_go_of(driver: Driver, monkeypa
 def test_a_reset_that_fails_ends_the_node_with_its_reason(driver: Driver) -> None:
     driver.slow_reset = True
     with serving() as (robot, look, spin):
-        events: list[str] = []
-        look.create_subscription(String, topics.ROBOT_EVENT, lambda m: events.append(m.data), topics.latched())
+        events = heard(look)
         ask_to_reset(robot)
         assert spin(lambda: "reset" in driver.calls, 10.0)
         driver.freed.set()

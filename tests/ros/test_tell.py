@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -59,8 +58,8 @@ def said(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_word_reaches_the_graph_and_its_answer_is_shown(graph: list[str]) -> None:
     domain = ("--domain", os.environ.get("ROS_DOMAIN_ID", "0"))
     taken, refused = said("start", *domain), said("success", *domain)
-    assert (taken.returncode, taken.stdout) == (0, "done\n")
-    assert (refused.returncode, refused.stdout) == (1, "no episode is running\n")
+    assert (taken.returncode, taken.stdout) == (0, f"ROS domain {domain[1]}: done\n")
+    assert (refused.returncode, refused.stdout) == (1, f"ROS domain {domain[1]}: no episode is running\n")
     assert graph == ["start", "success"]
 
 
@@ -70,11 +69,19 @@ def test_that_nobody_hears_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert done.returncode == 2 and "nobody hears 'arbiter/estop' in ROS domain 93" in done.stderr
 
 
-class Keys:
-    """A keyboard on which these buttons are held, one set for each look; then the terminal is gone."""
+MS = 1_000_000
 
-    def __init__(self, *held: set[str]) -> None:
-        self._held, self.calls = list(held), []
+
+def state(at: int, *held: str, connected: bool = True) -> RawState:
+    """These buttons held at a time [ms]."""
+    return RawState(at * MS, (0.0,) * len(AXES), tuple(int(b in held) for b in BUTTONS), connected)
+
+
+class Keys:
+    """A keyboard that shows these states, one at each look."""
+
+    def __init__(self, *states: RawState) -> None:
+        self._states, self.calls = [*states, state(10**6, connected=False)], []
 
     def open(self) -> None:
         self.calls.append("open")
@@ -83,36 +90,64 @@ class Keys:
         self.calls.append("close")
 
     def poll(self) -> RawState:
-        if not self._held:
-            return RawState(0, (0.0,) * len(AXES), (0,) * len(BUTTONS), connected=False)
-        held = self._held.pop(0)
-        return RawState(0, (0.0,) * len(AXES), tuple(int(b in held) for b in BUTTONS))
+        return self._states.pop(0)
 
 
-def test_a_key_says_its_word_once_and_what_moves_the_robot_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(time, "sleep", lambda _: None)
-    keys, heard, shown = Keys({"start"}, {"start", "clutch"}, set(), {"estop"}, {"estop"}, {"success"}), [], []
+class Graph:
+    """What a Teller speaks to: it never answers a start."""
 
-    def answer(word: str) -> tuple[bool, str]:
-        heard.append(word)
-        if word == "estop":
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def ask(self, word: str) -> None:
+        self.asked.append(word)
+        if word == "failure":
             raise tell.TellError("nobody hears")
-        return word == "start", "" if word == "start" else "not now"
 
-    tell.obey(keys, answer, shown.append)
-    assert heard == ["start", "estop", "success"] and keys.calls == ["open", "close"]
-    assert shown == ["start: done", "estop: nobody hears", "success: not done: not now"]
+    def answers(self, within: float) -> list[tuple[str, bool, str]]:
+        return [("success", False, "not now")] if self.asked[-1:] == ["success"] else []
 
 
-def test_the_only_graph_of_the_machine_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ROS_DOMAIN_ID", "5")
+def test_what_moves_the_robot_says_nothing_and_no_answer_is_waited_for() -> None:
+    keys = Keys(state(0, "start"), state(20, "clutch", "estop"), state(40, "success"), state(60, "failure"))
+    graph, shown = Graph(), []
+    tell.obey(keys, graph, shown.append)  # type: ignore[arg-type]
+    assert graph.asked == ["start", "estop", "success", "failure"] and keys.calls == ["open", "close"]
+    assert shown == ["success: not done: not now", "failure: nobody hears"]
+
+
+def test_a_key_that_a_terminal_repeats_says_its_word_once_but_the_emergency_stop_whenever_it_comes() -> None:
+    pressed = tell.Pressed()
+    looks = [state(0, "undo"), state(200), state(500, "undo"), state(530, "undo"), state(800)]
+    assert [pressed.look(s) for s in looks] == [["undo"], [], [], [], []]
+    assert pressed.look(state(1400, "undo")) == ["undo"]
+    assert [pressed.look(state(t, *e)) for t, e in ((1500, ["estop"]), (1700, []), (1900, ["estop"]))] == [
+        ["estop"], [], ["estop"],
+    ]  # fmt: skip
+
+
+def test_of_two_keys_at_once_the_emergency_stop_is_said_first() -> None:
+    assert tell.Pressed().look(state(0, "start", "estop"))[0] == "estop"
+
+
+def test_the_graph_is_looked_for_where_it_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tell, "domains_of", lambda _: [])
-    assert (tell.choose_domain(None), tell.choose_domain(3)) == (5, 3)
+    monkeypatch.delenv("ROS_DOMAIN_ID", raising=False)
+    assert (tell.domains(None), tell.domains(3)) == ([0], [3])
     monkeypatch.setattr(tell, "domains_of", lambda _: [7])
-    assert tell.choose_domain(None) == 7
-    monkeypatch.setattr(tell, "domains_of", lambda _: [7, 9])
-    with pytest.raises(tell.TellError, match="domains 7, 9: say which with --domain"):
-        tell.choose_domain(None)
+    assert tell.domains(None) == [7]
+    monkeypatch.setenv("ROS_DOMAIN_ID", "5")
+    assert (tell.domains(None), tell.domains(7)) == ([5, 7], [7])
+
+
+def test_where_several_graphs_may_be_meant_it_is_asked_which_but_for_the_emergency_stop(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told: list[tuple[str, int]] = []
+    monkeypatch.setattr(tell, "domains", lambda _: [5, 7])
+    monkeypatch.setattr(tell, "_say", lambda word, domain: told.append((word, domain)) or 2 * (domain == 5))
+    assert tell.main(["start"]) == 2 and "which graph? ROS domains 5, 7: say --domain" in capsys.readouterr().err
+    assert tell.main(["estop"]) == 0 and told == [("estop", 5), ("estop", 7)]
 
 
 def test_a_node_s_domain_is_known_for_as_long_as_it_runs() -> None:

@@ -63,6 +63,13 @@ def test_after_a_reset_in_vain_a_person_is_asked_and_only_a_routine_of_starts_of
         assert (then.drive is not None) is always and then.direction == "insert" and made.drive is None
 
 
+def test_a_routine_that_always_drives_does_so_again_when_the_episode_after_it_could_not_begin() -> None:
+    coming = Coming(after="before", drive={**DRIVE, "always": True})
+    made = Preparation(episode(coming), coming, recorded=True)
+    made.driven()
+    assert made.failed("an emergency stop").drive == {**DRIVE, "always": True}
+
+
 def test_the_steps_of_a_drive_are_counted_from_its_beginning_each_once() -> None:
     coming = Coming(drive=DRIVE)
     made = Preparation(episode(coming), coming, recorded=True)

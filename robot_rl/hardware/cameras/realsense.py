@@ -20,7 +20,7 @@ from robot_rl import extras
 from robot_rl.hardware.camera import CameraError, Frame, Intrinsics
 from robot_rl.hardware.cameras import options
 from robot_rl.hardware.cameras.latest import CameraLostError
-from robot_rl.hardware.cameras.stamps import ClockMap
+from robot_rl.hardware.cameras.stamps import ClockMap, SystemStamps
 from robot_rl.hardware.clock import Clock, SystemClock
 from robot_rl.hardware.config import CameraConfig
 from robot_rl.workspace import did_you_mean
@@ -68,7 +68,7 @@ class RealSenseCamera:
         self._device: Any = None
         self._queue: Any = None
         self._align: Any = None
-        self._clock_map = ClockMap()
+        self._clock_map, self._system_stamps = ClockMap(), SystemStamps()
         self._frames = self._unmatched = 0
         self._stamp_clock = "hardware"
         self._depth_size = ""
@@ -93,7 +93,7 @@ class RealSenseCamera:
             if isinstance(error, CameraError):
                 raise
             raise CameraError(f"camera '{self._config.name}': {error}. {_USB_HINT}") from error
-        self._clock_map = ClockMap()
+        self._clock_map, self._system_stamps = ClockMap(), SystemStamps()
 
     def read(self, timeout: float = 1.0) -> Frame:
         """The next frame; with depth, the next pair taken together. Raises CameraError after `timeout` [s]."""
@@ -199,11 +199,11 @@ class RealSenseCamera:
 
     def _frame(self, color: Any, depth: Any, arrival: int) -> Frame:
         device = round(color.get_timestamp() * 1e6)  # [ms] to [ns]
-        own = color.get_frame_timestamp_domain() == self._rs.timestamp_domain.hardware_clock
-        if own or abs(arrival - device) > BELIEVED:
-            stamp, self._stamp_clock = self._clock_map.map(device, arrival), "hardware"
+        if color.get_frame_timestamp_domain() == self._rs.timestamp_domain.hardware_clock:
+            stamp, believed = self._clock_map.map(device, arrival), False
         else:
-            stamp, self._stamp_clock = device, "system"
+            stamp, believed = self._system_stamps.stamp(device, arrival)
+        self._stamp_clock = "system" if believed else "hardware"
         self._frames += 1
         return Frame(
             stamp=stamp,
@@ -226,8 +226,6 @@ class RealSenseCamera:
         return str(self._device.get_info(key))
 
 
-BELIEVED = 250_000_000
-"""A stamp in system time that differs from the arrival by more [ns] is of a wall clock that was set meanwhile."""
 _USB_HINT = "Check the cable and that the port is USB 3; `rs-enumerate-devices` lists cameras."
 
 

@@ -41,6 +41,39 @@ class ClockMap:
         return self._mapped
 
 
+class SystemStamps:
+    """Stamps that a device gives in system time already, believed until the clock has been set.
+
+    A frame that was held up arrives late and is stamped rightly; a wall clock that is set while the graph runs makes
+    every later stamp differ from the arrival by as much. So stamps are mapped by arrival once one lies in the future by
+    more than `most`, or `many` in a row in the past.
+    """
+
+    def __init__(self, most: int = 250_000_000, many: int = 10) -> None:
+        """
+        Args:
+            most: [ns]
+        """
+        self._most, self._many, self._odd = most, many, 0
+        self._map = ClockMap()
+        self._last = -1
+
+    def stamp(self, device: int, arrival: int) -> tuple[int, bool]:
+        """When the frame was taken [ns], later than the one before; and whether the device's own stamp was taken.
+
+        Args:
+            device: its stamp [ns]; `arrival`: system time when the frame came [ns].
+        """
+        if abs(arrival - device) <= self._most:
+            self._map, self._odd = ClockMap(), 0
+        else:
+            self._odd = self._many if device > arrival else self._odd + 1
+        mapped = self._map.map(device, arrival) if self._odd else device
+        believed = self._odd < self._many
+        self._last = max(device if believed else mapped, self._last + 1)
+        return self._last, believed
+
+
 def kernel_stamp(kernel: int, monotonic: int, now: int, longest: int = 1_000_000_000) -> int:
     """System time of a stamp that the kernel took by its monotonic clock; `now` if the stamp makes no sense.
 

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_rl.hardware.cameras.stamps import ClockMap, kernel_stamp
+from robot_rl.hardware.cameras.stamps import ClockMap, SystemStamps, kernel_stamp
 
 MS = 1_000_000
 
@@ -59,3 +59,32 @@ def test_a_kernel_stamp_is_carried_over_by_its_age() -> None:
 def test_a_kernel_stamp_of_another_clock_is_not_believed() -> None:
     assert kernel_stamp(kernel=0, monotonic=9000 * MS, now=5000 * MS) == 5000 * MS
     assert kernel_stamp(kernel=9001 * MS, monotonic=9000 * MS, now=5000 * MS) == 5000 * MS
+
+
+PERIOD = 33_000_000
+
+
+def test_frames_that_were_held_up_keep_their_stamps():
+    stamps = SystemStamps()
+    given = [stamps.stamp(i * PERIOD, a * 1_000_000) for i, a in enumerate([0, 333, 336, 339, 342, 345])]
+    assert [s for s, _ in given] == [i * PERIOD for i in range(6)] and all(believed for _, believed in given)
+
+
+def test_a_clock_that_was_set_ahead_is_noticed_with_the_first_frame_and_one_set_back_after_some():
+    for offset, frames in ((3_000_000_000, 1), (-3_000_000_000, 10)):
+        stamps = SystemStamps()
+        for i in range(5):
+            assert stamps.stamp(i * PERIOD, i * PERIOD + 5_000_000) == (i * PERIOD, True)
+        given = [stamps.stamp(i * PERIOD + offset, i * PERIOD + 5_000_000) for i in range(5, 40)]
+        assert [believed for _, believed in given] == [True] * (frames - 1) + [False] * (36 - frames)
+        for i, (stamp, believed) in enumerate(given, start=5):
+            assert believed or abs(stamp - i * PERIOD - 5_000_000) <= 1
+        assert stamps.stamp(50 * PERIOD, 50 * PERIOD) == (50 * PERIOD, True), "set right again"
+
+
+def test_stamps_never_go_back():
+    stamps, last = SystemStamps(), -1
+    for device, arrival in ((10**9, 10**9), (9 * 10**8, 10**9 + 5), (5 * 10**9, 10**9 + 10), (10**9 + 20, 10**9 + 30)):
+        stamp, _ = stamps.stamp(device, arrival)
+        assert stamp > last
+        last = stamp
