@@ -1,7 +1,8 @@
 """The `limits` section of robot.yaml for one control mode, checked and made ready for the safety envelope.
 
     command_timeout: 0.25          # [s] an older command is not carried out
-    observation_timeout: 0.25      # [s] without newer measurements the robot holds
+    observation_timeout: 0.25      # [s] without newer measurements the robot holds; longer than the period of each
+                                   # field that is named below
     <action field>:
       order: velocity              # its numbers are velocities; holding still is 0
       acceleration: [...]          # largest change per second
@@ -109,12 +110,28 @@ def parse(spec: Spec, section: Mapping[str, Any]) -> Limits:
     fields = [_field(spec, f, section[f.name]) for f in spec.action.vectors]
     if "joints" in section:
         fields = _with_joints(spec, fields, section["joints"])
-    return Limits(
+    limits = Limits(
         command_timeout=_seconds(section, "command_timeout"),
         observation_timeout=_seconds(section, "observation_timeout"),
         fields=tuple(fields),
         force=ForceLimit.parse(spec, section),
     )
+    _require_in_time(spec, limits)
+    return limits
+
+
+def _require_in_time(spec: Spec, limits: Limits) -> None:
+    """Refuse a field that is named and comes too seldom to be fresh all the time: the robot would stutter."""
+    limited = [x for f in limits.fields for x in (f.box, f.cone)] + [limits.force]
+    each = [f.measurement for f in limits.fields] + [x.measurement for x in limited if x]
+    for name in dict.fromkeys(m.field for m in each if m):
+        rate = spec.observation[name].rate or spec.rate
+        if 1.0 / rate >= limits.observation_timeout:
+            raise SpecError(
+                f"limits: observation field '{name}' has rate {rate:g} Hz, one value in {1.0 / rate:.3g} s, and "
+                f"observation_timeout is {limits.observation_timeout:g} s: every command would be refused from then "
+                "until the next value; measure it faster, or raise observation_timeout"
+            )
 
 
 def _field(spec: Spec, field: Field, section: Mapping[str, Any]) -> FieldLimits:

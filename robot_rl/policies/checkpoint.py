@@ -140,8 +140,15 @@ def load(path: str | Path, device: str = "cpu") -> ChunkPolicy:
         policy.load_state_dict(storage.read_tensors(directory, document))
         policy.verify_with(_read_verifier(directory, document, torch_device(device)))
     except (storage.StorageError, RuntimeError, ValueError) as error:
-        raise CheckpointError(f"{directory}: the weights cannot be used: {error}") from error
+        raise CheckpointError(f"{directory}: the weights cannot be used: {_reason(error)}") from error
     return policy.to(torch_device(device)).eval()
+
+
+def _reason(error: Exception) -> str:
+    """Why weights do not fit; in words where the cause is known."""
+    if "goal_encoder.differences" in str(error):
+        return "the policy was trained before its goal was also seen from where the robot is; train it anew"
+    return str(error)
 
 
 def save_verifier(path: str | Path, verifier: CountVerifier) -> Path:

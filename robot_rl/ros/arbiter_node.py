@@ -51,7 +51,8 @@ class ArbiterNode(RobotNode):
         self._driven = False
         """Between episodes the robot is being reset through this arbiter."""
         self._away, self._stood = "", ""
-        """The episode for which the robot's driver is bringing it to a start state, and the newest for which it did."""
+        """The episode for which the robot's driver is bringing it to a start state, and the newest for which it stands
+        there."""
         self._command = self.create_publisher(JointState, topics.COMMAND, topics.stream(10))
         self._decision = self.create_publisher(JointState, topics.DECISION, topics.kept())
         self._stopped = self.create_publisher(Bool, topics.STOPPED, topics.latched(1))
@@ -73,11 +74,15 @@ class ArbiterNode(RobotNode):
 
     def _on_episode(self, event: dict[str, Any]) -> None:
         with self._lock:
-            if event["event"] == "reset" and event.get("scene") != "kept" and event["episode"] != self._stood:
-                self._away = event["episode"]
+            if event["event"] == "reset" and event["episode"] != self._stood:
+                if event.get("scene") == "kept":
+                    self._stood = event["episode"]  # nothing moves the robot for it
+                else:
+                    self._away = event["episode"]
             if event["event"] in ("begin", "drive"):
                 self._driven = event["event"] == "drive"
                 self._episode, self._start = event["episode"], event["stamp"]
+                self._stood = self._episode
                 self._back(self._start)
                 self._arbiter.reset("free" if self._driven else event["purpose"], kept=not self._driven)
                 self._last = None
@@ -87,11 +92,15 @@ class ArbiterNode(RobotNode):
         self._try()
 
     def _on_robot(self, event: dict[str, Any]) -> None:
+        """The robot stands. That may be heard before the reset that led there: they come on different topics."""
         if event["event"] != "ready":
             return
+        episode = event["episode"]
         with self._lock:
-            self._stood = event["episode"]
-            if self._away == self._stood:
+            if not self._away and episode != self._stood and not event.get("kept", False):
+                self._away = episode  # its reset is yet to be heard
+            self._stood = episode
+            if self._away == episode:
                 self._back(event["stamp"])
 
     def _back(self, since: int = 0) -> None:
@@ -222,7 +231,7 @@ class ArbiterNode(RobotNode):
         """Who is not heard at `now` [ns], and what comes of it; nothing while all are."""
         newest = {"the robot": reading.stamp} | {f"'{n}'": reading.stamps[n] for n in self._arbiter.envelope.named}
         for name, stamp in newest.items():
-            if (age := (now - stamp) * 1e-9) > max(1.0, self._arbiter.envelope.limits.observation_timeout):
+            if (age := (now - stamp) * 1e-9) > self._arbiter.envelope.limits.observation_timeout:
                 return f"no reading from {name} for {age:.1f} s: every command is refused"
         if self._arbiter.unattended(now, self._human):
             return "the person's input device is silent: no policy moves the robot until it is heard"

@@ -18,13 +18,14 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from robot_rl.datasets.episode import Episode
 from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.record import Source, Step
+from robot_rl.hardware.clock import SystemClock
 from robot_rl.hardware.config import CameraConfig, ConfigError
 from robot_rl.hardware.robot import Outcome
 from robot_rl.learn.online.shelves import Shelves
 from robot_rl.ros import codecs, topics, wire
 from robot_rl.ros.node import RobotNode, run
 from robot_rl.ros.state import StateSubscriber
-from robot_rl.runtime.assembly import StepAssembler
+from robot_rl.runtime.assembly import HOLD, StepAssembler
 from robot_rl.runtime.backlog import Backlog
 from robot_rl.runtime.stream_watch import StreamWatch
 
@@ -35,8 +36,9 @@ FINISH_WITHIN = 5.0
 
 
 class RecorderNode(RobotNode):
-    """Parameters `dataset` (path), `cameras` (comma-separated names, or `all`) and `agenda`: an agent says what each
-    episode is for, and of a practice its direction, which has a data set of its own: `<direction>/` before its name.
+    """Parameters `dataset` (path), `cameras` (comma-separated names, or `all`), `latency` (of a person's keys [s]: so
+    much further back may the end of an episode reach) and `agenda`: an agent says what each episode is for, and of a
+    practice its direction, which has a data set of its own: `<direction>/` before its name.
     """
 
     def __init__(self) -> None:
@@ -49,7 +51,8 @@ class RecorderNode(RobotNode):
         if not self.param("agenda", False):
             self._recorder = self._shelves.take("")
         self._streams = StreamWatch(self.spec, cameras, lockstep=self.lockstep)
-        self._assembler = StepAssembler(expect_outcome=self.config.simulated)
+        self._hold = HOLD + round(self.param("latency", 0.0) * 1e9)
+        self._assembler = StepAssembler(expect_outcome=self.config.simulated, hold=self._hold)
         self._backlog = Backlog()
         self._episode: dict[str, Any] | None = None
         """The begin event of the episode that is being recorded."""
@@ -201,7 +204,7 @@ class RecorderNode(RobotNode):
         self._episode, self._end = event, None
         self._streams.begin(event["stamp"])
         judged = self.config.simulated or event.get("judge", "robot") != "robot"
-        self._assembler = StepAssembler(expect_outcome=judged)
+        self._assembler = StepAssembler(expect_outcome=judged, hold=self._hold)
         attributes = {k: v for k, v in event.items() if k not in NOT_NOTED}
         clock = "simulated" if self.lockstep else "system"
         self._human_steps = 0
@@ -278,7 +281,7 @@ class RecorderNode(RobotNode):
         if self._preparing and (waiting := self._streams.waiting_for(self._preparing[1])):
             self.get_logger().info(f"waiting for the first of: {', '.join(waiting)}", throttle_duration_sec=5.0)
         recording = self._episode is not None and self._end is None
-        silent = self._streams.silent(time.time_ns()) if recording else []
+        silent = self._streams.silent(SystemClock().now()) if recording else []
         if silent:
             self.get_logger().warning(f"recording, but nothing comes from: {', '.join(silent)}")
         status = DiagnosticStatus(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -35,9 +36,10 @@ class RobotServer(RobotNode):
         try:
             self._take_over()
         except BaseException:  # nobody else could let go of the robot
-            self.robot.stop()
-            self.robot.close()
-            self.destroy_node()
+            with ExitStack() as leaving:
+                leaving.callback(self.destroy_node)
+                leaving.callback(self.robot.close)
+                self.robot.stop()
             raise
 
     def _take_over(self) -> None:
@@ -137,9 +139,13 @@ class RobotServer(RobotNode):
             self._outcome.publish(wire.outcome_message(stamp, self._simulated.outcome()))
         self._state.publish(reading, offset)
 
-    def ready(self, episode: str, stamp: int) -> None:
-        """Tell the episode manager that the start state stands."""
-        self.publish_event(topics.ROBOT_EVENT, event="ready", episode=episode, stamp=stamp)
+    def ready(self, episode: str, stamp: int, *, kept: bool = False) -> None:
+        """Tell the others that the start state stands since `stamp` [ns].
+
+        Args:
+            kept: the driver has not moved the robot for this episode.
+        """
+        self.publish_event(topics.ROBOT_EVENT, event="ready", episode=episode, stamp=stamp, kept=kept)
 
     def fault(self, text: str) -> None:
         """The robot cannot go on: say so and end the process."""
@@ -155,8 +161,10 @@ class RobotServer(RobotNode):
         self._executed.publish(codecs.labelled(stamp, self.spec.action.labels, sent))
 
     def close(self) -> None:
-        self._pace.close()
-        self.robot.close()
+        try:
+            self._pace.close()
+        finally:
+            self.robot.close()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -55,6 +55,7 @@ class LockstepPace:
         self._resend = node.create_timer(RESEND_AFTER, self._send_again)
 
     def reset(self, episode: str, seed: int | None, *, kept: bool) -> None:
+        kept = kept and self._reading is not None
         if self._reading is None or episode != self._episode:
             if self._reading is None or not kept:
                 self._reading = self._node.reset_robot(seed)
@@ -62,7 +63,7 @@ class LockstepPace:
             else:
                 self._reading = self._stand(self._reading.stamp + self._period)
             self._episode, self._command, self._active = episode, None, True
-        self._node.ready(episode, self._reading.stamp)
+        self._node.ready(episode, self._reading.stamp, kept=kept)
         self._node.publish_reading(self._reading)
 
     def _stand(self, until: int) -> Reading:
@@ -157,7 +158,7 @@ class RealtimePace:
                     return
                 self._episode = episode
             # What was said of this very reading may still have been said of another goal.
-            self._node.ready(episode, reading.stamp + self._offset + int(kept))
+            self._node.ready(episode, reading.stamp + self._offset + int(kept), kept=kept)
         except RobotError as error:
             if not self._unwanted:
                 self._node.fault(str(error))

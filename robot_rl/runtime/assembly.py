@@ -13,7 +13,7 @@ from robot_rl.runtime.arbiter import Decision
 from robot_rl.runtime.held_steps import HeldSteps, make_step
 
 HOLD = 2_000_000_000
-"""[ns]"""
+"""[ns]; a person's latency comes on top."""
 
 
 class StepAssembler:

@@ -31,7 +31,8 @@ class JudgedEpisode:
         self.keys: Keys = "mark"
         self.classified = False
         """A reward classifier judges, unless keys do."""
-        self.human_steps = 0
+        self._human: list[int] = []
+        """Stamps [ns] of the steps in which a human acted."""
         self._rules, self._say, self._task_judges, self._near = rules, say, judged, near
         self._verdicts = KeyVerdicts(rules.latency)
         self._unclassified: deque[int] = deque()
@@ -49,6 +50,11 @@ class JudgedEpisode:
         return self.machine.state == "running"
 
     @property
+    def human_steps(self) -> int:
+        """In how many steps of the episode a human acted."""
+        return len(self._human)
+
+    @property
     def judge(self) -> str:
         """Whose word counts of every state: the `robot`'s task, a person's `keys` or a reward `classifier`."""
         if self.keys != "mark":
@@ -61,7 +67,7 @@ class JudgedEpisode:
         self._outcomes.clear()
         self._unclassified.clear()
         self._classified = start - 1 - self._near
-        self.human_steps, self._newest = 0, start - 1
+        self._human, self._newest = [], start - 1
         held = self.keys == "hold"  # its verdicts are moved back already
         self.machine.rules = replace(self._rules, latency=0.0, late_verdict=True) if held else self._rules
         self.machine.begin(name, seed, purpose, start)
@@ -71,7 +77,7 @@ class JudgedEpisode:
         """A person marks the episode; as `EpisodeMachine.press`. What a classifier has not seen yet is no success: the
         mark is of the state that the person sees."""
         ending = self.silent() if self.judge == "classifier" else None
-        return ending or self.machine.press(button)
+        return ending or self._over(self.machine.press(button))
 
     def decided(self, decision: Decision) -> Ending | None:
         """A command was decided; a repetition changes nothing."""
@@ -164,8 +170,15 @@ class JudgedEpisode:
         judged = self._task_judges or self.judge != "robot"
         for decision, outcome in pair_with_outcomes(self._decisions, self._outcomes if judged else None):
             self._newest = decision.stamp
-            self.human_steps += decision.source is Source.HUMAN
-            ending = self.machine.step(decision.stamp, outcome, decision)
+            if decision.source is Source.HUMAN:
+                self._human.append(decision.stamp)
+            ending = self._over(self.machine.step(decision.stamp, outcome, decision))
             if ending is not None:
                 return ending
         return None
+
+    def _over(self, ending: Ending | None) -> Ending | None:
+        """Where the episode ends, steps after its last do not belong to it."""
+        if ending is not None:
+            self._human = [s for s in self._human if s <= ending.end_stamp]
+        return ending

@@ -112,6 +112,33 @@ def test_joint_limits_bound_joint_set_points_in_rate_and_range():
     assert field.box is not None and field.box.flag is Safety.JOINT
 
 
+def test_a_named_field_that_comes_too_seldom_to_be_fresh_is_refused(arm, arm_limits):
+    def sensed(rate: float, name: str = "gripper") -> Spec:
+        fields = (*arm.observation.values(), Field(name, (1,), rate=rate))
+        return Spec(arm.robot, arm.rate, Layout(fields), arm.action, arm.control_mode)
+
+    for rate in (3.0, 4.0):
+        with pytest.raises(SpecError, match=rf"'gripper' has rate {rate:g} Hz.*observation_timeout is 0.25 s"):
+            parse(sensed(rate), arm_limits)
+    parse(sensed(5.0), arm_limits)
+    parse(sensed(3.0, "battery"), arm_limits)  # nothing names it
+
+
+@pytest.mark.parametrize("section", ["twist.workspace", "twist.orientation", "force"])
+def test_a_control_rate_too_slow_for_what_is_named_is_refused(arm, arm_limits, section):
+    fields = (*arm.observation.values(), Field("wrench", (6,)))
+    slow = Spec(arm.robot, 4.0, Layout(fields), arm.action, arm.control_mode)
+    limits = change(arm_limits, "twist.workspace", None)
+    parse(slow, limits)
+    given = {
+        "twist.workspace": arm_limits["twist"]["workspace"],
+        "twist.orientation": {"pose": "ee_pose", "reference": [0, 0, 0, 1], "angle": 0.5},
+        "force": {"field": "wrench", "limit": 30.0, "retreat": "hold"},
+    }
+    with pytest.raises(SpecError, match="has rate 4 Hz, one value in 0.25 s"):
+        parse(slow, change(limits, section, given[section]))
+
+
 def test_the_approach_speed_is_hand_worked():
     # v 0.1 + v^2 / 2 = 0.15 has v = 0.4568 at a = 1; without a limit on braking v = d / r
     d = np.array([0.15, 0.15, 0.0, -1.0])

@@ -111,6 +111,20 @@ def test_a_mixture_from_before_its_steps_had_gains_still_plays(spec, statistics,
     plays_as_version(tmp_path, document, 2, old)
 
 
+def test_a_goal_from_before_it_was_seen_from_the_robot_is_refused_with_the_reason(spec, statistics, tmp_path):
+    two = Layout((*spec.observation.values(), Field("target", (7,), kind="pose")))
+    seen, known = dataclasses.replace(spec, observation=two), statistics | {"target": statistics["ee"]}
+    encoder = EncoderConfig(width=16, relative_poses=False)
+    config = PolicyConfig(tuple(two), horizon=6, n_action_steps=4, encoder=encoder, goal=("target",))
+    checkpoint.save(tmp_path, ChunkPolicy(seen, two, config, known), known)
+    checkpoint.load(tmp_path)
+    document = json.loads((tmp_path / "policy.json").read_text())
+    document["config"]["encoder"]["relative_poses"] = True
+    (tmp_path / "policy.json").write_text(json.dumps(document))
+    with pytest.raises(CheckpointError, match="before its goal was also seen from where the robot is; train it anew$"):
+        checkpoint.load(tmp_path)
+
+
 @pytest.mark.parametrize(("file", "command"), [("train.yaml", "train"), ("finetune.yaml", "finetune")])
 def test_a_recipe_that_has_made_no_policy_yet_is_told_from_a_name_that_is_none(file, command, tmp_path, monkeypatch):
     (tmp_path / "hardware").mkdir()

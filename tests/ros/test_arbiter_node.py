@@ -142,6 +142,38 @@ def test_nothing_is_sent_while_the_driver_moves_the_robot_and_then_it_stays_wher
     np.testing.assert_allclose(np.array(flight.commands)[:, :3], np.tile(THERE[:3], (len(flight.commands), 1)))
 
 
+@pytest.mark.parametrize(("scene", "place"), [("outside", THERE), ("kept", HERE)])
+def test_where_a_reset_led_counts_though_its_end_is_heard_before_it(
+    flight: Flight, scene: str, place: np.ndarray
+) -> None:
+    assert flight.spin(lambda: len(flight.commands) > 5)
+    flight.pose = THERE
+    flight.spin(lambda: False, timeout=0.2)
+    flight.say(topics.ROBOT_EVENT, "ready", episode="e", stamp=time.time_ns(), kept=scene == "kept")
+    assert flight.spin(lambda: flight.arbiter._stood == "e")
+    flight.spin(lambda: False, timeout=0.2)
+    flight.commands.clear()
+    flight.say(topics.EPISODE_EVENT, "reset", episode="e", scene=scene)
+    flight.say(topics.EPISODE_EVENT, "begin", episode="e", stamp=time.time_ns(), purpose="deployment")
+    assert flight.spin(lambda: flight.arbiter._episode == "e" and len(flight.commands) > 5)
+    np.testing.assert_allclose(np.array(flight.commands)[:, :3], np.tile(place[:3], (len(flight.commands), 1)))
+
+
+def test_that_the_robot_stands_changes_nothing_when_it_is_heard_late(flight: Flight) -> None:
+    """After the beginning; or of a scene that was kept, whether or not the robot's node says so."""
+    assert flight.spin(lambda: len(flight.commands) > 5)
+    flight.pose = THERE
+    flight.spin(lambda: False, timeout=0.2)
+    flight.commands.clear()
+    stands = {"event": "ready", "stamp": time.time_ns()}
+    flight.arbiter._on_episode({"event": "begin", "episode": "e", "stamp": 0, "purpose": "deployment"})
+    flight.arbiter._on_robot({**stands, "episode": "e"})
+    flight.arbiter._on_episode({"event": "reset", "episode": "f", "scene": "kept"})
+    flight.arbiter._on_robot({**stands, "episode": "f"})
+    assert flight.spin(lambda: len(flight.commands) > 5)
+    np.testing.assert_allclose(np.array(flight.commands)[:, :3], np.tile(HERE[:3], (len(flight.commands), 1)))
+
+
 def test_an_emergency_stop_that_cut_a_reset_short_leaves_the_robot_where_it_is_once_released(flight: Flight) -> None:
     assert flight.spin(lambda: len(flight.commands) > 5)
     flight.say(topics.EPISODE_EVENT, "reset", episode="e", scene="outside")
@@ -159,6 +191,8 @@ def test_an_old_pose_beside_fresh_fields_is_named(flight: Flight) -> None:
     assert flight.spin(lambda: "on" in flight.reports)
     flight.pose_age = 2 * 10**9
     assert flight.spin(lambda: "no reading from 'pose' for 2.0 s: every command is refused" in flight.reports)
+    flight.pose_age = 5 * 10**8  # beyond observation_timeout
+    assert flight.spin(lambda: "no reading from 'pose' for 0.5 s: every command is refused" in flight.reports)
 
 
 @pytest.mark.parametrize("flight", [["human:=true"]], indirect=True)

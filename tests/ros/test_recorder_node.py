@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 pytest.importorskip("rclpy", reason="needs robot_rl[ros]")
 
@@ -23,6 +24,7 @@ from robot_rl.control.safety import Safety  # noqa: E402
 from robot_rl.datasets.dataset import Dataset  # noqa: E402
 from robot_rl.datasets.record import Phase, Source  # noqa: E402
 from robot_rl.datasets.recording.salvage import salvage  # noqa: E402
+from robot_rl.hardware.clock import SystemClock  # noqa: E402
 from robot_rl.hardware.robot import Outcome  # noqa: E402
 from robot_rl.ros import codecs, recorder_node, topics, wire  # noqa: E402
 from robot_rl.ros.arbiter_node import ArbiterNode  # noqa: E402
@@ -127,9 +129,10 @@ def test_an_episode_of_which_no_step_was_heard_is_discarded_and_the_recorder_goe
 
 
 @pytest.fixture
-def recorder(tmp_path: Path) -> Iterator[RecorderNode]:
+def recorder(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[RecorderNode]:
     """A recorder of simulated robots, recording to `tmp_path / "data"`; each test closes it."""
-    rclpy.init(args=["--ros-args", "-p", "robot:=sim_crazyflie", "-p", f"dataset:={tmp_path / 'data'}"])
+    given = ["robot:=sim_crazyflie", f"dataset:={tmp_path / 'data'}", *getattr(request, "param", ())]
+    rclpy.init(args=["--ros-args", *(part for text in given for part in ("-p", text))])
     node = RecorderNode()
     yield node
     node.destroy_node()
@@ -201,3 +204,37 @@ def test_an_episode_without_a_step_is_dropped_when_the_recorder_is_stopped(
     recorder.close()
     with Dataset.open(tmp_path / "data", "a") as dataset:
         assert (len(dataset), dataset.unfinished()) == (0, [])
+
+
+@pytest.mark.parametrize("recorder", [["latency:=3.0"]], indirect=True)
+def test_a_time_limit_that_a_person_may_comment_on_for_seconds_still_cuts_the_steps_after_it(
+    recorder: RecorderNode, tmp_path: Path
+) -> None:
+    rate = round(recorder.spec.rate)
+    begin(recorder, 5 * rate)  # 2 s, and the 3 s of the latency
+    over = {"terminated": False, "truncated": True, "marked": False, "steps": 2 * rate}
+    stamp = START + (2 * rate - 1) * recorder.spec.period_ns
+    recorder._on_episode({"event": "end", "episode": "e", "stamp": stamp, "result": "failure", **over})
+    recorder.close()
+    (episode,) = Dataset.open(tmp_path / "data")
+    assert len(episode) == 2 * rate
+    assert episode.steps["truncated"].tolist() == [False] * (2 * rate - 1) + [True]
+
+
+def test_the_graph_tells_the_recorder_how_late_a_persons_keys_are() -> None:
+    launch = Path(__file__).parents[2] / "ros2_ws/src/robot_rl/launch/parts/graph.launch.yaml"
+    nodes = {n["node"]["exec"]: n["node"] for n in yaml.safe_load(launch.read_text())["launch"] if "node" in n}
+    told = [[p for p in nodes[n]["param"] if p["name"] == "latency"] for n in ("recorder_node", "episode_node")]
+    assert told[0] == told[1] and len(told[0]) == 1
+
+
+def test_a_wall_clock_that_is_set_makes_no_stream_silent(
+    recorder: RecorderNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = {"event": "begin", "episode": "e", "stamp": SystemClock().now(), "purpose": "demonstration", "seed": 0}
+    recorder._on_episode(start)
+    now = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: now() + 3 * 10**9)
+    recorder._report()
+    assert recorder._streams.missed == set()
+    recorder.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -128,6 +129,15 @@ def test_an_emergency_stop_is_heard_while_the_robot_drives_to_its_start(driver: 
         assert not spin(lambda: bool(events), 0.3) and robot.exit_code is None, "neither ready nor a fault"
         ask_to_reset(robot)
         assert not spin(lambda: driver.calls.count("reset") > 1, 0.2), "the stop is latched"
+
+
+def test_that_it_stands_is_said_with_whether_the_driver_moved_it(driver: Driver) -> None:
+    with serving() as (robot, look, spin):
+        events = heard(look)
+        robot.ready("a", 1)
+        robot.ready("b", 2, kept=True)
+        assert spin(lambda: len(events) == 2, 10.0)
+    assert [json.loads(e)["kept"] for e in events] == [False, True]
 
 
 def test_a_reset_may_take_longer_than_a_command_keeps(driver: Driver) -> None:

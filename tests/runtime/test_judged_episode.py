@@ -56,6 +56,19 @@ def test_where_nobody_judges_every_decision_is_a_step() -> None:
     assert ending is not None and (ending.result, ending.truncated, ending.steps) == ("failure", True, 2)
 
 
+def test_what_a_human_did_after_the_last_step_does_not_count() -> None:
+    episode, _ = running(judged=False, max_steps=2, latency=3e-9)
+    for stamp in (10, 11, 12, 13):
+        assert episode.decided(decision(stamp, Source.HUMAN)) is None
+    ending = episode.decided(decision(14, Source.HUMAN))
+    assert ending is not None and (ending.steps, ending.end_stamp, episode.human_steps) == (2, 11, 2)
+    marked, _ = running(judged=False, latency=3e-9)
+    for stamp in (10, 11, 12, 13):
+        marked.decided(decision(stamp, Source.HUMAN))
+    ending = marked.press("failure")
+    assert ending is not None and (ending.steps, ending.end_stamp, marked.human_steps) == (1, 10, 1)
+
+
 def test_a_held_key_is_said_of_each_state_and_the_task_is_not_asked() -> None:
     episode, said = running("hold", latency=1.0)
     assert episode.judge == "keys"
