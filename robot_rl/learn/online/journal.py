@@ -62,8 +62,14 @@ class RowJournal:
         return {
             "count": count,
             "rows_per_file": self.rows_per_file,
+            "row": self._row,
             "files": {str(n): s for n, s in self._sums.items()},
         }
+
+    @property
+    def _row(self) -> dict[str, str]:
+        """What a row holds, as text by field."""
+        return {n: f"{self.dtype[n].base.str}{list(self.dtype[n].shape)}" for n in self.dtype.names or ()}
 
     def prune(self) -> None:
         """Delete files whose rows are all older than the ring; to be called once the document is safe."""
@@ -73,7 +79,14 @@ class RowJournal:
 
     def restore(self, document: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
         """The ring (rows, *shape) by field, as it was when `append` gave the document; rows that were never
-        written are zeros. Raises StorageError when a file is missing or damaged."""
+        written are zeros. Raises StorageError when a file is missing or damaged, or its rows hold other fields."""
+        before = document.get("row", self._row)
+        if before != self._row or any(int(s[1]) % self.dtype.itemsize for s in document["files"].values()):
+            fields = ", ".join(sorted(set(before) ^ set(self._row))) or "others"
+            raise StorageError(
+                f"{self.directory}: its rows were kept by another version or for another improver, whose fields differ "
+                f"({fields}): begin the session anew, its episodes as demonstrations"
+            )
         self.count, self.rows_per_file = int(document["count"]), int(document["rows_per_file"])
         self._sums = {int(n): (int(s[0]), int(s[1]), int(s[2])) for n, s in document["files"].items()}
         size = min(self.count, self.capacity)

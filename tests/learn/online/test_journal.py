@@ -105,3 +105,14 @@ def largest_file(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_rows_of_other_fields_are_refused_and_named(tmp_path: Path) -> None:
+    document = journal(tmp_path).append(ring(9), 9)
+    other = RowJournal(tmp_path, {**FIELDS, "note/log_density": ((), "float32")}, CAPACITY)
+    with pytest.raises(StorageError, match=r"\(note/log_density\): begin the session anew"):
+        other.restore(document)
+    document.pop("row")  # as it was kept before fields were
+    with pytest.raises(StorageError, match=r"\(others\): begin the session anew"):
+        other.restore(document)
+    assert set(journal(tmp_path).restore(document)) == set(FIELDS)
