@@ -165,7 +165,7 @@ class ArbiterNode(RobotNode):
             self._told_stopped = stopped
             self._stopped.publish(Bool(data=stopped))
             if stopped:
-                self.get_logger().error("emergency stop: latched until arbiter/release_estop is called")
+                self.get_logger().error("emergency stop: latched until `robot-rl tell release` (or a call of arbiter/release_estop)")
 
     def _loop(self) -> None:
         while self._running:
@@ -190,7 +190,7 @@ class ArbiterNode(RobotNode):
         with self._lock:
             self._arbiter.envelope.estop()
         self._try()
-        response.success, response.message = True, "stopped; call arbiter/release_estop to go on"
+        response.success, response.message = True, "stopped; `robot-rl tell release` (or call arbiter/release_estop) to go on"
         return response
 
     def _release_estop(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:

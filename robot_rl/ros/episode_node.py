@@ -175,7 +175,7 @@ class EpisodeNode(RobotNode):
         if self._next.over:
             return f"the session is over: {self._next.over}"
         if self._stopped:
-            return "the emergency stop is latched: call arbiter/release_estop first"
+            return "the emergency stop is latched: `robot-rl tell release` (or call arbiter/release_estop) first"
         if self._keys.holds("success"):
             return "the success key is held: let it go first"
         return ""
