@@ -28,6 +28,8 @@ from robot_rl.spec import SpecError
 
 REMEMBER = 60.0
 """The loop's timing is reported over so long [s]."""
+RELEASE = "`robot-rl tell release`, or a call of arbiter/release_estop"
+"""Who lets go of an emergency stop."""
 
 
 class ArbiterNode(RobotNode):
@@ -165,7 +167,7 @@ class ArbiterNode(RobotNode):
             self._told_stopped = stopped
             self._stopped.publish(Bool(data=stopped))
             if stopped:
-                self.get_logger().error("emergency stop: latched until `robot-rl tell release` (or a call of arbiter/release_estop)")
+                self.get_logger().error(f"emergency stop: latched until {RELEASE}")
 
     def _loop(self) -> None:
         while self._running:
@@ -190,7 +192,7 @@ class ArbiterNode(RobotNode):
         with self._lock:
             self._arbiter.envelope.estop()
         self._try()
-        response.success, response.message = True, "stopped; `robot-rl tell release` (or call arbiter/release_estop) to go on"
+        response.success, response.message = True, f"stopped until {RELEASE}"
         return response
 
     def _release_estop(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
