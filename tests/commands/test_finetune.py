@@ -71,7 +71,7 @@ def test_a_session_folder_is_not_begun_twice(plan: Path, tmp_path: Path, capsys:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "give either --recipe NAME"),
+        ([], "give --recipe NAME"),
         (["--resume", "nowhere"], "holds no session"),
         (["--recipe", "rlpd_pegslott"], "Did you mean 'rlpd_pegslot'"),
         (["--recipe", "residual_pegslot", "--checkpoint", "nowhere"], "no policy at 'nowhere'"),
