@@ -2,7 +2,8 @@
 
 All learn from one file of scripted demonstrations of mixed quality, from state or pictures, on one thread, with
 networks of about the same size, and play the same initial states through the same loop. Runs that are in the folder or
-in results/trials/imitation.json are not repeated (--anew forgets the latter); the table is made of all of them.
+in results/trials/imitation.json are not repeated (--anew forgets the latter), but one that has played fewer states than
+its task has goes on with the rest, from its weights in the folder; the table is made of all of them.
 
 python benchmarks/imitation.py --folder runs/imitation --lerobot VENV/bin/python --robomimic VENV/bin/python
 """
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 FIRST = (5, 10, 20)
 """Updates after which it is first reckoned how many will fit."""
+FIRST_STATE = 1_000_000
+"""The seed of the first initial state that is played."""
 
 
 @dataclass(frozen=True)
@@ -118,8 +121,8 @@ def _verify(policy: ChunkPolicy, recipe: TrainConfig) -> None:
     loaded.train.close()
 
 
-def carry_out(name: str, task: Task, seed: int, options: Options) -> Document:
-    """Train, or take the weights of another run, and play the initial states."""
+def carry_out(name: str, task: Task, seed: int, options: Options, before: Document) -> Document:
+    """Train, or take the weights of another run or of `before`, and play the initial states that it has not."""
     import torch
     from support.learner import Learner
     from support.trials import play
@@ -130,20 +133,23 @@ def carry_out(name: str, task: Task, seed: int, options: Options) -> Document:
 
     torch.set_num_threads(1)
     kind, data = KINDS[name], demonstrations(options.folder, task)
-    states = range(1_000_000, 1_000_000 + task.trials)
     checkpoint = options.folder / f"{task.robot} {kind.trained_as or name} {seed}"
+    if not (kind.side == "ours" and checkpoint.exists()):
+        before = {}  # its weights are not here: all anew
+    played = before.get("successes", "")
+    states = range(FIRST_STATE + len(played), FIRST_STATE + task.trials)
     out: Document
     if kind.side == "ours":
         if kind.trained_as and not checkpoint.exists():
             raise SystemExit(f"{checkpoint} is not there: run '{kind.trained_as}' for this folder first (--anew)")
-        out = {} if kind.trained_as else ours(kind, task, seed, data, checkpoint)
+        out = before if before or kind.trained_as else ours(kind, task, seed, data, checkpoint)
         policy = checkpoints.load(checkpoint)
         head: Any = policy.head
         head.config = replace(head.config, **kind.sampled)
         if kind.samples > 1:
             _verify(policy, recipe_of(kind, task, seed, data))
         executor = make_executor(policy, ExecutionConfig(samples=kind.samples), simulated=True)
-        return out | play(executor, task.robot, states, task.cameras)
+        return out | _after(before, play(executor, task.robot, states, task.cameras))
     script = f"{kind.side}_imitation.py"
     spec = config.load(task.robot).spec
     learner = Learner(options.python(kind.side), script, task.own, task.scene, spec, task.cameras)
@@ -161,6 +167,23 @@ def carry_out(name: str, task: Task, seed: int, options: Options) -> Document:
         return out | {"versions": learner.ask("versions")} | play(learner, task.robot, states, task.cameras)
     finally:
         learner.close()
+
+
+def _after(before: Document, trials: Document) -> Document:
+    """The trials of `before`, if any, and these."""
+    earlier, now = [int(o) for o in before.get("successes", "")], [int(o) for o in trials["successes"]]
+    steps = before.get("mean_steps", 0.0) * len(earlier) + trials["mean_steps"] * len(now)
+    return {
+        "successes": [*earlier, *now],
+        "mean_steps": steps / (len(earlier) + len(now)),
+        "evaluation_cpu_s": before.get("evaluation_cpu_s", 0.0) + trials["evaluation_cpu_s"],
+    }
+
+
+def _forget(document: Document, task: str, name: str, seed: int) -> Document:
+    """Without the runs that play with the weights of this one, which has new ones."""
+    stale = {f"{task} | {other} | {seed}" for other, kind in KINDS.items() if kind.trained_as == name}
+    return {key: run for key, run in document.items() if key not in stale}
 
 
 def _read(store: Path) -> Document:
@@ -184,10 +207,16 @@ def main(options: Options) -> None:
             for name in options.runs:
                 key = f"{task} | {name} | {seed}"
                 side = KINDS[name].side
-                if key in document or not fits(name, task) or (side != "ours" and not options.python(side)):
+                if not fits(name, task) or (side != "ours" and not options.python(side)):
                     continue
-                run = carry_out(name, TASKS[task], seed, options)
-                own = _read(store) | {key: {"task": task, "kind": name, "seed": seed} | _ones(run)}
+                before = document.get(key, {})
+                if len(before.get("successes", "")) >= TASKS[task].trials:
+                    continue
+                run = carry_out(name, TASKS[task], seed, options, before)
+                own = _read(store)
+                if run.get("steps") != before.get("steps"):
+                    known, own = (_forget(d, task, name, seed) for d in (known, own))
+                own |= {key: {"task": task, "kind": name, "seed": seed} | _ones(run)}
                 store.write_text(json.dumps(own) + "\n")
                 document = known | own
                 shown = {k: v for k, v in run.items() if k != "successes"}

@@ -25,9 +25,9 @@ class Task:
 
 
 TASKS = {
-    "lift": Task("sim_lift", ("object_pose",), 20, 40.0, 100),
-    "square": Task("sim_square", ("object_pose", "goal_pose"), 100, 60.0, 100),
-    "can": Task("sim_can", ("object_pose", "goal_pose"), 60, 60.0, 100),
+    "lift": Task("sim_lift", ("object_pose",), 20, 40.0, 200),
+    "square": Task("sim_square", ("object_pose", "goal_pose"), 100, 60.0, 200),
+    "can": Task("sim_can", ("object_pose", "goal_pose"), 60, 60.0, 200),
     "pusht": Task("sim_pusht", ("block_corners",), 60, 60.0, 50, ("finger",)),
     "lift, pictures": Task("sim_lift", (), 60, 300.0, 50, cameras=("front", "wrist")),
     "can, pictures": Task("sim_can", (), 60, 600.0, 50, cameras=("front", "wrist")),
