@@ -10,7 +10,7 @@ import numpy as np
 from robot_rl.control.cone import Bound, Tilt
 from robot_rl.control.limiting import Array
 from robot_rl.control.limits import FieldLimits
-from robot_rl.control.measured import Measurement, Seen
+from robot_rl.control.measured import Seen
 from robot_rl.control.walls import Wall
 
 Span = tuple[Array, Array]
@@ -64,12 +64,6 @@ class Enclosure:
     def __init__(self, fields: Sequence[FieldLimits], starts: Sequence[int], longest: float) -> None:
         self._walls = [Wall(f.box, f, i, longest) for f, i in zip(fields, starts) if f.box is not None]
         self._tilts = [Tilt(f.cone, i, f.first, longest) for f, i in zip(fields, starts) if f.cone is not None]
-
-    @property
-    def measurements(self) -> list[Measurement]:
-        """What must be measured."""
-        walls = [w.measurement for w in self._walls if w.measurement is not None]
-        return walls + [t.measurement for t in self._tilts]
 
     def around(self, seen: Seen, last: Array, slope: Array) -> Corridors:
         """What may be commanded after `last` (A,), which changed at `slope` (A,) [per s]."""

@@ -125,13 +125,6 @@ class SafetyEnvelope:
         """It is known where every set-point that is measured begins."""
         return not self._unplaced
 
-    @property
-    def named(self) -> tuple[str, ...]:
-        """The observation fields without whose fresh values nothing is carried out."""
-        force = self.limits.force
-        each = [*self._enclosure.measurements, *(m for _, m in self._measured), force and force.measurement]
-        return tuple(dict.fromkeys(m.field for m in each if m))
-
     def reset(self, measured: Mapping[str, Any] | None = None, *, since: int = 0) -> None:
         """Begin anew: something else has moved the robot, or nothing has yet. The emergency stop stays as it is.
 

@@ -92,6 +92,13 @@ class Limits:
     fields: tuple[FieldLimits, ...]
     force: ForceLimit | None = None
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The observation fields without whose fresh values nothing is carried out."""
+        limited = [x for f in self.fields for x in (f.box, f.cone)] + [self.force]
+        each = [f.measurement for f in self.fields] + [x.measurement for x in limited if x]
+        return tuple(dict.fromkeys(m.field for m in each if m))
+
 
 def parse(spec: Spec, section: Mapping[str, Any]) -> Limits:
     """Check the limits of every action field of `spec`.
@@ -122,9 +129,7 @@ def parse(spec: Spec, section: Mapping[str, Any]) -> Limits:
 
 def _require_in_time(spec: Spec, limits: Limits) -> None:
     """Refuse a field that is named and comes too seldom to be fresh all the time: the robot would stutter."""
-    limited = [x for f in limits.fields for x in (f.box, f.cone)] + [limits.force]
-    each = [f.measurement for f in limits.fields] + [x.measurement for x in limited if x]
-    for name in dict.fromkeys(m.field for m in each if m):
+    for name in limits.named:
         rate = spec.observation[name].rate or spec.rate
         if 1.0 / rate >= limits.observation_timeout:
             raise SpecError(

@@ -231,9 +231,10 @@ class ArbiterNode(RobotNode):
 
     def _silent(self, now: int, reading: Reading) -> str:
         """Who is not heard at `now` [ns], and what comes of it; nothing while all are."""
-        newest = {"the robot": reading.stamp} | {f"'{n}'": reading.stamps[n] for n in self._arbiter.envelope.named}
+        limits = self._arbiter.envelope.limits
+        newest = {"the robot": reading.stamp} | {f"'{name}'": reading.stamps[name] for name in limits.named}
         for name, stamp in newest.items():
-            if (age := (now - stamp) * 1e-9) > self._arbiter.envelope.limits.observation_timeout:
+            if (age := (now - stamp) * 1e-9) > limits.observation_timeout:
                 return f"no reading from {name} for {age:.1f} s: every command is refused"
         if self._arbiter.unattended(now, self._human):
             return "the person's input device is silent: no policy moves the robot until it is heard"

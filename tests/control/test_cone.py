@@ -116,7 +116,7 @@ def test_without_knowing_how_it_is_turned_the_robot_holds(arm: Spec, limits: dic
     broken = {"ee_pose": np.array([0.0, 0.0, 0.25, 0.0, 0.0, 0.0, 0.0])}
     out = envelope.filter(turn([1, 0, 0]), now=10**9, command_stamp=10**9, measured=broken, measured_stamp=10**9)
     assert out.flags & Safety.STALE_OBSERVATION and (out.action[:6] == 0).all()
-    assert "ee_pose" in envelope.named
+    assert "ee_pose" in envelope.limits.named
 
 
 number = st.floats(-1.2, 1.2)

@@ -138,7 +138,7 @@ def test_a_field_without_a_stamp_counts_as_stale_and_one_that_nothing_names_may_
 def test_a_robot_of_which_nothing_is_named_is_held_once_none_of_its_fields_is_fresh(arm, arm_limits):
     del arm_limits["twist"]["workspace"]
     drive = Driver(arm, arm_limits, CENTRE)
-    assert drive.envelope.named == ()
+    assert drive.envelope.limits.named == ()
     assert drive(twist(0.01), measured_stamp={"ee_pose": 0, "joints": drive.now}).flags == 0
     assert drive(twist(0.01), measured_stamp={"ee_pose": 0, "joints": 0}).flags == Safety.STALE_OBSERVATION
 
