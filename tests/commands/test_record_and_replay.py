@@ -33,6 +33,16 @@ def test_recording_in_process_gives_demonstrations_by_the_human_from_consecutive
         assert episode.attributes["instruction"] == "lift the cube"
 
 
+def changed_robot(folder: Path, robot: str, old: str, new: str) -> Path:
+    """A robot.yaml in `folder` that is this robot's, but for a text."""
+    given = workspace.find("hardware", robot, "robot.yaml")
+    assert given is not None
+    folder.mkdir()
+    changed = folder / "robot.yaml"
+    changed.write_text(given.read_text().replace(old, new))
+    return changed
+
+
 @pytest.mark.parametrize("number", [0, 1])
 def test_replaying_a_simulated_episode_gives_what_was_recorded(
     recorded: Path, number: int, capsys: pytest.CaptureFixture[str]
@@ -48,11 +58,9 @@ def test_a_replay_that_deviates_exits_1(lift_data: Path) -> None:
 def test_a_real_robot_is_not_moved_by_a_replay(
     recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    robot = workspace.find("hardware", "sim_lift", "robot.yaml")
-    assert robot is not None
-    (tmp_path / "sim_lift").mkdir()
-    real = tmp_path / "sim_lift" / "robot.yaml"
-    real.write_text(robot.read_text().replace("robot_rl.sim.robosuite_arm:RobosuiteArm", "robot_rl.nowhere:Arm"))
+    real = changed_robot(
+        tmp_path / "sim_lift", "sim_lift", "robot_rl.sim.robosuite_arm:RobosuiteArm", "robot_rl.nowhere:Arm"
+    )
     assert cli.main(["replay", str(recorded), "--robot", str(real)]) == 2
     said = " ".join(capsys.readouterr().err.split())
     assert "is real (its driver, robot_rl.nowhere:Arm" in said and "Replay on its simulated twin" in said
@@ -88,11 +96,7 @@ def test_recording_again_appends(recorded: Path, tmp_path: Path) -> None:
 def test_what_cannot_begin_leaves_no_data_set(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], words: str, device: list[str]
 ) -> None:
-    robot = workspace.find("hardware", "sim_pegslot", "robot.yaml")
-    assert robot is not None
-    (tmp_path / "mine").mkdir()
-    mistaken = tmp_path / "mine" / "robot.yaml"
-    mistaken.write_text(robot.read_text().replace("command_timeout", "comand_timeout"))
+    mistaken = changed_robot(tmp_path / "mine", "sim_pegslot", "command_timeout", "comand_timeout")
     command = ["record", "--robot", "sim_pegslot", *device, *(o.format(robot=mistaken) for o in options)]
     assert cli.main([*command, "--dataset", str(tmp_path / "data")]) == 2
     assert words in capsys.readouterr().err

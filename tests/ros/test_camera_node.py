@@ -6,8 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ cv2 = pytest.importorskip("cv2", reason="needs robot_rl[camera]")
 
 import rclpy  # noqa: E402
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
-from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
 
@@ -76,13 +74,12 @@ def write_video(path: Path, size: tuple[int, int], frames: int) -> None:
 class Listener:
     """Hears images, the CameraInfo that comes with each, and diagnostics."""
 
-    def __init__(self, *cameras: str) -> None:
+    def __init__(self, spinner: type, *cameras: str) -> None:
         self.node = Node("listener")
         self.images: dict[str, list[int]] = {name: [] for name in cameras}
         self.infos: dict[str, list[int]] = {name: [] for name in cameras}
         self.reports: list[DiagnosticStatus] = []
-        self.executor = SingleThreadedExecutor()
-        self.executor.add_node(self.node)
+        self.spin = spinner(self.node)
         for name in cameras:
             self._note(Image, topics.image(name), self.images[name])
             self._note(CameraInfo, topics.camera_info(name), self.infos[name])
@@ -92,12 +89,6 @@ class Listener:
 
     def _note(self, kind: type, topic: str, stamps: list[int]) -> None:
         self.node.create_subscription(kind, topic, lambda m: stamps.append(codecs.stamp_of(m)), topics.stream())
-
-    def spin(self, until: Callable[[], bool], timeout: float = 20.0) -> bool:
-        deadline = time.monotonic() + timeout
-        while not until() and time.monotonic() < deadline:
-            self.executor.spin_once(timeout_sec=0.02)
-        return until()
 
 
 @pytest.fixture
@@ -112,19 +103,19 @@ def nodes() -> Iterator[list[Any]]:
     rclpy.try_shutdown()
 
 
-def start(nodes: list[Any], robot: Path, *cameras: str) -> tuple[CameraNode, Listener]:
+def start(nodes: list[Any], spinner: type, robot: Path, *cameras: str) -> tuple[CameraNode, Listener]:
     """A camera node and a listener in this process."""
     rclpy.init(args=["--ros-args", "-p", f"robot:={robot}"])
-    listener = Listener(*cameras)
+    listener = Listener(spinner, *cameras)
     nodes.append(listener.node)
     node = CameraNode()
     nodes.append(node)
-    listener.executor.add_node(node)
+    listener.spin.executor.add_node(node)
     return node, listener
 
 
 def test_every_picture_of_two_vga_cameras_at_30_hz_reaches_a_subscriber_with_nothing_set(
-    nodes: list[Any], tmp_path: Path
+    nodes: list[Any], spinner: type, tmp_path: Path
 ) -> None:
     write_video(tmp_path / "clip.avi", (640, 480), 150)
     camera = {"driver": "opencv", "width": 640, "height": 480, "fps": 30}
@@ -133,7 +124,7 @@ def test_every_picture_of_two_vga_cameras_at_30_hz_reaches_a_subscriber_with_not
     description = Launch("teleop", {"robot": str(robot), "device": "scripted"})
     process = next(p for p in description.processes if p.name.startswith("camera"))
     rclpy.init(args=[])
-    listener = Listener("left", "right")
+    listener = Listener(spinner, "left", "right")
     nodes.append(listener.node)
     environment = child.environment(process.environment, tmp_path)
     with subprocess.Popen(process.command, env=environment) as running:
@@ -146,11 +137,13 @@ def test_every_picture_of_two_vga_cameras_at_30_hz_reaches_a_subscriber_with_not
         assert set(published) - set(listener.images[name]) == set()
 
 
-def test_a_recording_that_ends_is_reported_and_leaves_nothing_running(nodes: list[Any], tmp_path: Path) -> None:
+def test_a_recording_that_ends_is_reported_and_leaves_nothing_running(
+    nodes: list[Any], spinner: type, tmp_path: Path
+) -> None:
     write_video(tmp_path / "clip.avi", (64, 48), 30)
     options = {"source": str(tmp_path / "clip.avi")}
     robot = describe(tmp_path, clip={"driver": "opencv", "width": 64, "height": 48, "fps": 30, "options": options})
-    node, listener = start(nodes, robot, "clip")
+    node, listener = start(nodes, spinner, robot, "clip")
     assert listener.spin(lambda: any(s.message == "ended" for s in listener.reports))
     assert listener.spin(lambda: not {"clip", "camera clip"} & {t.name for t in threading.enumerate()})
     assert node.exit_code is None
@@ -158,14 +151,14 @@ def test_a_recording_that_ends_is_reported_and_leaves_nothing_running(nodes: lis
 
 
 def test_a_camera_that_is_unplugged_is_reported_and_goes_on_when_it_is_back(
-    nodes: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    nodes: list[Any], spinner: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "flaky_driver.py").write_text(FLAKY)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     plug = tmp_path / "plug"
     plug.touch()
     camera = {"driver": "flaky_driver:Flaky", "width": 64, "height": 48, "fps": 30, "options": {"plugged": str(plug)}}
-    node, listener = start(nodes, describe(tmp_path, front=camera), "front")
+    node, listener = start(nodes, spinner, describe(tmp_path, front=camera), "front")
     images = listener.images["front"]
     assert listener.spin(lambda: len(images) > 10 and bool(listener.reports))
     assert listener.reports[-1].level == DiagnosticStatus.OK

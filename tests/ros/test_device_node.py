@@ -11,7 +11,6 @@ import pytest
 pytest.importorskip("rclpy", reason="needs robot_rl[ros]")
 
 import rclpy  # noqa: E402
-from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from sensor_msgs.msg import Joy  # noqa: E402
 
@@ -22,34 +21,25 @@ from robot_rl.ros.device_node import DeviceNode  # noqa: E402
 DEADMAN = 5
 """The right shoulder button."""
 
+Pad = tuple[SimulatedGamepad, list[Joy], Callable[..., bool]]
+
 
 @pytest.fixture
-def pad(tmp_path: Path) -> Iterator[tuple[SimulatedGamepad, list[Joy], Callable[[Callable[[], bool]], bool]]]:
+def pad(tmp_path: Path, spinner: type) -> Iterator[Pad]:
     """A gamepad, what its node publishes, and a way to let time pass until something holds."""
     twin = SimulatedGamepad(tmp_path / "js0")
     rclpy.init(args=["--ros-args", "-p", f"path:={twin.path}"])
-    listener, device, executor = Node("listener"), DeviceNode(), SingleThreadedExecutor()
+    listener, device = Node("listener"), DeviceNode()
     heard: list[Joy] = []
     listener.create_subscription(Joy, topics.JOY, heard.append, topics.stream(10))
-    executor.add_node(listener)
-    executor.add_node(device)
-
-    def spin(until: Callable[[], bool], timeout: float = 20.0) -> bool:
-        deadline = time.monotonic() + timeout
-        while not until() and time.monotonic() < deadline:
-            executor.spin_once(timeout_sec=0.02)
-        return until()
-
-    yield twin, heard, spin
+    yield twin, heard, spinner(listener, device)
     device.close()
     device.destroy_node()
     listener.destroy_node()
     rclpy.try_shutdown()
 
 
-def test_an_unplugged_device_is_released_once_and_then_silent_until_it_is_back(
-    pad: tuple[SimulatedGamepad, list[Joy], Callable[[Callable[[], bool]], bool]],
-) -> None:
+def test_an_unplugged_device_is_released_once_and_then_silent_until_it_is_back(pad: Pad) -> None:
     twin, heard, spin = pad
     twin.button(DEADMAN, True)
     assert spin(lambda: bool(heard) and heard[-1].buttons[DEADMAN] == 1)

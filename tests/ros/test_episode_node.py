@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,6 @@ import pytest
 pytest.importorskip("rclpy", reason="needs robot_rl[ros]")
 
 import rclpy  # noqa: E402
-from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
 from std_msgs.msg import Bool, String  # noqa: E402
@@ -32,23 +32,17 @@ from robot_rl.ros.state import StatePublisher  # noqa: E402
 from robot_rl.runtime.arbiter import Decision  # noqa: E402
 from robot_rl.runtime.launch import Launch  # noqa: E402
 
+Spin = Callable[..., bool]
+Managed = Callable[..., AbstractContextManager[tuple[EpisodeNode, Node, Spin]]]
+
 
 @contextmanager
-def managed(*parameters: str) -> Iterator[tuple[EpisodeNode, Node, Callable[..., bool]]]:
+def running(spinner: type, *parameters: str) -> Iterator[tuple[EpisodeNode, Node, Spin]]:
     """An episode manager with these parameters, a node beside it, and what lets both run."""
     rclpy.init(args=["--ros-args", *(part for p in parameters for part in ("-p", p))])
-    node, manager, executor = Node("look"), EpisodeNode(), SingleThreadedExecutor()
-    executor.add_node(node)
-    executor.add_node(manager)
-
-    def spin(until: Callable[[], bool], timeout: float = 20.0) -> bool:
-        deadline = time.monotonic() + timeout
-        while not until() and time.monotonic() < deadline:
-            executor.spin_once(timeout_sec=0.02)
-        return until()
-
+    node, manager = Node("look"), EpisodeNode()
     try:
-        yield manager, node, spin
+        yield manager, node, spinner(node, manager)
     finally:
         manager.close()
         manager.destroy_node()
@@ -57,7 +51,13 @@ def managed(*parameters: str) -> Iterator[tuple[EpisodeNode, Node, Callable[...,
 
 
 @pytest.fixture
-def look() -> Iterator[tuple[Node, Callable[..., bool]]]:
+def managed(spinner: type) -> Managed:
+    """As `running`."""
+    return partial(running, spinner)
+
+
+@pytest.fixture
+def look(managed: Managed) -> Iterator[tuple[Node, Spin]]:
     """An episode manager of a deployment without recorder, and a node beside it."""
     parameters = ("robot:=sim_crazyflie", "policy:=some_policy", "purpose:=deployment", "record:=false", "auto:=always")
     with managed(*parameters) as (_, node, spin):
@@ -73,9 +73,7 @@ def heard(node: Node) -> list[dict[str, Any]]:
     return events
 
 
-def test_a_deployment_waits_for_the_policy_before_the_robot_is_reset(
-    look: tuple[Node, Callable[..., bool]],
-) -> None:
+def test_a_deployment_waits_for_the_policy_before_the_robot_is_reset(look: tuple[Node, Spin]) -> None:
     node, spin = look
     events = heard(node)
     start = node.create_client(Trigger, "episode/start")
@@ -89,9 +87,7 @@ def test_a_deployment_waits_for_the_policy_before_the_robot_is_reset(
     assert events[0]["event"] == "reset"
 
 
-def test_no_reset_is_asked_for_while_the_emergency_stop_is_latched(
-    look: tuple[Node, Callable[..., bool]],
-) -> None:
+def test_no_reset_is_asked_for_while_the_emergency_stop_is_latched(look: tuple[Node, Spin]) -> None:
     node, spin = look
     events = heard(node)
     stopped = node.create_publisher(Bool, topics.STOPPED, topics.latched(1))
@@ -109,7 +105,7 @@ def test_no_reset_is_asked_for_while_the_emergency_stop_is_latched(
 
 
 @pytest.fixture
-def classified() -> Iterator[tuple[EpisodeNode, Node, Callable[..., bool]]]:
+def classified(managed: Managed) -> Iterator[tuple[EpisodeNode, Node, Spin]]:
     """The episode manager of a session whose classifier judges, in real time, and a node beside it."""
     given = (
         "robot:=sim_pegslot",
@@ -126,9 +122,7 @@ def classified() -> Iterator[tuple[EpisodeNode, Node, Callable[..., bool]]]:
         yield manager, node, spin
 
 
-def test_an_episode_that_a_classifier_judges_waits_for_the_judge(
-    classified: tuple[EpisodeNode, Node, Callable[..., bool]],
-) -> None:
+def test_an_episode_that_a_classifier_judges_waits_for_the_judge(classified: tuple[EpisodeNode, Node, Spin]) -> None:
     manager, node, spin = classified
     events = heard(node)
     spin(lambda: bool(events), timeout=0.5)
@@ -140,7 +134,7 @@ def test_an_episode_that_a_classifier_judges_waits_for_the_judge(
 
 @pytest.mark.parametrize("silent", [False, True])
 def test_a_classifier_s_word_is_passed_on_and_its_silence_is_no_success(
-    classified: tuple[EpisodeNode, Node, Callable[..., bool]], silent: bool
+    classified: tuple[EpisodeNode, Node, Spin], silent: bool
 ) -> None:
     manager, node, spin = classified
     events, verdicts = heard(node), list[tuple[int, bool]]()
@@ -179,7 +173,9 @@ def test_a_classifier_s_word_is_passed_on_and_its_silence_is_no_success(
         assert next(e for e in events if e["event"] == "end")["result"] == "success"
 
 
-def test_who_waits_for_a_person_says_what_to_press_and_why_a_key_did_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_waits_for_a_person_says_what_to_press_and_why_a_key_did_nothing(
+    managed: Managed, monkeypatch: pytest.MonkeyPatch
+) -> None:
     said: list[str] = []
     monkeypatch.setattr(EpisodeNode, "say", lambda _, text: said.append(text))
     given = ("robot:=sim_crazyflie", "record:=false", "auto:=never", "device:=keyboard")
@@ -202,9 +198,7 @@ def test_who_waits_for_a_person_says_what_to_press_and_why_a_key_did_nothing(mon
         assert sum(s.startswith("waiting:") for s in said) == 1
 
 
-def test_after_an_emergency_stop_in_a_reset_nothing_moves_until_a_person_has_looked(
-    look: tuple[Node, Callable[..., bool]],
-) -> None:
+def test_after_an_emergency_stop_in_a_reset_nothing_moves_until_a_person_has_looked(look: tuple[Node, Spin]) -> None:
     node, spin = look
     events = heard(node)
     stopped = node.create_publisher(Bool, topics.STOPPED, topics.latched(1))
@@ -223,7 +217,7 @@ def test_after_an_emergency_stop_in_a_reset_nothing_moves_until_a_person_has_loo
 
 @pytest.mark.parametrize(("simulated", "waits"), [(True, False), (False, True)])
 def test_no_episode_of_a_real_robot_begins_unless_somebody_asks_for_it(
-    simulated: bool, waits: bool, monkeypatch: pytest.MonkeyPatch
+    simulated: bool, waits: bool, managed: Managed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
     monkeypatch.setattr(EpisodeNode, "say", lambda _, text: said.append(text))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,6 @@ import yaml
 pytest.importorskip("rclpy", reason="needs robot_rl[ros]")
 
 import rclpy  # noqa: E402
-from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
 
@@ -49,10 +48,11 @@ def look(robot_yaml: Path) -> Iterator[Node]:
     rclpy.try_shutdown()
 
 
-def test_the_beginning_of_a_retreat_lets_go_of_the_lead_and_its_continuation_does_not_stop_again(look: Node) -> None:
-    robot, executor = RobotServer(), SingleThreadedExecutor()
-    executor.add_node(look)
-    executor.add_node(robot)
+def test_the_beginning_of_a_retreat_lets_go_of_the_lead_and_its_continuation_does_not_stop_again(
+    look: Node, spinner: type
+) -> None:
+    robot = RobotServer()
+    spin = spinner(look, robot)
     stops = []
     stop = robot.robot.stop
 
@@ -64,34 +64,36 @@ def test_the_beginning_of_a_retreat_lets_go_of_the_lead_and_its_continuation_doe
     command = look.create_publisher(JointState, topics.COMMAND, topics.stream(10))
     decided = look.create_publisher(JointState, topics.DECISION, topics.kept())
 
-    def spin(until, velocity, safety=None) -> bool:
-        deadline = time.monotonic() + 20.0
-        while not until() and time.monotonic() < deadline:
+    def drive(until: Callable[[], bool], velocity: np.ndarray, safety: Safety | None = None) -> bool:
+        def there() -> bool:
+            if until():
+                return True
             now = time.time_ns()
             command.publish(codecs.labelled(now, robot.spec.action.labels, velocity))
             if safety is not None:
                 nan = np.full(3, np.nan)
                 decision = Decision(now, velocity, Source.NONE, Phase.AUTONOMOUS, safety, nan, nan)
                 decided.publish(wire.decision_message(robot.spec.action, decision))
-            executor.spin_once(timeout_sec=0.05)
-        return until()
+            return False
+
+        return spin(there)
 
     def lead() -> float:
         return float(robot.robot.read().values["lead"][1])
 
     try:
-        assert spin(lambda: lead() < -0.0079, DOWN)  # 16 N on the plate, or held up by the bottom of the slot
+        assert drive(lambda: lead() < -0.0079, DOWN)  # 16 N on the plate, or held up by the bottom of the slot
         heard = len(stops)
-        assert spin(lambda: lead() > -0.001, STILL, Safety.RETREAT)
+        assert drive(lambda: lead() > -0.001, STILL, Safety.RETREAT)
         assert len(stops) == heard + 1
         end = time.monotonic() + 0.5
-        assert spin(lambda: time.monotonic() > end, STILL, Safety.RETREAT)
+        assert drive(lambda: time.monotonic() > end, STILL, Safety.RETREAT)
         assert len(stops) == heard + 1
         end = time.monotonic() + 0.5
-        assert spin(lambda: time.monotonic() > end, STILL, Safety(0))
-        assert spin(lambda: len(stops) == heard + 2, STILL, Safety.RETREAT)
+        assert drive(lambda: time.monotonic() > end, STILL, Safety(0))
+        assert drive(lambda: len(stops) == heard + 2, STILL, Safety.RETREAT)
     finally:
-        executor.remove_node(robot)
-        executor.remove_node(look)
+        spin.executor.remove_node(robot)
+        spin.executor.remove_node(look)
         robot.close()
         robot.destroy_node()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,6 @@ pytest.importorskip("rclpy", reason="needs robot_rl[ros]")
 pytest.importorskip("torch", reason="needs robot_rl[train]")
 
 import rclpy  # noqa: E402
-from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from sensor_msgs.msg import Image, JointState  # noqa: E402
 
 from robot_rl.hardware.config import ConfigError  # noqa: E402
@@ -59,24 +59,18 @@ class Robot(RobotNode):
 
 
 Spin = Callable[..., bool]
+Graph = Callable[..., AbstractContextManager[tuple[JudgeNode, Robot, Spin]]]
 
 
 @contextmanager
-def graph(*parameters: str, robot: str = "sim_pegslot") -> Iterator[tuple[JudgeNode, Robot, Spin]]:
+def running(spinner: type, *parameters: str, robot: str = "sim_pegslot") -> Iterator[tuple[JudgeNode, Robot, Spin]]:
+    """The judge with these parameters, what it sees and is heard by, and what lets both run."""
     given = (f"robot:={robot}", "cameras:=front", "lockstep:=true", *parameters)
     rclpy.init(args=["--ros-args", *(part for p in given for part in ("-p", p))])
     node = other = None
     try:
-        node, other, executor = JudgeNode(), Robot(), SingleThreadedExecutor()
-        executor.add_node(node)
-        executor.add_node(other)
-
-        def spin(until: Callable[[], bool], timeout: float = 15.0) -> bool:
-            deadline = time.monotonic() + timeout
-            while not until() and time.monotonic() < deadline:
-                executor.spin_once(timeout_sec=0.02)
-            return until()
-
+        node, other = JudgeNode(), Robot()
+        spin = spinner(node, other)
         assert spin(lambda: other.count_subscribers(topics.image("front")) == 1)
         assert spin(lambda: other.count_publishers(topics.CLASSIFIED) == 1)
         yield node, other, spin
@@ -87,8 +81,14 @@ def graph(*parameters: str, robot: str = "sim_pegslot") -> Iterator[tuple[JudgeN
         rclpy.try_shutdown()
 
 
+@pytest.fixture
+def graph(spinner: type) -> Graph:
+    """As `running`."""
+    return partial(running, spinner)
+
+
 def test_every_state_of_the_classifier_s_episodes_is_judged_once_and_anew_in_each(
-    tmp_path: Path, classifier: Callable[..., Path]
+    graph: Graph, tmp_path: Path, classifier: Callable[..., Path]
 ) -> None:
     folder = classifier(tmp_path, 0.0, (2, 2))
     with graph(f"classifier:={folder}") as (node, robot, spin):
@@ -114,7 +114,7 @@ def test_every_state_of_the_classifier_s_episodes_is_judged_once_and_anew_in_eac
 
 
 def test_in_real_time_a_state_without_a_fresh_picture_is_no_success(
-    tmp_path: Path, classifier: Callable[..., Path]
+    graph: Graph, tmp_path: Path, classifier: Callable[..., Path]
 ) -> None:
     folder = classifier(tmp_path, 0.0)
     with graph(f"classifier:={folder}", "lockstep:=false") as (node, robot, spin):
@@ -132,7 +132,9 @@ def test_in_real_time_a_state_without_a_fresh_picture_is_no_success(
         assert robot.said == [(blind, False), (seen, True), (stale, False)]
 
 
-def test_in_real_time_states_that_are_old_are_passed_over(tmp_path: Path, classifier: Callable[..., Path]) -> None:
+def test_in_real_time_states_that_are_old_are_passed_over(
+    graph: Graph, tmp_path: Path, classifier: Callable[..., Path]
+) -> None:
     folder = classifier(tmp_path, 0.0)
     with graph(f"classifier:={folder}", "lockstep:=false") as (node, robot, spin):
         robot.now -= 10 * TENTH
@@ -147,7 +149,9 @@ def test_in_real_time_states_that_are_old_are_passed_over(tmp_path: Path, classi
         assert [stamp for stamp, _ in robot.said] == [fresh]
 
 
-def test_each_direction_of_a_practice_has_its_own_judge(tmp_path: Path, classifier: Callable[..., Path]) -> None:
+def test_each_direction_of_a_practice_has_its_own_judge(
+    graph: Graph, tmp_path: Path, classifier: Callable[..., Path]
+) -> None:
     always, never = classifier(tmp_path / "a", 0.0), classifier(tmp_path / "n", 1.1)
     with graph(f"classifier:=insert={always},{never}") as (node, robot, spin):
         for direction, success in (("insert", True), ("return", False)):
@@ -166,7 +170,13 @@ def test_each_direction_of_a_practice_has_its_own_judge(tmp_path: Path, classifi
     [(64, "none", ConfigError, "not running: give cameras:=front"), (96, "front", RewardError, "96 x 64 px")],
 )
 def test_a_camera_that_does_not_run_or_is_another_is_refused(
-    tmp_path: Path, classifier: Callable[..., Path], width: int, cameras: str, error: type[Exception], reason: str
+    graph: Graph,
+    tmp_path: Path,
+    classifier: Callable[..., Path],
+    width: int,
+    cameras: str,
+    error: type[Exception],
+    reason: str,
 ) -> None:
     folder = classifier(tmp_path, 0.5, width=width)
     with pytest.raises(error, match=reason), graph(f"classifier:={folder}", f"cameras:={cameras}"):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,6 @@ pytest.importorskip("rclpy", reason="needs robot_rl[ros]")
 pytest.importorskip("torch", reason="needs robot_rl[train]")
 
 import rclpy  # noqa: E402
-from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from sensor_msgs.msg import Image, JointState  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 
@@ -51,31 +51,32 @@ class Hand(RobotNode):
         self.press(*buttons)
 
 
-Spin = Callable[[Callable[[], bool]], bool]
+Spin = Callable[..., bool]
+Graph = Callable[..., AbstractContextManager[tuple[RobotNode, Hand, Spin]]]
 
 
 @contextmanager
-def graph(factory: Callable[[], RobotNode], *parameters: str) -> Iterator[tuple[RobotNode, Hand, Spin]]:
+def running(
+    spinner: type, factory: Callable[[], RobotNode], *parameters: str
+) -> Iterator[tuple[RobotNode, Hand, Spin]]:
+    """The node with these parameters, what it sees and hears, and what lets both run."""
     rclpy.init(args=["--ros-args", *(part for p in (ROBOT, *parameters) for part in ("-p", p))])
     node = hand = None
     try:
-        node, hand, executor = factory(), Hand(), SingleThreadedExecutor()
-        executor.add_node(node)
-        executor.add_node(hand)
-
-        def spin(until: Callable[[], bool], timeout: float = 15.0) -> bool:
-            deadline = time.monotonic() + timeout
-            while not until() and time.monotonic() < deadline:
-                executor.spin_once(timeout_sec=0.02)
-            return until()
-
-        yield node, hand, spin
+        node, hand = factory(), Hand()
+        yield node, hand, spinner(node, hand)
     finally:
         for one in (node, hand):
             if one is not None:
                 one.close()
                 one.destroy_node()
         rclpy.try_shutdown()
+
+
+@pytest.fixture
+def graph(spinner: type) -> Graph:
+    """As `running`."""
+    return partial(running, spinner)
 
 
 def collecting(folder: Path, *more: str) -> tuple[str, ...]:
@@ -94,7 +95,7 @@ def take(hand: Hand, spin: Spin, node: RewardNode, held: range) -> None:
     assert spin(lambda: node._collector.waiting == 0)
 
 
-def test_what_is_seen_with_the_key_held_is_kept_and_a_second_sitting_adds_to_it(tmp_path: Path) -> None:
+def test_what_is_seen_with_the_key_held_is_kept_and_a_second_sitting_adds_to_it(graph: Graph, tmp_path: Path) -> None:
     with graph(RewardNode, *collecting(tmp_path)) as (node, hand, spin):
         assert isinstance(node, RewardNode)
         take(hand, spin, node, range(12, 20))
@@ -111,7 +112,7 @@ def test_what_is_seen_with_the_key_held_is_kept_and_a_second_sitting_adds_to_it(
     assert both.ids[:2] == first.ids and len(both) == 60 and int(both.labels.sum()) == 11
 
 
-def test_another_crop_than_that_of_the_pictures_there_is_refused_at_once(tmp_path: Path) -> None:
+def test_another_crop_than_that_of_the_pictures_there_is_refused_at_once(graph: Graph, tmp_path: Path) -> None:
     with graph(RewardNode, *collecting(tmp_path)) as (node, hand, spin):
         assert isinstance(node, RewardNode)
         take(hand, spin, node, range(5, 9))
@@ -122,7 +123,7 @@ def test_another_crop_than_that_of_the_pictures_there_is_refused_at_once(tmp_pat
         pass
 
 
-def test_the_next_episode_waits_until_the_success_key_is_let_go() -> None:
+def test_the_next_episode_waits_until_the_success_key_is_let_go(graph: Graph) -> None:
     with graph(EpisodeNode, "record:=false", "auto:=never") as (node, hand, spin):
         assert isinstance(node, EpisodeNode)
         hand.press("success")

@@ -6,7 +6,8 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
 
 import numpy as np
 import pytest
@@ -15,7 +16,6 @@ from numpy.typing import NDArray
 pytest.importorskip("rclpy", reason="needs robot_rl[ros]")
 
 import rclpy  # noqa: E402
-from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
 from std_msgs.msg import Bool, String  # noqa: E402
@@ -27,7 +27,9 @@ from robot_rl.ros import codecs, topics  # noqa: E402
 from robot_rl.ros.robot_node import RobotServer  # noqa: E402
 from robot_rl.spec import Spec  # noqa: E402
 
-Spin = Callable[[Callable[[], bool], float], bool]
+Spin = Callable[..., bool]
+Serving = Callable[[], AbstractContextManager[tuple[RobotServer, Node, Spin]]]
+Resetting = Callable[[], AbstractContextManager[tuple[RobotServer, Spin, list[str]]]]
 
 
 class Driver:
@@ -77,24 +79,20 @@ def driver(monkeypatch: pytest.MonkeyPatch) -> Driver:
 
 
 @contextmanager
-def serving() -> Iterator[tuple[RobotServer, Node, Spin]]:
-    """The node of the driver, and another beside it."""
+def running(spinner: type) -> Iterator[tuple[RobotServer, Node, Spin]]:
+    """The node of the driver, another beside it, and what lets both run."""
     rclpy.init(args=["--ros-args", "-p", "robot:=sim_crazyflie"])
-    look, executor = Node("look"), SingleThreadedExecutor()
-    robot = RobotServer()
-    executor.add_node(look)
-    executor.add_node(robot)
-
-    def spin(until: Callable[[], bool], timeout: float = 10.0) -> bool:
-        deadline = time.monotonic() + timeout
-        while not until() and time.monotonic() < deadline:
-            executor.spin_once(timeout_sec=0.01)
-        return until()
-
+    look, robot = Node("look"), RobotServer()
     with ExitStack() as leaving:
         for part in (rclpy.try_shutdown, look.destroy_node, robot.destroy_node, robot.close):
             leaving.callback(part)
-        yield robot, look, spin
+        yield robot, look, spinner(look, robot)
+
+
+@pytest.fixture
+def serving(spinner: type) -> Serving:
+    """As `running`."""
+    return partial(running, spinner)
 
 
 def heard(look: Node) -> list[str]:
@@ -108,22 +106,49 @@ def ask_to_reset(robot: RobotServer) -> None:
     robot._on_episode_event({"event": "reset", "episode": "a", "seed": 0, "sent": time.time_ns()})
 
 
-def test_a_real_robot_does_not_move_before_an_episode_is_asked_for(driver: Driver) -> None:
+def begin_reset(robot: RobotServer, driver: Driver, spin: Spin) -> None:
+    """Ask to reset, and wait until the driver is at it."""
+    ask_to_reset(robot)
+    assert spin(lambda: "reset" in driver.calls, 10.0)
+
+
+def command_zeros(robot: RobotServer, look: Node, spin: Spin) -> None:
+    """One command."""
+    names = robot.spec.action.labels
+    command = look.create_publisher(JointState, topics.COMMAND, topics.stream(10))
+    assert spin(lambda: command.get_subscription_count() > 0, 10.0)
+    command.publish(codecs.labelled(time.time_ns(), names, np.zeros(len(names))))
+
+
+@pytest.fixture
+def resetting(serving: Serving, driver: Driver) -> Resetting:
+    """The node of a driver that is on its long way to the start, what lets it run, and what it says."""
+
+    @contextmanager
+    def opened() -> Iterator[tuple[RobotServer, Spin, list[str]]]:
+        driver.slow_reset = True
+        with serving() as (robot, look, spin):
+            events = heard(look)
+            begin_reset(robot, driver, spin)
+            yield robot, spin, events
+
+    return opened
+
+
+def test_a_real_robot_does_not_move_before_an_episode_is_asked_for(driver: Driver, serving: Serving) -> None:
     with serving() as (robot, _, spin):
         assert not spin(lambda: bool(driver.calls), 0.3)
-        ask_to_reset(robot)
-        assert spin(lambda: "reset" in driver.calls, 10.0)
+        begin_reset(robot, driver, spin)
     assert driver.calls[-1] == "close"
 
 
-def test_an_emergency_stop_is_heard_while_the_robot_drives_to_its_start(driver: Driver) -> None:
+def test_an_emergency_stop_is_heard_while_the_robot_drives_to_its_start(driver: Driver, serving: Serving) -> None:
     driver.slow_reset = True
     with serving() as (robot, look, spin):
         events = heard(look)
         stopped = look.create_publisher(Bool, topics.STOPPED, topics.latched(1))
         assert spin(lambda: stopped.get_subscription_count() > 0, 10.0)
-        ask_to_reset(robot)
-        assert spin(lambda: "reset" in driver.calls, 10.0)
+        begin_reset(robot, driver, spin)
         stopped.publish(Bool(data=True))
         assert spin(lambda: "stop" in driver.calls, 2.0), "long before the reset would have ended"
         assert not spin(lambda: bool(events), 0.3) and robot.exit_code is None, "neither ready nor a fault"
@@ -131,7 +156,7 @@ def test_an_emergency_stop_is_heard_while_the_robot_drives_to_its_start(driver: 
         assert not spin(lambda: driver.calls.count("reset") > 1, 0.2), "the stop is latched"
 
 
-def test_that_it_stands_is_said_with_whether_the_driver_moved_it(driver: Driver) -> None:
+def test_that_it_stands_is_said_with_whether_the_driver_moved_it(driver: Driver, serving: Serving) -> None:
     with serving() as (robot, look, spin):
         events = heard(look)
         robot.ready("a", 1)
@@ -140,43 +165,33 @@ def test_that_it_stands_is_said_with_whether_the_driver_moved_it(driver: Driver)
     assert [json.loads(e)["kept"] for e in events] == [False, True]
 
 
-def test_a_reset_may_take_longer_than_a_command_keeps(driver: Driver) -> None:
+def test_a_reset_may_take_longer_than_a_command_keeps(driver: Driver, serving: Serving) -> None:
     with serving() as (robot, look, spin):
-        names = robot.spec.action.labels
-        command = look.create_publisher(JointState, topics.COMMAND, topics.stream(10))
-        assert spin(lambda: command.get_subscription_count() > 0, 10.0)
-        command.publish(codecs.labelled(time.time_ns(), names, np.zeros(len(names))))
+        command_zeros(robot, look, spin)
         assert spin(lambda: "send" in driver.calls, 10.0)
         driver.slow_reset = True
-        ask_to_reset(robot)
-        assert spin(lambda: "reset" in driver.calls, 10.0)
+        begin_reset(robot, driver, spin)
         assert not spin(lambda: "stop" in driver.calls, 0.6)
 
 
-def test_a_robot_that_is_let_go_of_while_it_drives_to_its_start_is_stopped(driver: Driver) -> None:
-    driver.slow_reset = True
-    with serving() as (robot, look, spin):
-        events = heard(look)
-        ask_to_reset(robot)
-        assert spin(lambda: "reset" in driver.calls, 10.0)
+def test_a_robot_that_is_let_go_of_while_it_drives_to_its_start_is_stopped(
+    driver: Driver, resetting: Resetting
+) -> None:
+    with resetting() as (robot, _, events):
+        pass
     assert driver.calls[-1] == "close" and "stop" in driver.calls
     assert robot.exit_code is None and not any("fault" in e for e in events)
 
 
-def test_a_robot_that_cannot_be_stopped_is_let_go_of_all_the_same(driver: Driver) -> None:
-    driver.slow_reset = driver.stop_fails = True
-    with pytest.raises(RobotError, match="no connection"), serving() as (robot, _, spin):
-        ask_to_reset(robot)
-        assert spin(lambda: "reset" in driver.calls, 10.0)
+def test_a_robot_that_cannot_be_stopped_is_let_go_of_all_the_same(driver: Driver, resetting: Resetting) -> None:
+    driver.stop_fails = True
+    with pytest.raises(RobotError, match="no connection"), resetting():
+        pass
     assert driver.calls[-1] == "close"
 
 
-def test_a_stop_that_is_let_go_of_before_the_driver_notices_is_no_fault_and_no_start(driver: Driver) -> None:
-    driver.slow_reset = True
-    with serving() as (robot, look, spin):
-        events = heard(look)
-        ask_to_reset(robot)
-        assert spin(lambda: "reset" in driver.calls, 10.0)
+def test_a_stop_that_is_let_go_of_before_the_driver_notices_is_no_fault_and_no_start(resetting: Resetting) -> None:
+    with resetting() as (robot, spin, events):
         robot._on_stopped(Bool(data=True))
         robot._on_stopped(Bool(data=False))
         assert spin(lambda: not robot._pace._resetting, 5.0)
@@ -184,7 +199,9 @@ def test_a_stop_that_is_let_go_of_before_the_driver_notices_is_no_fault_and_no_s
 
 
 @pytest.mark.parametrize("end", ["stop", "close"])
-def test_a_reset_that_waits_for_a_driver_which_hangs_is_given_up_by_a_stop(driver: Driver, end: str) -> None:
+def test_a_reset_that_waits_for_a_driver_which_hangs_is_given_up_by_a_stop(
+    driver: Driver, serving: Serving, end: str
+) -> None:
     with serving() as (robot, _, spin):
         driver.may_read.clear()
         spin(lambda: False, 0.2)  # the reading thread hangs, and holds the driver
@@ -198,13 +215,10 @@ def test_a_reset_that_waits_for_a_driver_which_hangs_is_given_up_by_a_stop(drive
     assert "reset" not in driver.calls and "stop" in driver.calls and driver.calls[-1] == "close"
 
 
-def test_a_driver_that_hangs_in_a_command_is_stopped_when_no_other_comes(driver: Driver) -> None:
+def test_a_driver_that_hangs_in_a_command_is_stopped_when_no_other_comes(driver: Driver, serving: Serving) -> None:
     driver.slow_send = True
     with serving() as (robot, look, spin):
-        names = robot.spec.action.labels
-        command = look.create_publisher(JointState, topics.COMMAND, topics.stream(10))
-        assert spin(lambda: command.get_subscription_count() > 0, 10.0)
-        command.publish(codecs.labelled(time.time_ns(), names, np.zeros(len(names))))
+        command_zeros(robot, look, spin)
         assert spin(lambda: bool(driver.stopped_in_time), 10.0)
     assert driver.stopped_in_time == [True], "it was stopped while it hung"
 
@@ -223,12 +237,8 @@ def test_a_robot_whose_node_cannot_be_made_is_let_go_of(driver: Driver, monkeypa
     assert driver.calls == ["stop", "close"]
 
 
-def test_a_reset_that_fails_ends_the_node_with_its_reason(driver: Driver) -> None:
-    driver.slow_reset = True
-    with serving() as (robot, look, spin):
-        events = heard(look)
-        ask_to_reset(robot)
-        assert spin(lambda: "reset" in driver.calls, 10.0)
+def test_a_reset_that_fails_ends_the_node_with_its_reason(driver: Driver, resetting: Resetting) -> None:
+    with resetting() as (robot, spin, events):
         driver.freed.set()
         assert spin(lambda: robot.exit_code == 1, 5.0)
         assert spin(lambda: any("stopped on its way" in e for e in events), 5.0)

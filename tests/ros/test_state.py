@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -11,7 +10,6 @@ import pytest
 pytest.importorskip("rclpy", reason="needs robot_rl[ros]")
 
 import rclpy  # noqa: E402
-from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
 
@@ -39,20 +37,12 @@ Wire = tuple[Node, StateSubscriber, list[Reading], Callable[[Callable[[], bool]]
 
 
 @pytest.fixture
-def wire() -> Iterator[Wire]:
+def wire(spinner: type) -> Iterator[Wire]:
     """A node, a subscriber on it, the readings it hands on, and a way to let time pass until something holds."""
     rclpy.init()
-    node, executor, readings = Node("two_joints"), SingleThreadedExecutor(), list[Reading]()
+    node, readings = Node("two_joints"), list[Reading]()
     subscriber = StateSubscriber(node, SPEC, readings.append)
-    executor.add_node(node)
-
-    def spin(until: Callable[[], bool], timeout: float = 10.0) -> bool:
-        deadline = time.monotonic() + timeout
-        while not until() and time.monotonic() < deadline:
-            executor.spin_once(timeout_sec=0.02)
-        return until()
-
-    yield node, subscriber, readings, spin
+    yield node, subscriber, readings, spinner(node)
     node.destroy_node()
     rclpy.try_shutdown()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,6 @@ pytest.importorskip("rclpy", reason="needs robot_rl[ros]")
 import rclpy  # noqa: E402
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
 from geometry_msgs.msg import TwistStamped  # noqa: E402
-from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
 from std_msgs.msg import Bool, String  # noqa: E402
@@ -34,15 +33,14 @@ FORWARD = (0.8, 0.0, 0.0, 0.0)
 class Graph:
     """Nodes under test and a node to look at them with, in this process."""
 
-    def __init__(self) -> None:
+    def __init__(self, spinner: type) -> None:
         self.look = Node("look")
         self.nodes: list[Any] = []
-        self.executor = SingleThreadedExecutor()
-        self.executor.add_node(self.look)
+        self.spin = spinner(self.look)
 
     def add(self, node: Any) -> Any:
         self.nodes.append(node)
-        self.executor.add_node(node)
+        self.spin.executor.add_node(node)
         return node
 
     def hear(self, kind: type, topic: str, qos: Any) -> list[Any]:
@@ -50,23 +48,18 @@ class Graph:
         self.look.create_subscription(kind, topic, heard.append, qos)
         return heard
 
-    def spin(self, until: Callable[[], bool], timeout: float = 20.0) -> bool:
-        deadline = time.monotonic() + timeout
-        while not until() and time.monotonic() < deadline:
-            self.executor.spin_once(timeout_sec=0.02)
-        return until()
-
     def drop(self, node: Any) -> None:
-        self.executor.remove_node(node)
+        self.spin.executor.remove_node(node)
         self.nodes.remove(node)
         node.close()
         node.destroy_node()
 
 
 @pytest.fixture
-def graph() -> Iterator[Graph]:
-    rclpy.init(args=["--ros-args", "-p", "robot:=sim_crazyflie"])
-    made = Graph()
+def graph(request: pytest.FixtureRequest, spinner: type) -> Iterator[Graph]:
+    given = ["robot:=sim_crazyflie", *getattr(request, "param", ())]
+    rclpy.init(args=["--ros-args", *(part for text in given for part in ("-p", text))])
+    made = Graph(spinner)
     yield made
     for node in list(made.nodes):
         made.drop(node)
@@ -183,20 +176,13 @@ def test_a_robot_is_not_reset_while_the_emergency_stop_is_latched(graph: Graph) 
     assert graph.spin(lambda: bool(answers))
 
 
-def test_in_lockstep_a_stop_and_its_release_between_episodes_are_told() -> None:
-    rclpy.init(args=["--ros-args", "-p", "robot:=sim_crazyflie", "-p", "lockstep:=true"])
-    graph = Graph()
-    try:
-        arbiter = graph.add(ArbiterNode())
-        told = graph.hear(Bool, topics.STOPPED, topics.latched(10))
-        for service, stopped in ((arbiter._estop, True), (arbiter._release_estop, False)):
-            service(Trigger.Request(), Trigger.Response())
-            assert graph.spin(lambda s=stopped: bool(told) and told[-1].data is s)
-    finally:
-        for node in list(graph.nodes):
-            graph.drop(node)
-        graph.look.destroy_node()
-        rclpy.try_shutdown()
+@pytest.mark.parametrize("graph", [["lockstep:=true"]], indirect=True)
+def test_in_lockstep_a_stop_and_its_release_between_episodes_are_told(graph: Graph) -> None:
+    arbiter = graph.add(ArbiterNode())
+    told = graph.hear(Bool, topics.STOPPED, topics.latched(10))
+    for service, stopped in ((arbiter._estop, True), (arbiter._release_estop, False)):
+        service(Trigger.Request(), Trigger.Response())
+        assert graph.spin(lambda s=stopped: bool(told) and told[-1].data is s)
 
 
 def test_what_a_policy_asked_for_in_an_episode_moves_the_robot_no_more_once_it_is_over(graph: Graph) -> None:

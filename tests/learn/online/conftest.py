@@ -12,7 +12,11 @@ import pytest
 from numpy.typing import NDArray
 
 from robot_rl.datasets import Dataset, Phase, Sample, Source, Step
+from robot_rl.hardware.human import DeviceInput, HumanInput
 from robot_rl.hardware.robot import Outcome, Reading, SceneState
+from robot_rl.learn.online.config import OnlineConfig
+from robot_rl.learn.online.improvers.rlpd import RlpdConfig
+from robot_rl.learn.online.sac import SacConfig
 from robot_rl.learn.online.workcell import Workcell
 from robot_rl.runtime.arbiter import Arbiter
 from robot_rl.runtime.episodes import EpisodeRules
@@ -93,6 +97,28 @@ class MissingBase:
         self.asked = 0
 
 
+class TakesOver:
+    """Holds the clutch from tick `first` to `last`, and pushes one way. Operator and teleop in one."""
+
+    action = np.array([-1.5, 0.75])
+
+    def __init__(self, first: int, last: int) -> None:
+        self.first, self.last, self.tick = first, last, -1
+
+    def reset(self, seed: int | None = None) -> None:
+        self.tick = -1
+
+    def input(self, reading: Reading, *, policy_active: bool) -> DeviceInput:
+        self.tick += 1
+        return DeviceInput(reading.stamp, np.zeros(6), frozenset())
+
+    def interpret(self, device: DeviceInput, reading: Reading) -> HumanInput:
+        return HumanInput(device.stamp, self.action, self.first <= self.tick <= self.last)
+
+    def follow(self, executed: NDArray[np.float64]) -> None:
+        pass
+
+
 def toward(reading: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
     """The demonstrator's action (2,)."""
     return np.clip(4.0 * (reading["goal"] - reading["position"]), (-2, -1), (2, 1))
@@ -107,8 +133,23 @@ def point(presser: type) -> SimpleNamespace:
         robot=Point,
         base=MissingBase,
         toward=toward,
+        takes_over=TakesOver,
         step=make_step,
         presser=presser,
+    )
+
+
+@pytest.fixture
+def small_online() -> OnlineConfig:
+    """A session without demonstrations that learns from its 20th step on, and is evaluated after 100,000."""
+    return OnlineConfig(
+        RlpdConfig(SacConfig(critics=2, hidden=(8,), batch=8, utd=1)),
+        demo_share=0.0,
+        steps=100_000,
+        warmup=20,
+        evaluate_every=100_000,
+        evaluation_seeds=(9000,),
+        capacity=200,
     )
 
 

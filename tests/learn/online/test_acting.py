@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +14,6 @@ import torch
 
 from robot_rl.datasets import Dataset, Source, Step
 from robot_rl.datasets.sampling.selection import rac
-from robot_rl.hardware.human import DeviceInput, HumanInput
-from robot_rl.hardware.robot import Reading
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.acting import AgentExecutor, RowRecorder, no_notes, note_fields
 from robot_rl.learn.online.demonstrations import add_episodes
@@ -27,34 +26,11 @@ from robot_rl.learn.online.selected import held_episodes
 from robot_rl.learn.online.workcell import Workcell
 from robot_rl.spec import Field, Layout
 
-HUMAN_ACTION = np.array([-1.5, 0.75])
 
-
-class TakesOver:
-    """Holds the clutch from tick `first` to `last`, and pushes one way. Operator and teleop in one."""
-
-    def __init__(self, first: int, last: int) -> None:
-        self.first, self.last = first, last
-
-    def reset(self, seed: int | None = None) -> None:
-        self.tick = -1
-
-    def input(self, reading: Reading, *, policy_active: bool) -> DeviceInput:
-        self.tick += 1
-        return DeviceInput(reading.stamp, np.zeros(6), frozenset())
-
-    def interpret(self, device: DeviceInput, reading: Reading) -> HumanInput:
-        engaged = self.first <= self.tick <= self.last
-        return HumanInput(device.stamp, HUMAN_ACTION, engaged)
-
-    def follow(self, executed: np.ndarray) -> None:
-        pass
-
-
-def play(cell: Workcell, point: SimpleNamespace, hand: TakesOver | None = None) -> tuple[Replay, list[Step], object]:
+def play(cell: Workcell, point: SimpleNamespace, hand: Any = None) -> tuple[Replay, list[Step], object]:
     """One episode of a new residual that samples, with its replay and the loop's steps."""
     if hand is not None:
-        cell = replace(cell, operator=hand, teleop=hand)  # type: ignore[arg-type]
+        cell = replace(cell, operator=hand, teleop=hand)
     base = point.base()
     observer = Observer(point.spec, played=base)
     actor = ResidualActor(Features(4), ActionScale(point.spec.action), (8,), 0.1)
@@ -68,19 +44,20 @@ def play(cell: Workcell, point: SimpleNamespace, hand: TakesOver | None = None) 
 
 
 def test_the_stored_action_is_the_humans_while_the_human_acts(cell: Workcell, point: SimpleNamespace) -> None:
-    replay, steps, _ = play(cell, point, TakesOver(2, 4))
+    hand = point.takes_over(2, 4)
+    replay, steps, _ = play(cell, point, hand)
     sources = [s.source for s in steps]
     assert Source.HUMAN in sources and Source.POLICY in sources
     for t, step in enumerate(steps):
         if step.source == Source.HUMAN and np.isfinite(step.human).all():
-            np.testing.assert_allclose(replay.columns["action"][t], HUMAN_ACTION)
-            assert not np.allclose(replay.observation["base_action"][t], HUMAN_ACTION)
+            np.testing.assert_allclose(replay.columns["action"][t], hand.action)
+            assert not np.allclose(replay.observation["base_action"][t], hand.action)
 
 
 def test_each_rows_observation_is_where_its_step_began_and_the_next_where_it_led(
     cell: Workcell, point: SimpleNamespace
 ) -> None:
-    replay, steps, _ = play(cell, point, TakesOver(2, 4))
+    replay, steps, _ = play(cell, point, point.takes_over(2, 4))
     for t in range(len(steps)):
         before, after = replay.observation["state"][t, :2], replay.observation["state"][t + 1, :2]
         np.testing.assert_allclose(after, before + 0.1 * replay.columns["action"][t], atol=1e-6)
@@ -89,7 +66,7 @@ def test_each_rows_observation_is_where_its_step_began_and_the_next_where_it_led
 def test_base_chunks_are_played_to_their_end_and_void_after_an_intervention(
     cell: Workcell, point: SimpleNamespace
 ) -> None:
-    replay, steps, _ = play(cell, point, TakesOver(2, 4))
+    replay, steps, _ = play(cell, point, point.takes_over(2, 4))
     base = point.base()
 
     def fresh(t: int) -> np.ndarray:

@@ -127,13 +127,19 @@ def saved(directory: Path) -> tuple[dict[str, torch.Tensor], dict[str, object]]:
     return tensors, document
 
 
+def half_done(directory: Path, worker: ModuleType, point: ModuleType) -> Session:
+    """A session of 60 steps that was left after 30."""
+    directory.mkdir()
+    session = worker.point_session(directory, 60, point)
+    session.run(stop=lambda: session.tally.robot_steps >= 30)
+    return session
+
+
 def test_an_episode_recorded_but_not_saved_is_learnt_from_and_counted_once(
     tmp_path: Path, worker: ModuleType, point: ModuleType
 ) -> None:
     directory = tmp_path / "session"
-    directory.mkdir()
-    session = worker.point_session(directory, 60, point)
-    session.run(stop=lambda: session.tally.robot_steps >= 30)
+    session = half_done(directory, worker, point)
     session._episode()
     counts = session.tally.to_dict() | {"seconds": 0}
     session.dataset.close()
@@ -149,9 +155,7 @@ def test_a_full_disk_is_said_and_leaves_the_session_as_it_was_saved(
     tmp_path: Path, worker: ModuleType, point: ModuleType
 ) -> None:
     directory = tmp_path / "session"
-    directory.mkdir()
-    session = worker.point_session(directory, 60, point)
-    session.run(stop=lambda: session.tally.robot_steps >= 30)
+    session = half_done(directory, worker, point)
     before, steps = saved(directory), session.tally.robot_steps
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (200, limits[1]))

@@ -3,8 +3,9 @@ said later."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,33 +20,28 @@ from robot_rl.hardware import config as hardware_config
 from robot_rl.hardware.teleop import Teleop
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.config import OnlineConfig
-from robot_rl.learn.online.improvers.rlpd import RlpdConfig
 from robot_rl.learn.online.labels import success
 from robot_rl.learn.online.person import Keys, attended, watching
 from robot_rl.learn.online.recipe import Recipe
 from robot_rl.learn.online.relabelling import rewrite
 from robot_rl.learn.online.replay import Replay
-from robot_rl.learn.online.sac import SacConfig
 from robot_rl.learn.online.session import Session
 from robot_rl.learn.online.workcell import Workcell
 from robot_rl.runtime.arbiter import Arbiter
 from robot_rl.runtime.episodes import EpisodeRules
 
-CONFIG = OnlineConfig(
-    RlpdConfig(SacConfig(critics=2, hidden=(8,), batch=8, utd=1)),
-    demo_share=0.0,
-    steps=100_000,
-    warmup=20,
-    evaluate_every=100_000,
-    evaluation_seeds=(9000,),
-    capacity=200,
-)
 TELEOP = {"axes": {"x": "velocity.0", "y": "velocity.1"}}
+Sessions = Callable[..., AbstractContextManager[tuple[Session, list[str]]]]
 
 
 @contextmanager
-def session(
-    point: SimpleNamespace, folder: Path, *script: dict[int, str], keys: Keys = "decide", latency: float = 0.2
+def opened(
+    config: OnlineConfig,
+    point: SimpleNamespace,
+    folder: Path,
+    *script: dict[int, str],
+    keys: Keys = "decide",
+    latency: float = 0.2,
 ) -> Iterator[tuple[Session, list[str]]]:
     """The session in `folder` with somebody who presses keys; the task itself says nothing."""
     said: list[str] = []
@@ -61,7 +57,13 @@ def session(
         undo=person.undo,
     )
     with Dataset.open_or_create(folder / "episodes", point.spec, {}) as dataset:
-        yield Session(CONFIG, cell, directory=folder, dataset=dataset, say=said.append), said
+        yield Session(config, cell, directory=folder, dataset=dataset, say=said.append), said
+
+
+@pytest.fixture
+def session(small_online: OnlineConfig, point: SimpleNamespace) -> Sessions:
+    """As `opened`."""
+    return partial(opened, small_online, point)
 
 
 def play(made: Session, episodes: int) -> None:
@@ -78,8 +80,8 @@ def rows(made: Session, episode: int) -> dict[str, NDArray[Any]]:
     return {"step": c["step"][mine], "reward": returns.reward, "bootstrap": returns.bootstrap}
 
 
-def test_keys_say_how_episodes_end_for_the_record_and_for_the_learner(point: SimpleNamespace, tmp_path: Path) -> None:
-    with session(point, tmp_path, {6: "success"}, {5: "failure"}, {}) as (made, _):
+def test_keys_say_how_episodes_end_for_the_record_and_for_the_learner(session: Sessions, tmp_path: Path) -> None:
+    with session(tmp_path, {6: "success"}, {5: "failure"}, {}) as (made, _):
         play(made, 3)
         # pressed at 0.6 s for what was seen at 0.4 s: step 4 was under way, and is the last
         won, lost, out = (rows(made, i) for i in range(3))
@@ -91,9 +93,9 @@ def test_keys_say_how_episodes_end_for_the_record_and_for_the_learner(point: Sim
         assert (made.tally.successes, made.tally.recent) == (1, [True, False, False])
 
 
-def test_a_held_key_labels_the_steps_seen_while_it_was_down(point: SimpleNamespace, tmp_path: Path) -> None:
+def test_a_held_key_labels_the_steps_seen_while_it_was_down(session: Sessions, tmp_path: Path) -> None:
     down = dict.fromkeys(range(5, 9), "success")
-    with session(point, tmp_path, down, keys="hold") as (made, _):
+    with session(tmp_path, down, keys="hold") as (made, _):
         play(made, 1)
         replay = made.learner.replay
         # looks 5 and 6, at 0.5 and 0.6 s, for what was seen in steps 3 and 4; two in a row end the episode
@@ -102,9 +104,9 @@ def test_a_held_key_labels_the_steps_seen_while_it_was_down(point: SimpleNamespa
         assert rows(made, 0)["bootstrap"].tolist() == [0.5] * 4 + [0]
 
 
-def test_undo_takes_the_mark_back_in_the_record_and_in_the_replay(point: SimpleNamespace, tmp_path: Path) -> None:
+def test_undo_takes_the_mark_back_in_the_record_and_in_the_replay(session: Sessions, tmp_path: Path) -> None:
     script = ({6: "success"}, {3: "undo", 6: "success"}, {2: "undo", 3: "", 4: "undo"})
-    with session(point, tmp_path, *script) as (made, said):
+    with session(tmp_path, *script) as (made, said):
         play(made, 2)
         first, second = rows(made, 0), rows(made, 1)
         assert first["reward"].sum() == 0 and first["bootstrap"].tolist() == [0.5] * 5, "cut off, and no success"
@@ -118,40 +120,42 @@ def test_undo_takes_the_mark_back_in_the_record_and_in_the_replay(point: SimpleN
             "undo: the success of episode 1 is taken back; it counts as cut off",
             "undo: there is no mark of this sitting left to take back",
         ]
-    with session(point, tmp_path) as (again, said):
+    with session(tmp_path) as (again, said):
         assert again.tally.to_dict() == made.tally.to_dict() and said == []
         np.testing.assert_array_equal(again.learner.replay.columns["kind"], made.learner.replay.columns["kind"])
 
 
 def test_a_discarded_episode_is_no_failure_and_undo_does_not_take_it_for_the_newest(
-    point: SimpleNamespace, tmp_path: Path
+    session: Sessions, tmp_path: Path
 ) -> None:
-    with session(point, tmp_path, {6: "success"}, {2: "undo", 5: "discard"}) as (made, _):
+    with session(tmp_path, {6: "success"}, {2: "undo", 5: "discard"}) as (made, _):
         play(made, 2)
         assert (made.tally.episodes, made.tally.discarded, made.tally.begun) == (1, 1, 2)
         assert (made.tally.successes, made.tally.recent) == (0, [False])
         play(made, 1)
         assert "online-0-2" in made.learner.replay, "names and start states go on"
-    with session(point, tmp_path) as (again, _):
+    with session(tmp_path) as (again, _):
         assert again.tally.to_dict() == made.tally.to_dict() and again.tally.discarded == 1
 
 
-def test_nothing_is_learnt_while_all_that_was_done_has_been_discarded(point: SimpleNamespace, tmp_path: Path) -> None:
+def test_nothing_is_learnt_while_all_that_was_done_has_been_discarded(
+    session: Sessions, small_online: OnlineConfig, tmp_path: Path
+) -> None:
     discards = ({5: "discard"},) * 6
-    with session(point, tmp_path, *discards) as (made, _):
+    with session(tmp_path, *discards) as (made, _):
         play(made, 6)
-        learnt_from = made.tally.robot_steps - CONFIG.warmup
+        learnt_from = made.tally.robot_steps - small_online.warmup
         assert made.tally.discarded == 6 and made.updates == learnt_from - 1, "there was nothing at the first of them"
 
 
 def test_where_two_directions_take_turns_undo_takes_the_newest_mark_of_either(
-    point: SimpleNamespace, tmp_path: Path
+    session: Sessions, small_online: OnlineConfig, point: SimpleNamespace, tmp_path: Path
 ) -> None:
     with (
-        session(point, tmp_path / "a", {6: "success"}, {6: "success"}, {2: "undo"}) as (one, said),
+        session(tmp_path / "a", {6: "success"}, {6: "success"}, {2: "undo"}) as (one, said),
         Dataset.open_or_create(tmp_path / "b" / "episodes", point.spec, {}) as dataset,
     ):
-        other = Session(CONFIG, one.cell, directory=tmp_path / "b", dataset=dataset, say=said.append)
+        other = Session(small_online, one.cell, directory=tmp_path / "b", dataset=dataset, say=said.append)
         one.turn()
         other.turn()
         one.turn()
@@ -159,13 +163,13 @@ def test_where_two_directions_take_turns_undo_takes_the_newest_mark_of_either(
         assert [e.success for e in dataset] == [False] and rows(other, 0)["reward"].sum() == 0
 
 
-def test_what_is_said_between_two_sittings_is_learnt_from_in_the_next(point: SimpleNamespace, tmp_path: Path) -> None:
+def test_what_is_said_between_two_sittings_is_learnt_from_in_the_next(session: Sessions, tmp_path: Path) -> None:
     relabel = ["reward", "relabel", str(tmp_path / "episodes"), "--yes"]
-    with session(point, tmp_path, {6: "success"}, {}) as (made, _):
+    with session(tmp_path, {6: "success"}, {}) as (made, _):
         play(made, 2)
     assert main([*relabel, "--episodes", "0", "--timeout"]) == 0
     assert main([*relabel, "--episodes", "1", "--success-step", "3"]) == 0
-    with session(point, tmp_path) as (made, said):
+    with session(tmp_path) as (made, said):
         assert said == ["what was said of 2 episodes has changed since; their rewards are rewritten"]
         assert (made.tally.successes, made.tally.recent) == (1, [False, True])
         assert rows(made, 0)["reward"].sum() == 0
@@ -174,11 +178,11 @@ def test_what_is_said_between_two_sittings_is_learnt_from_in_the_next(point: Sim
         assert cut["bootstrap"].tolist() == [0.5] * 3 + [0]
         made.save()
     assert main([*relabel, "--undo"]) == 0
-    with session(point, tmp_path) as (made, said):
+    with session(tmp_path) as (made, said):
         assert len(said) == 1 and made.tally.successes == 0
         back = rows(made, 1)
         assert back["step"].tolist() == list(range(8)) and back["reward"].sum() == 0, "the steps are back"
-    with session(point, tmp_path) as (made, said):
+    with session(tmp_path) as (made, said):
         assert len(said) == 1, "nothing was saved: it is found again"
 
 

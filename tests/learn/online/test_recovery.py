@@ -9,22 +9,10 @@ import numpy as np
 
 from robot_rl.datasets import Dataset, Sample
 from robot_rl.learn.online.config import OnlineConfig
-from robot_rl.learn.online.improvers.rlpd import RlpdConfig
 from robot_rl.learn.online.relabelling import rewrite
 from robot_rl.learn.online.replay import Replay
-from robot_rl.learn.online.sac import SacConfig
 from robot_rl.learn.online.session import Session
 from robot_rl.learn.online.workcell import Workcell
-
-CONFIG = OnlineConfig(
-    RlpdConfig(SacConfig(critics=2, hidden=(8,), batch=8, utd=1)),
-    demo_share=0.0,
-    steps=100_000,
-    warmup=20,
-    evaluate_every=100_000,
-    evaluation_seeds=(9000,),
-    capacity=200,
-)
 
 
 def record_damaged(dataset: Dataset, point: SimpleNamespace, name: str, steps: int = 4) -> None:
@@ -40,22 +28,22 @@ def record_damaged(dataset: Dataset, point: SimpleNamespace, name: str, steps: i
 
 
 def test_a_number_that_is_none_in_a_recorded_episode_does_not_end_its_session_for_good(
-    cell: Workcell, point: SimpleNamespace, tmp_path: Path
+    cell: Workcell, point: SimpleNamespace, small_online: OnlineConfig, tmp_path: Path
 ) -> None:
     with Dataset.create(tmp_path / "episodes", point.spec) as dataset:
-        first = Session(CONFIG, cell, directory=tmp_path, dataset=dataset)
+        first = Session(small_online, cell, directory=tmp_path, dataset=dataset)
         first.turn()
         record_damaged(dataset, point, "online-0-1")
         steps = first.tally.robot_steps
         for _ in range(2):  # nothing is saved before the next episode
             said: list[str] = []
-            again = Session(CONFIG, cell, directory=tmp_path, dataset=dataset, say=said.append)
+            again = Session(small_online, cell, directory=tmp_path, dataset=dataset, say=said.append)
             assert len(said) == 1 and "nothing is learnt from episode 1:" in said[0] and "not finite" in said[0]
             assert (again.tally.episodes, again.tally.robot_steps) == (2, steps + 4)
             assert len(again.learner.replay) == steps and "online-0-1" in again.learner.replay
         again.turn()
         said.clear()
-        once_more = Session(CONFIG, cell, directory=tmp_path, dataset=dataset, say=said.append)
+        once_more = Session(small_online, cell, directory=tmp_path, dataset=dataset, say=said.append)
         assert said == [] and once_more.tally.to_dict() == again.tally.to_dict() and once_more.recovered == 0
 
 

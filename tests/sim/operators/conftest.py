@@ -41,6 +41,24 @@ def _episode(
     return 0, phases
 
 
+def _acting(config: RobotConfig, operator: Operator, seed: int, spoil: Callable[[Reading, np.ndarray], None]) -> Policy:
+    """A policy that acts as this operator would, but for what `spoil` changes in its actions."""
+    teleop = Teleop(config.spec, config.teleop)
+    operator.reset(seed)
+
+    def act(reading: Reading) -> np.ndarray:
+        action = teleop.interpret(operator.input(reading, policy_active=False), reading).action
+        spoil(reading, action)
+        return action
+
+    return act
+
+
+@pytest.fixture
+def acting() -> Callable[..., Policy]:
+    return _acting
+
+
 @pytest.fixture
 def episode() -> Callable[..., tuple[int, list[Phase]]]:
     return _episode

@@ -13,7 +13,6 @@ from robot_rl.datasets.record import Phase
 from robot_rl.hardware import config
 from robot_rl.hardware.config import ConfigError
 from robot_rl.hardware.robot import Reading
-from robot_rl.hardware.teleop import Teleop
 from robot_rl.sim.operators import can, square
 from robot_rl.sim.operators.can import CanOperator
 from robot_rl.sim.operators.pick_view import View, heading, nearest
@@ -24,6 +23,7 @@ from robot_rl.spec import Layout
 
 OPERATORS = {"sim_can": CanOperator, "sim_square": SquareOperator}
 Episode = Callable[..., tuple[int, list[Phase]]]
+Acting = Callable[..., Callable[[Reading], np.ndarray]]
 
 
 @pytest.fixture(scope="module")
@@ -51,24 +51,12 @@ def test_an_expert_succeeds_in_19_of_20(arms: dict[str, RobosuiteArm], episode: 
     assert sum(episode(settings, arms[name], operator, seed)[0] > 0 for seed in range(50)) >= 48
 
 
-def acting(name: str, seed: int, spoil: Callable[[Reading, np.ndarray], None]) -> Callable[[Reading], np.ndarray]:
-    """A policy that acts as the expert would, but for what `spoil` changes in its actions."""
-    settings = config.load(name)
-    operator, teleop = OPERATORS[name](settings), Teleop(settings.spec, settings.teleop)
-    operator.reset(seed)
-
-    def act(reading: Reading) -> np.ndarray:
-        action = teleop.interpret(operator.input(reading, policy_active=False), reading).action
-        spoil(reading, action)
-        return action
-
-    return act
-
-
 @pytest.mark.parametrize("name", OPERATORS)
-def test_a_good_policy_is_left_alone(arms: dict[str, RobosuiteArm], episode: Episode, name: str) -> None:
+def test_a_good_policy_is_left_alone(
+    arms: dict[str, RobosuiteArm], episode: Episode, acting: Acting, name: str
+) -> None:
     settings = config.load(name)
-    policy = acting(name, 1, lambda reading, action: None)
+    policy = acting(settings, OPERATORS[name](settings), 1, lambda reading, action: None)
     length, phases = episode(settings, arms[name], OPERATORS[name](settings), 1, policy)
     assert length > 0
     assert set(phases) == {Phase.AUTONOMOUS}
@@ -89,13 +77,15 @@ def stands_still(reading: Reading, action: np.ndarray) -> None:
 def test_a_failing_policy_is_rewound_and_then_corrected_to_success(
     arms: dict[str, RobosuiteArm],
     episode: Episode,
+    acting: Acting,
     name: str,
     spoil: Callable[[Reading, np.ndarray], None],
     reason: str,
 ) -> None:
     settings = config.load(name)
     operator = OPERATORS[name](settings)
-    length, phases = episode(settings, arms[name], operator, 3, acting(name, 3, spoil))
+    policy = acting(settings, OPERATORS[name](settings), 3, spoil)
+    length, phases = episode(settings, arms[name], operator, 3, policy)
     assert length > 0
     assert operator.reason == reason
     first = [phases.index(p) for p in (Phase.AUTONOMOUS, Phase.RECOVERY, Phase.CORRECTION)]

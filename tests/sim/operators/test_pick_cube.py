@@ -12,12 +12,12 @@ pytest.importorskip("gym_hil")
 from robot_rl.datasets.record import Phase
 from robot_rl.hardware import config
 from robot_rl.hardware.robot import Reading
-from robot_rl.hardware.teleop import Teleop
 from robot_rl.sim.operators.pick_cube import PickCubeOperator
 from robot_rl.sim.pick_cube.robot import PickCube
 
 CONFIG = config.load("sim_pick_cube")
 Episode = Callable[..., tuple[int, list[Phase]]]
+Acting = Callable[..., Callable[[Reading], np.ndarray]]
 
 
 @pytest.fixture(scope="module")
@@ -40,33 +40,22 @@ def test_an_expert_succeeds_in_19_of_20(robot: PickCube, episode: Episode) -> No
     assert sum(episode(CONFIG, robot, operator, seed)[0] > 0 for seed in range(40)) >= 38
 
 
-def acting(seed: int, spoil: Callable[[Reading, np.ndarray], None]) -> Callable[[Reading], np.ndarray]:
-    """A policy that acts as the expert would, but for what `spoil` changes in its actions."""
-    operator, teleop = PickCubeOperator(CONFIG), Teleop(CONFIG.spec, CONFIG.teleop)
-    operator.reset(seed)
-
-    def act(reading: Reading) -> np.ndarray:
-        action = teleop.interpret(operator.input(reading, policy_active=False), reading).action
-        spoil(reading, action)
-        return action
-
-    return act
-
-
-def test_a_good_policy_is_left_alone(robot: PickCube, episode: Episode) -> None:
-    length, phases = episode(CONFIG, robot, PickCubeOperator(CONFIG), 1, acting(1, lambda reading, action: None))
+def test_a_good_policy_is_left_alone(robot: PickCube, episode: Episode, acting: Acting) -> None:
+    policy = acting(CONFIG, PickCubeOperator(CONFIG), 1, lambda reading, action: None)
+    length, phases = episode(CONFIG, robot, PickCubeOperator(CONFIG), 1, policy)
     assert length > 0
     assert set(phases) == {Phase.AUTONOMOUS}
 
 
 def test_a_policy_that_goes_beside_the_cube_is_rewound_and_corrected_to_success(
-    robot: PickCube, episode: Episode
+    robot: PickCube, episode: Episode, acting: Acting
 ) -> None:
     def aside(reading: Reading, action: np.ndarray) -> None:
         action[:3] = [0.0, -0.2, -0.1]
 
     operator = PickCubeOperator(CONFIG)
-    length, phases = episode(CONFIG, robot, operator, 3, acting(3, aside))
+    policy = acting(CONFIG, PickCubeOperator(CONFIG), 3, aside)
+    length, phases = episode(CONFIG, robot, operator, 3, policy)
     assert length > 0
     assert operator.reason
     first = [phases.index(p) for p in (Phase.AUTONOMOUS, Phase.RECOVERY, Phase.CORRECTION)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,33 +12,16 @@ pytest.importorskip("ray", reason="needs robot_rl[cluster]")
 
 from robot_rl.datasets import Dataset  # noqa: E402
 from robot_rl.learn.online import recipe  # noqa: E402
-from robot_rl.learn.online.config import OnlineConfig  # noqa: E402
-from robot_rl.learn.online.improvers.rlpd import RlpdConfig  # noqa: E402
 from robot_rl.learn.online.recipe import Recipe  # noqa: E402
 from robot_rl.learn.online.remote.cluster import ClusterSession  # noqa: E402
-from robot_rl.learn.online.remote.config import RemoteConfig  # noqa: E402
-from robot_rl.learn.online.sac import SacConfig  # noqa: E402
-
-RECIPE = Recipe(
-    robot="sim_pegslot",
-    online=OnlineConfig(
-        RlpdConfig(SacConfig(critics=2, hidden=(16,), batch=16, utd=1)),
-        demo_share=0.0,
-        steps=200,
-        warmup=50,
-        evaluate_every=200,
-        evaluation_seeds=(1_000_000, 1_000_001, 1_000_002),
-        capacity=2000,
-    ),
-    remote=RemoteConfig(period=0.1),
-)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_two_actors_feed_one_learner_also_when_one_of_them_dies(tmp_path: Path) -> None:
-    recipe.save(RECIPE, tmp_path)
-    session = ClusterSession(RECIPE, tmp_path, actors=2)
+def test_two_actors_feed_one_learner_also_when_one_of_them_dies(actors_recipe: Recipe, tmp_path: Path) -> None:
+    plan = replace(actors_recipe, online=replace(actors_recipe.online, steps=200, warmup=50, evaluate_every=200))
+    recipe.save(plan, tmp_path)
+    session = ClusterSession(plan, tmp_path, actors=2)
     try:
         session.run(stop=lambda: session.tally.robot_steps >= 80)
         session._ray.kill(session._workers[0])
@@ -46,7 +30,7 @@ def test_two_actors_feed_one_learner_also_when_one_of_them_dies(tmp_path: Path) 
         session.close()
     assert curve[-1].trials == 3 and curve[-1].updates >= session.tally.robot_steps - 50 - 60
     check(tmp_path)
-    again = ClusterSession(RECIPE, tmp_path, actors=1)
+    again = ClusterSession(plan, tmp_path, actors=1)
     again.close()
     assert again.tally.robot_steps >= 200
     check(tmp_path)

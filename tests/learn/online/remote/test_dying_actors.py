@@ -12,28 +12,10 @@ import numpy as np
 import pytest
 
 from robot_rl.datasets import Dataset
-from robot_rl.learn.online.config import OnlineConfig
-from robot_rl.learn.online.improvers.rlpd import RlpdConfig
 from robot_rl.learn.online.recipe import Recipe
 from robot_rl.learn.online.remote import cluster
 from robot_rl.learn.online.remote.cluster import ClusterSession
-from robot_rl.learn.online.remote.config import RemoteConfig
 from robot_rl.learn.online.remote.worker import Worker
-from robot_rl.learn.online.sac import SacConfig
-
-RECIPE = Recipe(
-    robot="sim_pegslot",
-    online=OnlineConfig(
-        RlpdConfig(SacConfig(critics=2, hidden=(16,), batch=16, utd=1)),
-        demo_share=0.0,
-        steps=10_000,
-        warmup=5000,
-        evaluate_every=10_000,
-        evaluation_seeds=(1_000_000, 1_000_001, 1_000_002),
-        capacity=2000,
-    ),
-    remote=RemoteConfig(period=0.1),
-)
 
 
 class ActorDiedError(Exception):
@@ -98,11 +80,11 @@ class Cluster:
 
 
 @pytest.fixture
-def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ClusterSession]:
+def session(actors_recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ClusterSession]:
     ray = Cluster()
     monkeypatch.setattr(cluster, "require", lambda extra: None)
     monkeypatch.setitem(sys.modules, "ray", ray)  # type: ignore[arg-type]
-    made = ClusterSession(RECIPE, tmp_path, actors=2)
+    made = ClusterSession(actors_recipe, tmp_path, actors=2)
     try:
         yield made
     finally:

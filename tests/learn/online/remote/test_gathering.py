@@ -13,8 +13,7 @@ import pytest
 import torch
 
 from robot_rl.datasets import Phase, Source
-from robot_rl.hardware.human import DeviceInput, HumanInput
-from robot_rl.hardware.robot import Outcome, Reading
+from robot_rl.hardware.robot import Outcome
 from robot_rl.learn.online.acting import AgentExecutor, RowRecorder, note_fields
 from robot_rl.learn.online.features import Features
 from robot_rl.learn.online.improvers.residual import ResidualActor
@@ -26,26 +25,6 @@ from robot_rl.learn.online.workcell import Workcell
 from robot_rl.runtime.loop import EpisodeResult
 
 Part = Callable[[Gathering], None]
-
-
-class TakesOver:
-    """Holds the clutch from tick `first` to `last`. Operator and teleop in one."""
-
-    def __init__(self, first: int, last: int) -> None:
-        self.first, self.last, self.tick = first, last, -1
-
-    def reset(self, seed: int | None = None) -> None:
-        self.tick = -1
-
-    def input(self, reading: Reading, *, policy_active: bool) -> DeviceInput:
-        self.tick += 1
-        return DeviceInput(reading.stamp, np.zeros(6), frozenset())
-
-    def interpret(self, device: DeviceInput, reading: Reading) -> HumanInput:
-        return HumanInput(device.stamp, np.array([-1.5, 0.75]), self.first <= self.tick <= self.last)
-
-    def follow(self, executed: np.ndarray) -> None:
-        pass
 
 
 @dataclass
@@ -116,7 +95,7 @@ def overheard(cell: Workcell, point: SimpleNamespace) -> Overheard:
         return verdict
 
     arbiter.decide, robot.send, robot.outcome = decides, sends, judges  # type: ignore[method-assign]
-    hand: Any = TakesOver(2, 4)
+    hand = point.takes_over(2, 4)
     recorder = RowRecorder(replay, executor, lambda step: None)
     result = replace(cell, operator=hand, teleop=hand).run(executor, 3, "deployment", recorder, episode_id="e")
     fields, size = replay.observation, replay.columns["action"].shape[1]
