@@ -61,7 +61,7 @@ class ArbiterNode(RobotNode):
         self._told_stopped: bool | None = None
         self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, topics.stream())
         self._state = StateSubscriber(self, self.spec, self._on_reading, lockstep=self.lockstep)
-        self.create_subscription(JointState, topics.HUMAN_ACTION, self._on_human, topics.stream())
+        self.on_human(self._on_human)
         self.create_subscription(JointState, topics.POLICY_ACTION, self._on_proposal, topics.stream())
         self.create_service(Trigger, "arbiter/estop", self._estop)
         self.create_service(Trigger, "arbiter/release_estop", self._release_estop)
@@ -118,8 +118,7 @@ class ArbiterNode(RobotNode):
         proposal = self._proposal
         return proposal if self._episode and proposal is not None and proposal.stamp >= self._start else None
 
-    def _on_human(self, message: JointState) -> None:
-        human = wire.read_human(self.spec.action, message)
+    def _on_human(self, human: HumanInput) -> None:
         with self._lock:
             self._human = human
             if "estop" in human.pressed:

@@ -15,13 +15,16 @@ import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
+from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
 from robot_rl.extras import for_the_user
 from robot_rl.hardware.config import CameraConfig, ConfigError, RobotConfig, load
-from robot_rl.ros import topics
+from robot_rl.hardware.human import HumanInput
+from robot_rl.ros import topics, wire
 from robot_rl.ros.sole import SoleName
 from robot_rl.ros.told import ToldToEndError, listen, undisturbed
+from robot_rl.spec import SpecError
 
 T = TypeVar("T")
 
@@ -86,6 +89,19 @@ class RobotNode(Node):  # type: ignore[misc]
             callback(event)
 
         self.create_subscription(String, topic, read, topics.latched())
+
+    def on_human(self, callback: Callable[[HumanInput], None]) -> None:
+        """Subscribe to what a person's device says; what cannot be read is refused and said, and counts as silence."""
+
+        def read(message: JointState) -> None:
+            try:
+                human = wire.read_human(self.spec.action, message)
+            except SpecError as error:
+                self.get_logger().error(f"{topics.HUMAN_ACTION} refused: {error}", throttle_duration_sec=2.0)
+                return
+            callback(human)
+
+        self.create_subscription(JointState, topics.HUMAN_ACTION, read, topics.stream())
 
     def in_thread(self, work: Callable[[], None], name: str) -> threading.Thread:
         """Do work in a thread of its own. Should it fail, the node says why, in one line where it was written for the

@@ -6,10 +6,9 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
-from robot_rl.ros import topics, wire
+from robot_rl.hardware.human import HumanInput
 from robot_rl.ros.node import RobotNode
 from robot_rl.runtime.episodes import MARKS
 from robot_rl.runtime.heard_keys import HeardKeys
@@ -35,11 +34,11 @@ class PersonKeys:
         success: Callable[[int, bool], None],
     ) -> None:
         self._ask, self._judges, self._success, self._say = ask, judges, success, node.say
-        self._layout, self._lockstep = node.spec.action, node.lockstep
+        self._lockstep = node.lockstep
         self._keys = HeardKeys()
         for name in REQUESTS:
             node.create_service(Trigger, f"episode/{name}", partial(self._serve, name))
-        node.create_subscription(JointState, topics.HUMAN_ACTION, self._on_human, topics.stream(10))
+        node.on_human(self._on_human)
 
     def holds(self, name: str) -> bool:
         """Whether this key is held now."""
@@ -55,8 +54,7 @@ class PersonKeys:
         response.success = not response.message
         return response
 
-    def _on_human(self, message: JointState) -> None:
-        human = wire.read_human(self._layout, message)
+    def _on_human(self, human: HumanInput) -> None:
         for name in self._keys.hear(human.pressed, time.monotonic()):
             if name in REQUESTS and not self._judges(name) and (why_not := self._ask(name)):
                 self._say(f"{name}: {why_not}")

@@ -35,7 +35,8 @@ class PolicyNode(RobotNode):
     `ExecutionConfig` has them; for servers other than robot_rl's `fields` (what they call the robot's fields) and
     `prompt` (the task in words).
 
-    In real time a policy that cannot keep up with the robot is refused here, before anything moves.
+    In real time a policy that cannot keep up with the robot is refused here, before anything moves. Without a
+    measurement or picture that is fresh it does not act, what it had planned is void, and the robot holds.
     """
 
     def __init__(self) -> None:
@@ -52,8 +53,7 @@ class PolicyNode(RobotNode):
         self._last: tuple[int, JointState] = (-1, JointState())
         self._images: dict[str, tuple[int, NDArray[Any]]] = {}
         self._cameras = [n for n in self.config.cameras if n in self._needed]
-        patience = float(self.config.limits["observation_timeout"])
-        self._oldest = {n: round((patience + 2.0 / c.fps) * 1e9) for n, c in self.config.cameras.items()}
+        self._oldest = self._ages()
         self._publisher = self.create_publisher(JointState, topics.POLICY_ACTION, topics.stream())
         self._state = StateSubscriber(self, self.spec, self._on_reading, lockstep=self.lockstep)
         for name in self._cameras:
@@ -73,6 +73,13 @@ class PolicyNode(RobotNode):
             fields=self.param("fields", ""),
             prompt=self.param("prompt", "") or str(self.config.task.get("instruction", "")),
         )
+
+    def _ages(self) -> dict[str, int]:
+        """How old [ns] what is looked at may be, in real time, beside the newest measurement."""
+        patience, spec = float(self.config.limits["observation_timeout"]), self.spec
+        seconds = {n: patience + 2.0 / c.fps for n, c in self.config.cameras.items()}
+        seconds |= {f.name: patience + 1.0 / (f.rate or spec.rate) for f in spec.observation.vectors}
+        return {name: round(s * 1e9) for name, s in seconds.items()}
 
     @property
     def _needed(self) -> Set[str]:
@@ -133,7 +140,11 @@ class PolicyNode(RobotNode):
     def _observation(self) -> tuple[int, dict[str, NDArray[Any]]] | None:
         """Stamp [ns] and fields of what is seen of this episode now; None while something is missing."""
         reading = self._state.latest
-        if reading is None or reading.stamp < self._start or not self._images_ready(reading.stamp):
+        if reading is None or reading.stamp < self._start:
+            return None
+        if stale := self.stale(reading, self._images, self._cameras):
+            if not self.lockstep and (stale in self._images or stale in reading.stamps):
+                self._executor.interrupt()
             return None
         values = {**reading.values, **{n: pixels for n, (_, pixels) in self._images.items()}}
         return reading.stamp, {n: np.asarray(values[n]) for n in self._policy.observation_names}
@@ -199,37 +210,30 @@ class PolicyNode(RobotNode):
         if hasattr(self, "_executor"):
             self._executor.close()
 
-    def _images_ready(self, stamp: int) -> bool:
-        """Every camera the policy looks at has been seen and, in real time, lately; in lockstep the frame due is here.
-
-        Without a picture that is fresh the policy does not act, what it had planned is void, and the robot holds.
-        """
-        stale = self.stale_picture(self._images, self._cameras, stamp)
-        if stale and not self.lockstep and stale in self._images:
-            self._executor.interrupt()
-        return not stale
-
-    def stale_picture(
-        self, pictures: Mapping[str, tuple[int, NDArray[Any]]], cameras: Sequence[str], stamp: int
-    ) -> str:
-        """The first of `cameras` without a picture to go with a reading at `stamp` [ns]; empty for none.
+    def stale(self, reading: Reading, pictures: Mapping[str, tuple[int, NDArray[Any]]], cameras: Sequence[str]) -> str:
+        """The first of the measurements and `cameras` looked at that is missing beside the reading, or too old to be
+        acted on; empty for none. In lockstep: without the picture that is due.
 
         Args:
             pictures: the newest of each camera with its stamp [ns].
         """
-        for name in cameras:
-            if name not in pictures:
+        if self.lockstep:
+            return next((n for n in cameras if not self._due(n, reading.stamp, pictures)), "")
+        stamps = dict(reading.stamps) | {n: stamp for n, (stamp, _) in pictures.items()}
+        for name in (*(n for n in reading.stamps if n in self._needed), *cameras):
+            if name not in stamps:
                 return name
-            period = round(1e9 / self.config.cameras[name].fps)
-            if self.lockstep and pictures[name][0] <= stamp - period + self.spec.period_ns // 2:
-                return name
-            age = stamp - pictures[name][0]
-            if not self.lockstep and age > self._oldest[name]:
+            if (age := reading.stamp - stamps[name]) > self._oldest[name]:
                 self.get_logger().warning(
-                    f"no picture of camera '{name}' for {age * 1e-9:.1f} s: the policy waits", throttle_duration_sec=2.0
+                    f"nothing new of '{name}' for {age * 1e-9:.1f} s: the policy waits", throttle_duration_sec=2.0
                 )
                 return name
         return ""
+
+    def _due(self, camera: str, stamp: int, pictures: Mapping[str, tuple[int, NDArray[Any]]]) -> bool:
+        """The picture that belongs to simulated time `stamp` [ns] is here."""
+        period = round(1e9 / self.config.cameras[camera].fps)
+        return camera in pictures and pictures[camera][0] > stamp - period + self.spec.period_ns // 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:

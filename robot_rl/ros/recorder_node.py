@@ -30,7 +30,8 @@ from robot_rl.runtime.backlog import Backlog
 from robot_rl.runtime.stream_watch import StreamWatch
 
 NOT_NOTED = ("event", "stamp", "stood", "episode", "direction", "judge", "alone")
-"""Of an episode's begin event, what is no attribute of the record."""
+"""Of an episode's begin event, what is no attribute of the record; the judge is one where it is not the robot's task,
+see `_save`."""
 FINISH_WITHIN = 5.0
 """After the end of an episode, late messages are waited for this long [s, wall]; then it is saved as it is."""
 
@@ -153,9 +154,9 @@ class RecorderNode(RobotNode):
 
     def _on_episode(self, event: dict[str, Any]) -> None:
         kind = event["event"]
+        if kind in ("reset", "begin"):
+            self._cut_short(f"the next {kind} came before the end")
         if kind == "reset":
-            if self._episode is not None:
-                self._abandon("a reset came before the end")
             self._recorder = self._shelves.take(event.get("direction", ""))
         elif kind == "begin":
             self._begin(event)
@@ -244,9 +245,13 @@ class RecorderNode(RobotNode):
         if self._recorder.steps != end["steps"]:
             self.get_logger().warning(f"{self._recorder.steps} steps recorded, the episode had {end['steps']}")
         over = end["stamp"] + self.spec.period_ns
-        missed = {"silent": sorted(self._streams.missed)} if self._streams.missed else {}
+        noted: dict[str, Any] = {"silent": sorted(self._streams.missed)} if self._streams.missed else {}
+        if (judge := episode.get("judge", "robot")) != "robot":
+            noted["judge"] = judge
+        if end["marked"]:
+            noted["marked"] = True
         steps = self._recorder.steps
-        number = self._recorder.end({"success": True, "failure": False}.get(end["result"]), end=over, **missed)
+        number = self._recorder.end({"success": True, "failure": False}.get(end["result"]), end=over, **noted)
         self._settle(number, marked=end["marked"])
         self.publish_event(
             topics.RECORDER_EVENT,
@@ -257,24 +262,24 @@ class RecorderNode(RobotNode):
             human_steps=self._human_steps,
         )
 
-    def _abandon(self, reason: str) -> None:
-        self.get_logger().warning(f"unfinished episode dropped: {reason}")
-        self._recorder.discard()
-        self._episode = self._end = None
+    def _cut_short(self, why: str) -> None:
+        """Nothing more comes of the episode: it is saved if it is over, else left on disk, to be salvaged."""
+        if self._episode is not None:
+            self._leave(why) if self._end is None else self._save_without_the_rest()
 
-    def _leave(self) -> None:
-        """Leave an episode that is not over as it is on disk, where it can be salvaged."""
+    def _leave(self, why: str) -> None:
         for step in self._assembler.flush():
             self._write(step)
-        if not self._recorder.steps:
-            self._abandon("the recorder was stopped before its first step")
-            return
         path, steps = self._recorder.dataset.path, self._recorder.steps
-        self._recorder.leave()
         self._episode = None
+        if not steps:
+            self.get_logger().warning(f"unfinished episode dropped: {why}, and before its first step")
+            self._recorder.discard()
+            return
+        self._recorder.leave()
         self.get_logger().warning(
-            f"stopped in mid-episode after {steps} steps: `robot-rl data salvage {path}` keeps them, with --drop it "
-            "drops them"
+            f"left in mid-episode after {steps} steps, since {why}: `robot-rl data salvage {path}` keeps them, with "
+            "--drop it drops them"
         )
 
     def _report(self) -> None:
@@ -297,8 +302,8 @@ class RecorderNode(RobotNode):
     def close(self) -> None:
         """An episode that is over is saved without waiting any longer; one that is not is left for salvage."""
         try:
-            if getattr(self, "_episode", None) is not None:
-                self._leave() if self._end is None else self._save_without_the_rest()
+            if hasattr(self, "_episode"):
+                self._cut_short("the recorder was stopped")
         except DatasetError as error:
             self.get_logger().error(str(error))
             self.exit_code = 1

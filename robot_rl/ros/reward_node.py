@@ -9,15 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sensor_msgs.msg import Image, JointState
+from sensor_msgs.msg import Image
 
 from robot_rl.hardware.config import ConfigError
+from robot_rl.hardware.human import HumanInput
 from robot_rl.learn.rewards import storage
 from robot_rl.rewards.errors import RewardError
 from robot_rl.rewards.frames import LabelledFrames, advice
 from robot_rl.rewards.live import Goal, LiveCollector, LiveConfig
 from robot_rl.rewards.view import View
-from robot_rl.ros import codecs, topics, wire
+from robot_rl.ros import codecs, topics
 from robot_rl.ros.node import RobotNode, run
 from robot_rl.workspace import did_you_mean
 
@@ -52,7 +53,7 @@ class RewardNode(RobotNode):
         self._collector.begin()
         camera = self._collector.view.camera
         self.create_subscription(Image, topics.image(camera), self._on_image, topics.stream(10))
-        self.create_subscription(JointState, topics.HUMAN_ACTION, self._on_human, topics.stream(100))
+        self.on_human(self._on_human)
         self.on_event(topics.EPISODE_EVENT, self._on_episode)
         self.create_timer(1.0, self._report)
         there = "" if self._before is None else f"; {len(self._before)} pictures are there already"
@@ -81,8 +82,7 @@ class RewardNode(RobotNode):
         self._pictures += 1
         self._collector.picture(codecs.stamp_of(message), codecs.decode_image(message))
 
-    def _on_human(self, message: JointState) -> None:
-        human = wire.read_human(self.spec.action, message)
+    def _on_human(self, human: HumanInput) -> None:
         self._keys += 1
         self._collector.key(human.stamp, "success" in human.pressed)
 

@@ -88,7 +88,7 @@ class SelfResets:
         reading: Reading | None = self._node.reading
         if reading is None or not self._resetter.wants(reading.stamp):
             return
-        if not self._node.stale_picture(self._pictures, self._cameras, reading.stamp):
+        if not self._node.stale(reading, self._pictures, self._cameras):
             self._resetter.seen(reading)
 
     def judged(self, stamp: int, outcome: Outcome) -> None:

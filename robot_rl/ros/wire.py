@@ -13,7 +13,7 @@ from robot_rl.hardware.human import BUTTONS, HumanInput
 from robot_rl.hardware.robot import Outcome
 from robot_rl.ros import codecs
 from robot_rl.runtime.arbiter import Decision
-from robot_rl.spec import Layout
+from robot_rl.spec import Layout, SpecError
 
 OUTCOME_LABELS = ("reward", "success", "terminated")
 _HUMAN_EXTRA = ("engaged", "rewind", "buttons")
@@ -46,8 +46,11 @@ def human_message(action: Layout, human: HumanInput) -> JointState:
 
 
 def read_human(action: Layout, message: JointState) -> HumanInput:
+    """Raises SpecError when it is of another action space, or what is pressed is not a number."""
     values = codecs.unlabelled(message, action.labels + _HUMAN_EXTRA)
     engaged, rewind, mask = values[action.size :]
+    if not np.isfinite((engaged, rewind, mask)).all():
+        raise SpecError(f"a person's input says engaged {engaged}, rewind {rewind}, pressed {mask}")
     return HumanInput(
         stamp=codecs.stamp_of(message),
         action=values[: action.size],

@@ -14,7 +14,6 @@ pytest.importorskip("rclpy", reason="needs robot_rl[ros]")
 
 import rclpy  # noqa: E402
 from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
-from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
@@ -36,12 +35,10 @@ HERE, THERE = np.array([0.5, -0.5, 1.0, 0, 0, 0, 1]), np.array([-0.5, 0.5, 1.5, 
 class Flight:
     """An arbiter node of a robot that is commanded by set-points, and a robot whose place is written down."""
 
-    def __init__(self) -> None:
+    def __init__(self, spinner: type) -> None:
         self.look = Node("look")
         self.arbiter: Any = ArbiterNode()
-        self.executor = SingleThreadedExecutor()
-        self.executor.add_node(self.look)
-        self.executor.add_node(self.arbiter)
+        self.spin = spinner(self.look, self.arbiter)
         self.state = StatePublisher(self.look, SPEC)
         self.pose: np.ndarray | None = HERE
         """Where the robot is; None: it says nothing."""
@@ -92,12 +89,6 @@ class Flight:
         action = self.arbiter._arbiter.envelope.last
         self.arbiter._on_proposal(codecs.labelled(time.time_ns(), SPEC.action.labels, action))
 
-    def spin(self, until: Callable[[], bool], timeout: float = 10.0) -> bool:
-        deadline = time.monotonic() + timeout
-        while not until() and time.monotonic() < deadline:
-            self.executor.spin_once(timeout_sec=0.02)
-        return until()
-
     def close(self) -> None:
         self.arbiter.close()
         for node in (self.arbiter, self.look):
@@ -105,10 +96,10 @@ class Flight:
 
 
 @pytest.fixture
-def flight(request: pytest.FixtureRequest) -> Iterator[Flight]:
+def flight(request: pytest.FixtureRequest, spinner: type) -> Iterator[Flight]:
     given = ["robot:=sim_crazyflie", "control_mode:=position", *getattr(request, "param", ())]
     rclpy.init(args=["--ros-args", *(part for text in given for part in ("-p", text))])
-    made = Flight()
+    made = Flight(spinner)
     yield made
     made.close()
     rclpy.try_shutdown()
@@ -213,3 +204,19 @@ def test_a_policy_waits_while_the_person_is_silent_and_that_is_said(flight: Flig
     assert source(Source.NONE)()
     flight.heard = True
     assert flight.spin(source(Source.POLICY))
+
+
+def test_what_a_person_cannot_have_said_is_refused_and_the_arbiter_goes_on(
+    flight: Flight, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert flight.spin(lambda: len(flight.commands) > 5 and flight.human.get_subscription_count() == 1)
+    said = HumanInput(time.time_ns(), np.zeros(SPEC.action.size), engaged=True)
+    for spoilt in (float("nan"), float("inf")):
+        message = wire.human_message(SPEC.action, said)
+        message.position[-1] = spoilt
+        flight.human.publish(message)
+    flight.human.publish(codecs.labelled(said.stamp, ("x",), [1.0]))
+    assert not flight.spin(lambda: flight.arbiter._human is not None, timeout=0.5)
+    flight.human.publish(wire.human_message(SPEC.action, said))
+    assert flight.spin(lambda: flight.arbiter._human is not None)
+    assert "human/action refused: a person's input says" in capfd.readouterr().err

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ pytest.importorskip("torch", reason="needs robot_rl[train]")
 from robot_rl.control.safety import Safety  # noqa: E402
 from robot_rl.datasets.record import Phase, Source  # noqa: E402
 from robot_rl.hardware import config as hardware_config  # noqa: E402
+from robot_rl.hardware.robot import Reading  # noqa: E402
 from robot_rl.policies import checkpoint  # noqa: E402
 from robot_rl.policies.chunk_policy import ChunkPolicy  # noqa: E402
 from robot_rl.policies.config import PolicyConfig  # noqa: E402
@@ -98,3 +100,36 @@ def test_what_is_left_of_a_chunk_is_void_after_a_step_that_somebody_else_took(
     decision = Decision(5, np.zeros(3), source, phase, safety, none, none, interrupted=source is not Source.POLICY)
     node._on_decision(wire.decision_message(spec.action, decision))
     assert node._interrupted is void
+
+
+@pytest.mark.parametrize(
+    ("ages", "acts"),
+    [
+        ({}, True),
+        ({"object_pose": 0.2}, True),
+        ({"object_pose": 0.5}, False),
+        ({"gripper_position": 60.0}, True),  # the policy does not look at it
+    ],
+)
+def test_a_policy_does_not_act_on_a_measurement_that_has_stood_still(ages: dict[str, float], acts: bool) -> None:
+    setup = hardware_config.load("sim_lift")
+    node = PolicyNode.__new__(PolicyNode)
+    said: list[str] = []
+    interrupted: list[bool] = []
+    node.get_logger = lambda: SimpleNamespace(warning=lambda text, **_: said.append(text))
+    node.spec, node.config, node.lockstep, node._start = setup.spec, setup, False, 0
+    node._policy = SimpleNamespace(observation_names=("ee_pose", "object_pose"))
+    node._executor = SimpleNamespace(interrupt=lambda: interrupted.append(True))
+    node._images, node._cameras, node._oldest = {}, [], node._ages()
+    now, fields = 10**11, setup.spec.observation.vectors
+    reading = Reading(
+        {f.name: np.zeros(f.shape) for f in fields},
+        {f.name: now - round(1e9 * ages.get(f.name, 0.0)) for f in fields},
+    )
+    node._state = SimpleNamespace(latest=reading)
+    seen = node._observation()
+    assert (seen is not None, not interrupted, not said) == (acts, acts, acts)
+    if seen is not None:
+        assert seen[0] == now and set(seen[1]) == {"ee_pose", "object_pose"}
+    else:
+        assert said == ["nothing new of 'object_pose' for 0.5 s: the policy waits"]

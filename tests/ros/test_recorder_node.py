@@ -61,22 +61,13 @@ Spin = Callable[[Callable[[], bool]], bool]
 
 
 @pytest.fixture
-def recording(tmp_path: Path) -> Iterator[tuple[Cameras, Spin]]:
+def recording(tmp_path: Path, spinner: type) -> Iterator[tuple[Cameras, Spin]]:
     """Robot, arbiter, episode manager and recorder, recording to `tmp_path / "data"`."""
     parameters = ("robot:=sim_crazyflie", f"dataset:={tmp_path / 'data'}", "auto:=always", "episodes:=1")
     rclpy.init(args=["--ros-args", *(part for p in parameters for part in ("-p", p))])
-    cameras, executor = Cameras(), SingleThreadedExecutor()
+    cameras = Cameras()
     nodes: list[Any] = [RobotServer(), ArbiterNode(), RecorderNode(), EpisodeNode()]
-    for node in (cameras, *nodes):
-        executor.add_node(node)
-
-    def spin(until: Callable[[], bool], timeout: float = 25.0) -> bool:
-        deadline = time.monotonic() + timeout
-        while not until() and time.monotonic() < deadline:
-            executor.spin_once(timeout_sec=0.02)
-        return until()
-
-    yield cameras, spin
+    yield cameras, spinner(cameras, *nodes)
     for node in nodes:
         node.close()
     for node in (cameras, *nodes):
@@ -195,6 +186,22 @@ def test_an_episode_under_way_is_left_to_be_salvaged_when_the_recorder_is_stoppe
         assert len(dataset) == 0 and salvage(dataset, left) == 0
         assert (len(dataset[0]), dataset[0].success) == (4, None)
         assert dataset[0].steps["truncated"].tolist() == [False, False, False, True]
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_an_episode_is_not_lost_when_another_begins_before_it_is_saved(
+    recorder: RecorderNode, tmp_path: Path, ended: bool
+) -> None:
+    begin(recorder, 4)
+    if ended:
+        end(recorder, 4)
+    recorder._on_episode({"event": "reset", "episode": "f", "purpose": "demonstration", "seed": 1, "sent": 0})
+    with Dataset.open(tmp_path / "data") as dataset:
+        assert [(len(e), e.success) for e in dataset] == ([(4, True)] if ended else [])
+    recorder.close()
+    with Dataset.open(tmp_path / "data", "a") as dataset:
+        left = [salvage(dataset, one) for one in dataset.unfinished()]
+        assert left == ([] if ended else [0]) and [len(e) for e in dataset] == [4]
 
 
 def test_an_episode_without_a_step_is_dropped_when_the_recorder_is_stopped(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ pytest.importorskip("rclpy", reason="needs robot_rl[ros]")
 pytest.importorskip("torch", reason="needs robot_rl[train]")
 
 import rclpy  # noqa: E402
-from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
@@ -70,7 +70,7 @@ class Agent(RobotNode):
     def reading(self) -> Reading | None:
         return self._state.latest
 
-    def stale_picture(self, *_: Any) -> str:
+    def stale(self, *_: Any) -> str:
         return ""
 
     def propose(self, stamp: int, action: np.ndarray | None) -> None:
@@ -137,14 +137,12 @@ class Agent(RobotNode):
 class Graph:
     """The nodes, and a person who can press a key."""
 
-    def __init__(self, plan: Recipe, turns: Turns | None = None) -> None:
+    def __init__(self, spinner: type, plan: Recipe, turns: Turns | None = None) -> None:
         self.robot, self.agent = RobotServer(), Agent(plan, turns)
         self.nodes = [self.robot, ArbiterNode(), EpisodeNode(), self.agent]
         if turns is not None:
             self.nodes.append(RecorderNode())
-        self.executor = SingleThreadedExecutor()
-        for node in self.nodes:
-            self.executor.add_node(node)
+        self.spin = spinner(*self.nodes)
         self.scenes = 0
         reset = self.robot.robot.reset
 
@@ -153,12 +151,6 @@ class Graph:
             return reset(seed)
 
         self.robot.robot.reset = counted  # type: ignore[method-assign]
-
-    def spin(self, until: Callable[[], bool], timeout: float = 20.0) -> bool:
-        deadline = time.monotonic() + timeout
-        while not until() and time.monotonic() < deadline:
-            self.executor.spin_once(timeout_sec=0.02)
-        return until()
 
     def call(self, name: str) -> Trigger.Response:
         client = self.agent.create_client(Trigger, name)
@@ -174,7 +166,8 @@ class Graph:
 
 
 @contextmanager
-def graph(
+def running(
+    spinner: type,
     plan: Recipe,
     turns: Turns | None = None,
     *,
@@ -183,6 +176,7 @@ def graph(
     pressed: tuple[int, int] = (0, 0),
     **parameters: str,
 ) -> Iterator[Graph]:
+    """The nodes of this plan."""
     given = {
         "robot": plan.robot,
         "lockstep": str(lockstep).lower(),
@@ -195,7 +189,7 @@ def graph(
         **parameters,
     }
     rclpy.init(args=["--ros-args", *(part for k, v in given.items() for part in ("-p", f"{k}:={v}"))])
-    made = Graph(plan, turns)
+    made = Graph(spinner, plan, turns)
     made.agent.keys, made.agent.pressed = keys, pressed
     made.agent.next("")
     try:
@@ -203,6 +197,15 @@ def graph(
     finally:
         made.close()
         rclpy.try_shutdown()
+
+
+Running = Callable[..., AbstractContextManager[Graph]]
+
+
+@pytest.fixture
+def graph(spinner: type) -> Running:
+    """As `running`."""
+    return partial(running, spinner)
 
 
 @pytest.fixture(autouse=True)
@@ -219,7 +222,7 @@ def inserted(nodes: Graph) -> None:
     nodes.robot.robot._peg = (nodes.robot.robot._slot, -0.03, 0.0)  # type: ignore[attr-defined]
 
 
-def test_the_routine_acts_through_the_arbiter_and_the_next_episode_begins_where_it_led() -> None:
+def test_the_routine_acts_through_the_arbiter_and_the_next_episode_begins_where_it_led(graph: Running) -> None:
     with graph(SCRIPTED) as nodes:
         agent = nodes.agent
         assert nodes.spin(lambda: bool(agent.named("begin")))
@@ -240,7 +243,7 @@ def test_the_routine_acts_through_the_arbiter_and_the_next_episode_begins_where_
         assert agent.named("end")[1]["steps"] == 5, "an episode holds none of them"
 
 
-def test_a_reset_that_takes_too_long_asks_for_a_person_and_the_robot_holds_until_they_say_so() -> None:
+def test_a_reset_that_takes_too_long_asks_for_a_person_and_the_robot_holds_until_they_say_so(graph: Running) -> None:
     with graph(Recipe(robot="sim_pickinsert", reset="scripted", reset_steps=4)) as nodes:
         agent = nodes.agent
         assert nodes.spin(lambda: bool(agent.named("begin")))
@@ -262,7 +265,7 @@ def test_a_reset_that_takes_too_long_asks_for_a_person_and_the_robot_holds_until
     ("service", "why"),
     [("episode/discard", "a person ended it"), ("arbiter/estop", "the emergency stop is latched")],
 )
-def test_a_person_or_the_emergency_stop_ends_a_reset_at_once(service: str, why: str) -> None:
+def test_a_person_or_the_emergency_stop_ends_a_reset_at_once(graph: Running, service: str, why: str) -> None:
     with graph(SCRIPTED) as nodes:
         agent = nodes.agent
         assert nodes.spin(lambda: bool(agent.named("begin")))
@@ -298,7 +301,7 @@ class BringBack:
         """Nothing is remembered."""
 
 
-def test_a_policy_resets_until_its_goal_is_reached_and_the_task_is_its_own_again() -> None:
+def test_a_policy_resets_until_its_goal_is_reached_and_the_task_is_its_own_again(graph: Running) -> None:
     pytest.importorskip("websockets", reason="needs robot_rl[serve]")
     from robot_rl.serving.server import PolicyServer
 
@@ -321,7 +324,7 @@ def test_a_policy_resets_until_its_goal_is_reached_and_the_task_is_its_own_again
         thread.join(timeout=10)
 
 
-def test_directions_take_turns_in_one_scene_each_with_its_goal_and_its_data_set(tmp_path: Path) -> None:
+def test_directions_take_turns_in_one_scene_each_with_its_goal_and_its_data_set(graph: Running, tmp_path: Path) -> None:
     turns = Turns({"insert": 0, "return": 1}, tries=2, simulated=True)
     folder = tmp_path / "session" / "episodes"
     with graph(SCRIPTED, turns, record="true", dataset=str(folder), cameras="none") as nodes:
@@ -354,7 +357,9 @@ def recorded(folder: Path, nodes: Graph) -> Any:
     return Dataset.open(data).episode(0)
 
 
-def test_a_held_key_is_the_reward_of_the_states_that_were_seen_and_ends_the_episode(tmp_path: Path) -> None:
+def test_a_held_key_is_the_reward_of_the_states_that_were_seen_and_ends_the_episode(
+    graph: Running, tmp_path: Path
+) -> None:
     """The task says success of every state (the peg lies at the goal of `return`), and is not asked."""
     turns = Turns({"insert": 1, "return": 0}, tries=9, simulated=True)
     given = {"record": "true", "dataset": str(tmp_path / "episodes"), "cameras": "none"}
@@ -375,7 +380,7 @@ def test_a_held_key_is_the_reward_of_the_states_that_were_seen_and_ends_the_epis
 
 @pytest.mark.parametrize("keys", ["decide", "hold"])
 def test_where_keys_judge_the_task_does_not_and_a_device_that_is_not_heard_of_gives_no_success(
-    tmp_path: Path, keys: str
+    graph: Running, tmp_path: Path, keys: str
 ) -> None:
     turns = Turns({"insert": 1, "return": 0}, tries=9, simulated=True)
     given = {"record": "true", "dataset": str(tmp_path / "episodes"), "cameras": "none"}
@@ -413,7 +418,7 @@ class Hanging:
 
 
 def test_in_real_time_a_routine_that_hangs_leaves_the_robot_still_and_is_given_up(
-    monkeypatch: pytest.MonkeyPatch,
+    graph: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("robot_rl.ros.self_resets.make_reset", lambda *_, **__: Hanging())
     plan = Recipe(robot="sim_pickinsert", reset="scripted", reset_steps=8)

@@ -121,6 +121,10 @@ class PaRl(ActorCritic):
         self.span = max(config.sac.n_step, self.base.steps)
         self.distillers = {"base": torch.optim.AdamW(policy.parameters(), lr=config.distil_lr)} if learner else {}
 
+    @property
+    def optimizers(self) -> Mapping[str, torch.optim.Optimizer]:
+        return {**super().optimizers, **self.distillers}
+
     def update(self, replay: Replay, rng: np.random.Generator) -> dict[str, float]:
         batches = [self.draw(replay, rng) for _ in range(self.config.utd)]
         figures = self.sac.update(batches)

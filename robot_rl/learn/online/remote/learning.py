@@ -121,9 +121,10 @@ class Learning:
 
     def _run(self, server: ActorServer, stopped: Callable[[], bool]) -> None:
         next_time = time.monotonic() + self.remote.period
+        nothing_new = False
         while not stopped():
             learning = self._may_learn()
-            message = self._next(server.inbox, wait=not learning)
+            message = self._next(server.inbox, wait=not learning or (nothing_new and not self.owed))
             if message is not None:
                 if message["kind"] == "stop":
                     self._drop()
@@ -132,7 +133,9 @@ class Learning:
                 self._handle(message, server)
                 continue
             if learning:
-                self.figures |= self.learner.update()
+                figures = self.learner.update()
+                nothing_new = not figures  # an improver may wait for more steps
+                self.figures |= figures
                 self.owed = max(self.owed - 1, 0)
             if time.monotonic() >= next_time:
                 next_time = time.monotonic() + self.remote.period

@@ -86,6 +86,12 @@ def test_frozen_weights_of_a_taught_base_stay(make: Make, flow: ChunkPolicy, mon
     assert followed == [policy]
 
 
+def test_a_guard_that_slows_learning_down_slows_the_teaching_of_the_base_too(make: Make) -> None:
+    _, learner = make(PaRlConfig(SMALL, candidates=2, best=1, distil_every=1, distil_lr=4e-3))
+    learner.guard.restore({"rollbacks": 1, "lr": 0.25})
+    assert learner.improver.distillers["base"].param_groups[0]["lr"] == 1e-3
+
+
 @pytest.mark.parametrize("head", [JointConfig(width=8), SlowFastConfig(fast=("position",))], ids=lambda h: h.name)
 def test_a_base_that_learns_from_what_comes_later_cannot_be_taught(
     head: Any, cell: Workcell, point: SimpleNamespace
