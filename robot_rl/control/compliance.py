@@ -54,11 +54,12 @@ def limit_pose_lead(target: ArrayLike, measured: ArrayLike, most: Sequence[float
     rotation [rad], in the frame of the poses, or along the columns of `axes` (3, 3) in that frame.
 
     Raises:
-        ComplianceError: a pose is not finite; nothing that follows it is a target.
+        ComplianceError: a pose is not finite, or its quaternion not of length 1; nothing that follows it is a target.
     """
     target, measured = np.asarray(target, float), np.asarray(measured, float)
-    if not (np.isfinite(target).all() and np.isfinite(measured).all()):
-        raise ComplianceError(f"target {target.tolist()} and measured pose {measured.tolist()} must be finite")
+    for name, pose in (("target", target), ("measured pose", measured)):
+        if not (np.isfinite(pose).all() and poses.is_rotation(pose[3:])):
+            raise ComplianceError(f"{name} {pose.tolist()} must be finite, with a quaternion x y z w of length 1")
     lead = limit_displacement(poses.error(measured, target), most, axes)
     turned = poses.multiply(poses.exp(lead[3:]), measured[3:])
     return np.concatenate([measured[:3] + lead[:3], turned])

@@ -19,8 +19,9 @@ not carried out at all, nor is any while a measurement that a wall, a set-point 
 too old, missing or not finite, however new the others are. The robot then *holds*: velocities ramp to 0 and
 positions keep their last value. Every intervention is flagged in the result and counted.
 
-Where something else has moved the robot (its driver, in a reset), or nothing has yet, its set-points are not
-known until they are measured: until then `placed` is false, and what `filter` returns is not to be sent.
+Where something else may have moved the robot (its driver in a reset, a hand in an emergency stop), or nothing has
+yet, its set-points are not known until they are measured: until then `placed` is false, and what `filter` returns is
+not to be sent.
 """
 
 from __future__ import annotations
@@ -129,7 +130,7 @@ class SafetyEnvelope:
         """Begin anew: something else has moved the robot, or nothing has yet. The emergency stop stays as it is.
 
         Velocities begin at 0. A set-point begins where it is measured, clipped to its bounds; one that nothing
-        measures at its `initial` value, else at 0. Until it has been measured, a set-point keeps its last command.
+        measures at its `initial` value. Until it has been measured, a set-point keeps its last command.
 
         Args:
             measured: observations by name, from when the robot came to stand.
@@ -164,9 +165,13 @@ class SafetyEnvelope:
         self._estopped = True
 
     def release_estop(self) -> None:
-        """Allow commands again, from rest. The only way out of an emergency stop."""
-        self._estopped = False
-        self._stop_at = None
+        """Allow commands again, from rest, and from where the robot is measured from now on: it may have been pushed
+        aside meanwhile. What nothing measures stays as it was commanded. The only way out of an emergency stop."""
+        if not self._estopped:
+            return
+        self._estopped, self._stop_at = False, None
+        self._unplaced, self._since = list(self._measured), max(self._since, self._stamp or 0)
+        self.rest()
 
     def filter(
         self,

@@ -13,8 +13,8 @@
       order: position              # its numbers are set-points; holding still is keeping them
       rate: [...]                  # largest change per second
       acceleration: [...]          # optional: largest change of the rate per second
-      measured: <observation field>  # optional: where its measured value stands, see `measured.py`
-      initial: [...]               # optional: held before the first command where nothing is measured
+      measured: <observation field>  # where its measured value stands, see `measured.py`: there it begins
+      initial: [...]               # where it begins if nothing measures it, such as a gripper
       workspace: {low: [x, y, z], high: [x, y, z]}
     joints:                        # optional, for joint_position and joint_velocity actions
       {position: <observation field>, low: [...], high: [...], velocity: [...]}
@@ -22,7 +22,8 @@
       {field: <observation field>, limit: [...], steps: 3, retreat: rewind}
 
 A list may be written as one number, meant for every element. `workspace` bounds the first three numbers
-of its field.
+of its field. Where a set-point begins must be known: without `measured` it is measured by the observation field of
+its own name and unit, or joint positions by `position` of `joints`; else `initial` is needed.
 """
 
 from __future__ import annotations
@@ -78,7 +79,9 @@ class FieldLimits:
     box: Box | None = None
     cone: Cone | None = None
     measurement: Measurement | None = None
+    """Where a set-point is measured, so that it begins there."""
     initial: Array | None = None  # (n,)
+    """Where a set-point begins that nothing measures; it has one of both."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +120,7 @@ def parse(spec: Spec, section: Mapping[str, Any]) -> Limits:
     fields = [_field(spec, f, section[f.name]) for f in spec.action.vectors]
     if "joints" in section:
         fields = _with_joints(spec, fields, section["joints"])
+    _require_beginning(fields)
     limits = Limits(
         command_timeout=_seconds(section, "command_timeout"),
         observation_timeout=_seconds(section, "observation_timeout"),
@@ -125,6 +129,16 @@ def parse(spec: Spec, section: Mapping[str, Any]) -> Limits:
     )
     _require_in_time(spec, limits)
     return limits
+
+
+def _require_beginning(fields: list[FieldLimits]) -> None:
+    """Refuse a set-point of which nothing tells where it begins: the robot would start with a leap to anywhere."""
+    for limits in fields:
+        if limits.order == "position" and limits.measurement is None and limits.initial is None:
+            raise SpecError(
+                f"limits of '{limits.name}': nothing tells where this set-point begins; add 'measured' with the "
+                "observation field that measures it or, where none does (a gripper), 'initial' with what it is at first"
+            )
 
 
 def _require_in_time(spec: Spec, limits: Limits) -> None:
@@ -237,7 +251,8 @@ def _with_joints(spec: Spec, fields: list[FieldLimits], section: Mapping[str, An
             low, high = np.maximum(limits.low, -speed), np.minimum(limits.high, speed)
             out.append(replace(limits, box=box, low=low, high=high))
         else:
-            out.append(replace(limits, box=box, first=np.minimum(limits.first, speed)))
+            first, begins = np.minimum(limits.first, speed), limits.measurement or measurement
+            out.append(replace(limits, box=box, first=first, measurement=begins))
     if all(limits.box is None or limits.box.flag is not Safety.JOINT for limits in out):
         raise SpecError(f"limits of 'joints': no action field of control mode '{spec.control_mode}' commands joints")
     return out

@@ -12,9 +12,6 @@ from numpy.typing import NDArray
 from robot_rl.control import poses
 from robot_rl.spec import Layout, SpecError
 
-_UNIT = 1.01
-"""No number of a unit quaternion is larger, rounding of the sensor allowed for."""
-
 
 def numbers(given: Any) -> NDArray[np.float64] | None:
     """What a file gives as a number or a list of numbers, as an array; None for texts, truth values and the like."""
@@ -66,7 +63,7 @@ class Measurement:
         return cls(name, 4, observation[name].size, rotation=True)
 
     def read(self, measured: Mapping[str, Any] | None) -> NDArray[np.float64] | None:
-        """The value (size,), or None when it is missing, misshapen or not finite."""
+        """The value (size,), or None when it is missing, misshapen or not finite, or a quaternion not of length 1."""
         value = None if measured is None else measured.get(self.field)
         if value is None:
             return None
@@ -78,7 +75,7 @@ class Measurement:
             return None
         if self.yaw or self.rotation:
             rotation = array[3:]
-            if not ((np.abs(rotation) <= _UNIT).all() and rotation.any()):
+            if not poses.is_rotation(rotation):
                 return None
             return poses.yaw(rotation)[None] if self.yaw else rotation
         array = array[: self.size]

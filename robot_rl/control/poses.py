@@ -36,6 +36,11 @@ def normalize(q: ArrayLike) -> Array:
     return q / length
 
 
+def is_rotation(q: Array) -> bool:
+    """Whether a quaternion (4,) is finite and about of length 1, as a sensor's rounding leaves it: 0.9 to 1.1."""
+    return bool((np.abs(q) < 1.1).all()) and 0.9 < float(np.linalg.norm(q)) < 1.1
+
+
 def conjugate(q: ArrayLike) -> Array:
     """The inverse rotation of a unit quaternion (..., 4)."""
     return np.asarray(q, float) * np.array([-1.0, -1.0, -1.0, 1.0])

@@ -10,8 +10,10 @@ Read from robot.yaml, section `teleop` of a control mode:
 
 A rate (velocity, twist) follows the axes at once. A position (`integrate`) is a target that starts at the measured
 reference whenever the clutch is pressed and moves with the axes from there, so it never jumps; for an action field
-of kind pose, `<field>.roll|pitch|yaw` stand for rotations about the fixed axes. The gripper is latched: it keeps
-what the last press of close or open, with the clutch held, made it.
+of kind pose, `<field>.roll|pitch|yaw` stand for rotations about the fixed axes. The target leads what the robot was
+really sent by no more than `LEAD` seconds of full deflection, so that it does not wind up while the robot is held: what
+it did not do then, it does not do later. The gripper is latched: it keeps what the last press of close or open, with
+the clutch held, made it.
 """
 
 from __future__ import annotations
@@ -31,6 +33,13 @@ from robot_rl.spec import Spec
 
 log = logging.getLogger(__name__)
 
+LEAD = 0.1
+"""How far a target may lead what the robot was sent [s of full deflection], or two control periods if that is more:
+enough for a command to go round (device, arbiter, robot and back), so that no motion is lost on a robot that obeys.
+A set-point with an `acceleration` is driven no faster than it can brake within its lead."""
+_NONE = 1e-9
+"""A difference of two numbers of the action that is rounding."""
+
 
 class Teleop:
     """Turns device input into actions of `spec`; keeps the gripper's latch and the moving target."""
@@ -49,6 +58,9 @@ class Teleop:
         self._map: TeleopMap = parse(spec, section)
         self._circular = circle.wrapping(spec.action)
         self._longest_step = max(0.1, 2.0 / spec.rate)  # [s] so that a late input cannot become a leap
+        self._lead = np.abs(self._map.rates).sum(axis=1) * max(LEAD, 2.0 / spec.rate)  # (A,)
+        for columns, _ in self._map.turns:
+            self._lead[columns.start + 3 : columns.stop] = np.inf  # the rotation of a pose
         self.reset()
 
     def reset(self) -> None:
@@ -56,13 +68,21 @@ class Teleop:
         self._engaged = False
         self._stamp: int | None = None
         self._target: NDArray[np.float64] | None = None
+        self._sent: NDArray[np.float64] | None = None  # (A,) what the robot was sent last
+        self._apart = np.zeros(self.spec.action.size)  # (A,) the nearest the target has been to that
         self._grip: float | None = None
 
     def follow(self, executed: NDArray[np.float64]) -> None:
-        """Tell what the robot was last sent (A,), so that the gripper stays as it is when the human takes over.
+        """Tell what the robot was last sent (A,), so that a moving target stays near it, and the gripper stays as it is
+        when the human takes over.
 
-        It counts only while the clutch is released. Without it a take-over asks for the latch's own last state.
+        For the gripper it counts only while the clutch is released. Without it a take-over asks for the latch's own
+        last state, and a target winds up while the robot is held.
         """
+        if np.isfinite(executed).all():
+            self._sent = np.array(executed, float)
+            if self._target is not None:
+                self._target = self._leashed(self._target, anew=True)
         gripper = self._map.gripper
         if gripper and not self._engaged:
             value = float(executed[gripper.columns][0])
@@ -112,12 +132,12 @@ class Teleop:
     ) -> tuple[NDArray[np.float64], bool]:
         """The target (A,), moved by the axes since the last call; and whether there is one."""
         if not (engaged and self._engaged and self._target is not None):
-            self._target = self._map.anchor(reading)
+            self._target, self._apart = self._map.anchor(reading), np.full(self.spec.action.size, np.inf)
             if engaged and self._target is None:
                 self._refuse(f"clutch pressed, but '{self._map.reference}' is not measured")
         elif self._stamp is not None:
             dt = min(max((stamp - self._stamp) * 1e-9, 0.0), self._longest_step)
-            self._target = self._move(self._target, axes, dt)
+            self._target = self._leashed(self._move(self._target, axes, dt))
         if self._target is None:
             return np.full(self.spec.action.size, np.nan), False
         return self._target.copy(), engaged
@@ -129,6 +149,25 @@ class Teleop:
             twist = np.concatenate([np.zeros(3), turn @ axes])
             moved[columns] = poses.integrate(moved[columns], twist, dt)
         return self._inside(moved)
+
+    def _leashed(self, target: NDArray[np.float64], *, anew: bool = False) -> NDArray[np.float64]:
+        """`target` (A,) brought to within its lead of what the robot was sent, the short way round for a heading.
+
+        Where it began away from that, since the robot was not where it was sent to, it may lead by so much more until
+        it has come nearer. The rotation of a pose is left alone: the safety envelope takes no poses.
+
+        Args:
+            anew: a number that is too far off is not the axes' doing: the robot was sent elsewhere (back, in a rewind;
+                to where it was pushed in an emergency stop), and the target begins anew there.
+        """
+        if self._sent is None:
+            return target
+        ahead = target - circle.nearest(self._sent, target, self._circular)
+        most = self._lead + self._apart
+        far = np.abs(ahead) > most + _NONE
+        left = np.where(far, 0.0 if anew else np.clip(ahead, -most, most), ahead)
+        self._apart = np.minimum(self._apart, np.abs(left))
+        return self._inside(np.where(far, target - ahead + left, target))
 
     def _inside(self, action: NDArray[np.float64]) -> NDArray[np.float64]:
         """`action` (A,) within the spec's bounds."""

@@ -13,15 +13,16 @@ from robot_rl.ros.node import run
 
 RATE = 100.0
 """[Hz]"""
+LOST = "the input device is lost, so the robot holds: plug it in or bring it near, and let go of all its buttons"
 
 
 class DeviceNode(Node):  # type: ignore[misc]
     """Parameters `device` (gamepad, spacemouse, keyboard) and `path` (found by itself when empty).
 
     A device that is there is published at every tick, whether or not it is moved: that says that somebody can still
-    stop the robot. One that is unplugged is published once more, as all released, so that the deadman is lost at once;
-    then nothing is, since hands off a device would give control back to the policy, and silence does not: with it the
-    arbiter holds the robot.
+    stop the robot. One that is lost (unplugged, out of reach) is published once more, as all released, so that the
+    deadman is lost at once; then nothing is, since hands off a device would give control back to the policy, and
+    silence does not: with it the arbiter holds the robot. It is back once it is let go of.
     """
 
     def __init__(self) -> None:
@@ -38,7 +39,7 @@ class DeviceNode(Node):  # type: ignore[misc]
     def _tick(self) -> None:
         state = self._device.poll()
         if not state.connected:
-            self.get_logger().warning("the input device is unplugged: the robot holds", throttle_duration_sec=5.0)
+            self.get_logger().warning(LOST, throttle_duration_sec=5.0)
             if not self._connected:
                 return
         self._connected = state.connected

@@ -38,7 +38,7 @@ def arm_limits() -> dict:
             "acceleration": [1.0, 1.0, 1.0, 5.0, 5.0, 5.0],
             "workspace": {"position": "ee_pose", "low": [-0.3, -0.3, 0.0], "high": [0.3, 0.3, 0.5]},
         },
-        "gripper": {"order": "position", "rate": 10.0},
+        "gripper": {"order": "position", "rate": 10.0, "initial": 0.0},
     }
 
 

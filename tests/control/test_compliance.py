@@ -55,6 +55,15 @@ def test_a_pose_that_is_not_finite_is_refused() -> None:
         limit_pose_lead(HERE, np.full(7, math.nan), MOST)
 
 
+@pytest.mark.parametrize("length", [0.0, 1e-9, 0.5, 2.0])
+def test_a_quaternion_that_names_no_rotation_is_refused(length: float) -> None:
+    bad = np.concatenate([HERE[:3], HERE[3:] * length])
+    with pytest.raises(ComplianceError, match=r"measured pose .* with a quaternion x y z w of length 1"):
+        limit_pose_lead(HERE, bad, MOST)
+    with pytest.raises(ComplianceError, match="target .* of length 1"):
+        limit_pose_lead(bad, HERE, MOST)
+
+
 @pytest.mark.parametrize("value", [(0.1,), (0.1, -0.2), (0.1, math.nan), "soft", (1.0,) * 5])
 def test_leads_that_make_no_contract_are_refused(value) -> None:
     with pytest.raises(ComplianceError, match="lead"):

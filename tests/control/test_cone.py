@@ -69,6 +69,16 @@ def test_the_tool_stops_before_the_angle_whichever_way_it_is_turned(arm: Spec, l
     assert results[-1].flags & Safety.WORKSPACE and np.abs(results[-1].action[3:6]).max() < 0.02
 
 
+@pytest.mark.parametrize("length", [0.0, 1e-300, 1e-9, 0.5, 1.2, 1e300])
+def test_a_quaternion_that_names_no_rotation_holds_the_robot(arm: Spec, limits: dict[str, Any], length: float):
+    robot = Arm(arm, limits)
+    robot.step((0.1, 0, 0))
+    robot.q, now = robot.q * length, robot.now + robot.period
+    given = {"command_stamp": now, "measured": robot.measured, "measured_stamp": now}
+    result = robot.envelope.filter(turn((0.1, 0, 0)), now=now, **given)
+    assert result.flags & Safety.STALE_OBSERVATION and not result.action.any()
+
+
 def test_at_the_limit_it_may_turn_back_and_sideways_but_not_further(arm: Spec, limits: dict[str, Any]):
     def asked(w: Any) -> np.ndarray:
         envelope = SafetyEnvelope(arm, limits)

@@ -259,10 +259,24 @@ def test_set_points_begin_where_they_are_measured(drone, drone_limits):
     np.testing.assert_allclose(drive(None).action, [0.5, -0.5, 1.0, np.pi / 2])
 
 
-def test_set_points_without_a_measurement_begin_at_initial_or_zero(drone, drone_limits):
+def test_a_set_point_without_a_measurement_begins_at_its_initial_value(drone, drone_limits):
     drone_limits["yaw"] = {"order": "position", "rate": 2.0, "initial": 0.3}
-    del drone_limits["position"]["measured"]
-    np.testing.assert_array_equal(Driver(drone, drone_limits, HOVER)(None).action, [0, 0, 0, 0.3])
+    np.testing.assert_array_equal(Driver(drone, drone_limits, HOVER)(None).action, [0.5, -0.5, 1.0, 0.3])
+
+
+def test_an_arm_of_joint_set_points_stays_where_its_joints_are_until_somebody_commands():
+    field = Field("target", (6,), "joint_position", unit="rad", low=(-3.0,) * 6, high=(3.0,) * 6)
+    joints = Layout((Field("joint_position", (6,), "joint_position", unit="rad"),))
+    limits = {
+        "command_timeout": 0.25,
+        "observation_timeout": 0.25,
+        "target": {"order": "position", "rate": 0.5},
+        "joints": {"position": "joint_position", "low": -2.9, "high": 2.9},
+    }
+    here = np.array([0.0, -1.2, 1.8, -1.5, -1.5, 0.0])
+    drive = Driver(Spec("arm", 20.0, joints, Layout((field,))), limits, {"joint_position": here})
+    np.testing.assert_array_equal(drive(None).action, here)
+    assert drive(here).flags == 0
 
 
 def test_a_set_point_moves_at_its_rate_and_holds_when_refused(drone, drone_limits):
@@ -310,6 +324,44 @@ def test_an_emergency_stop_holds_set_points_at_the_measured_place(drone, drone_l
     there = {"pose": np.array([0.7, -0.4, 1.1, 0, 0, 0, 1.0])}
     np.testing.assert_allclose(drive(None, measured=here).action, [0.6, -0.4, 1.1, 0.0])
     np.testing.assert_allclose(drive(None, measured=there).action, [0.6, -0.4, 1.1, 0.0])
+
+
+def test_a_robot_pushed_aside_in_an_emergency_stop_stays_where_it_is_when_released(drone, drone_limits):
+    drive = Driver(drone, drone_limits, HOVER)
+    drive.envelope.estop()
+    drive(None)
+    aside = {"pose": np.array([-0.4, 0.5, 0.7, 0.0, 0.0, 0.0, 1.0])}
+    before = drive(None, measured=aside).action
+    drive.envelope.release_estop()
+    assert not drive.envelope.placed, "nothing is to be sent"
+    unknown = drive(before, measured=aside, measured_stamp=drive.now - 1)
+    assert not drive.envelope.placed and unknown.flags == Safety.STALE_OBSERVATION, "measured before it was released"
+    np.testing.assert_array_equal(unknown.action, before)
+    placed = drive(before, measured=aside)
+    assert drive.envelope.placed and placed.flags == Safety.STALE_OBSERVATION
+    np.testing.assert_allclose(placed.action, [-0.4, 0.5, 0.7, 0.0], atol=1e-12)
+    after = drive(before, measured=aside).action
+    assert np.abs(after - placed.action).max() <= 2.0 / 50 + 1e-12
+
+
+def test_releasing_an_emergency_stop_keeps_what_nothing_measures_and_begins_at_rest(drone, drone_limits):
+    drone_limits["yaw"] = {"order": "position", "rate": 2.0, "initial": 0.0}
+    drive = Driver(drone, drone_limits, HOVER)
+    for _ in range(10):
+        moved = drive(np.array([0.9, -0.5, 1.0, 1.0])).action
+    assert moved[3] == pytest.approx(0.4)
+    drive.envelope.estop()
+    drive.envelope.release_estop()
+    held = drive(None).action
+    np.testing.assert_allclose(held, [0.5, -0.5, 1.0, moved[3]])
+
+
+def test_releasing_what_is_not_stopped_changes_nothing(drone, drone_limits):
+    drive = Driver(drone, drone_limits, HOVER)
+    before = drive(np.array([0.6, -0.5, 1.0, 1.0])).action
+    drive.envelope.release_estop()
+    assert drive.envelope.placed
+    np.testing.assert_array_equal(drive.envelope.last, before)
 
 
 def test_a_joint_is_not_driven_into_its_limit():

@@ -38,7 +38,7 @@ def limits(**force) -> dict:
         "command_timeout": 0.25,
         "observation_timeout": 0.25,
         "velocity": {"order": "velocity", "acceleration": 0.5},
-        "gripper": {"order": "position", "rate": 10.0},
+        "gripper": {"order": "position", "rate": 10.0, "initial": 0.0},
         "force": {**FORCE, **force},
     }
 

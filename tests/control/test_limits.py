@@ -8,6 +8,7 @@ import pytest
 from robot_rl.control.limiting import approach_speed, slew, smooth_slew
 from robot_rl.control.limits import parse
 from robot_rl.control.safety import Safety
+from robot_rl.hardware import config
 from robot_rl.spec import Field, Layout, Spec, SpecError
 
 
@@ -110,6 +111,30 @@ def test_joint_limits_bound_joint_set_points_in_rate_and_range():
     field = parse(*joints("position", "joint_position")).fields[0]
     np.testing.assert_array_equal(field.first, [1.0, 1.5])
     assert field.box is not None and field.box.flag is Safety.JOINT
+
+
+def test_joint_set_points_begin_where_the_joints_are_measured():
+    field = parse(*joints("position", "joint_position")).fields[0]
+    assert field.measurement is not None and field.measurement.field == "q"
+    spec, limits = joints("position", "joint_position")
+    fields = (*spec.observation.values(), Field("encoder", (2,), "joint_position"))
+    sensed = Spec(spec.robot, spec.rate, Layout(fields), spec.action, spec.control_mode)
+    field = parse(sensed, change(limits, "command.measured", "encoder")).fields[0]
+    assert field.measurement is not None and field.measurement.field == "encoder"
+
+
+def test_a_set_point_that_could_begin_anywhere_is_refused(arm, arm_limits):
+    with pytest.raises(SpecError, match=r"'gripper': nothing tells where.*add 'measured'.*or.*'initial'"):
+        parse(arm, change(arm_limits, "gripper.initial", None))
+    fields = (*arm.observation.values(), Field("gripper", (1,)))
+    sensed = Spec(arm.robot, arm.rate, Layout(fields), arm.action, arm.control_mode)
+    assert parse(sensed, change(arm_limits, "gripper.initial", None)).named == ("gripper", "ee_pose")
+
+
+@pytest.mark.parametrize(("robot", "mode"), [("sim_pusht", "planar_position"), ("sim_crazyflie", "position")])
+def test_set_points_of_committed_robots_begin_where_they_are_measured(robot, mode):
+    setup = config.load(robot, mode)
+    assert all(f.measurement is not None for f in parse(setup.spec, setup.limits).fields)
 
 
 def test_a_named_field_that_comes_too_seldom_to_be_fresh_is_refused(arm, arm_limits):

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from robot_rl.control import circle
 from robot_rl.hardware import config
 from robot_rl.hardware.config import ConfigError
 from robot_rl.hardware.human import AXES, DeviceInput
@@ -110,6 +111,108 @@ def test_reset_opens_the_gripper_again() -> None:
     assert teleop.interpret(device(buttons="clutch close")).action[6] == 1.0
     teleop.reset()
     assert teleop.interpret(device()).action[6] == 0.0
+
+
+class Flight:
+    """A stick that is held, and a drone that goes where it is told as fast as it may."""
+
+    def __init__(self, rate: float = math.inf, *, spec: Spec = DRONE, late: int = 0, yaw: float = 0.0) -> None:
+        self.teleop, self.rate, self.late = Teleop(spec, DRONE_SECTION), rate, late
+        self.circular = np.array([f.wraps for f in spec.action.vectors for _ in range(f.size)])
+        self.sent = [np.array([0.0, 0.0, 1.0, yaw])]
+        self.seconds = 0.0
+        self.start = at(0.0, 0.0, 1.0, yaw=yaw)
+
+    def fly(self, seconds: float, *, held: bool = False, **axes: float) -> np.ndarray:
+        """Where it was sent last, after so long; `held`, it is not let go anywhere."""
+        for _ in range(round(seconds * DRONE.rate)):
+            self.seconds += 1 / DRONE.rate
+            asked, last = self.teleop.interpret(device(self.seconds, **axes), self.start).action, self.sent[-1]
+            step = circle.nearest(asked, last, self.circular) - last
+            most = 0.0 if held else self.rate / DRONE.rate
+            self.sent.append(circle.nearest(last + np.clip(step, -most, most), np.zeros(4), self.circular))
+            self.teleop.follow(self.sent[max(len(self.sent) - 1 - self.late, 0)])
+        return self.sent[-1]
+
+
+def test_what_the_robot_did_not_do_while_it_was_held_it_does_not_do_later() -> None:
+    flight = Flight()
+    before = flight.fly(0.2, x=1.0)
+    np.testing.assert_array_equal(flight.fly(2.0, held=True, x=1.0, z=-1.0, yaw=1.0), before)
+    after = flight.fly(3.0)
+    # 0.1 s of full deflection: 0.5 m/s, 0.4 m/s, 1 rad/s
+    np.testing.assert_allclose(after - before, [0.05, 0.0, -0.04, 0.1], atol=1e-12)
+
+
+def test_a_target_goes_on_from_a_hold_at_once_whichever_way_the_stick_is_pushed() -> None:
+    flight = Flight()
+    flight.fly(0.2, x=1.0)
+    held = flight.fly(2.0, held=True, x=1.0)[0]
+    assert flight.fly(0.5, x=-1.0)[0] == pytest.approx(held + 0.05 - 0.5 * 0.5)
+
+
+@pytest.mark.parametrize("late", [0, 1, 4])
+def test_a_robot_that_obeys_loses_no_motion_also_where_what_it_was_sent_is_heard_late(late: int) -> None:
+    flight = Flight(late=late)
+    flight.fly(0.02)
+    np.testing.assert_allclose(flight.fly(1.0, x=1.0, yaw=-0.5), [0.5, 0.0, 1.0, -0.5], atol=1e-9)
+
+
+def test_a_robot_slower_than_the_stick_goes_at_its_own_rate_and_stops_soon_after_the_stick() -> None:
+    flight = Flight(rate=0.3)
+    flight.fly(0.02)
+    assert flight.fly(1.0, x=1.0)[0] == pytest.approx(0.3)
+    assert 0.3 < flight.fly(1.0)[0] <= 0.35
+
+
+def test_a_held_heading_is_followed_across_the_seam() -> None:
+    yaw = Field("yaw", (1,), unit="rad", low=(-3.1416,), high=(3.1416,), wraps=True)
+    flight = Flight(spec=replace(DRONE, action=Layout((DRONE.action["position"], yaw))), yaw=3.1)
+    flight.fly(0.02)
+    flight.fly(2.0, held=True, yaw=1.0)
+    assert flight.fly(1.0)[3] == pytest.approx(3.2 - 2 * math.pi, abs=1e-9)
+    flight.fly(2.0, held=True, yaw=-1.0)
+    assert flight.fly(1.0)[3] == pytest.approx(3.1, abs=1e-9)
+
+
+def test_a_target_that_begins_far_from_what_was_sent_stays_where_it_was_measured() -> None:
+    teleop = Teleop(DRONE, DRONE_SECTION)
+    sent = np.array([0.5, 0.0, 1.0, 0.0])
+    teleop.follow(sent)
+    for k in range(5):
+        human = teleop.interpret(device(0.02 * k), at(0.1, 0.0, 1.0))
+        teleop.follow(sent)
+        np.testing.assert_array_equal(human.action, [0.1, 0.0, 1.0, 0.0])
+    for k in range(5, 10):
+        away = teleop.interpret(device(0.02 * k, x=-1.0)).action[0]
+        teleop.follow(sent)
+    assert away == pytest.approx(0.1 - 5 * 0.01), "it follows the stick at once, also away from there"
+    for k in range(10, 200):  # nearer, and then it leads as little as any
+        human = teleop.interpret(device(0.02 * k, x=1.0))
+        teleop.follow(sent)
+    assert human.action[0] == pytest.approx(0.55)
+
+
+@pytest.mark.parametrize("late", [0, 3])
+def test_a_robot_that_was_sent_elsewhere_stays_there_with_the_stick_at_rest(late: int) -> None:
+    flight = Flight(late=late)
+    flight.fly(0.5, x=1.0)
+    flight.fly(0.2)
+    elsewhere = np.array([-0.9, 0.3, 1.0, 0.5])
+    for _ in range(10):
+        flight.sent.append(elsewhere)
+        flight.teleop.follow(elsewhere)
+    np.testing.assert_allclose(flight.fly(1.0), elsewhere, atol=1e-12)
+
+
+def test_a_target_waits_while_what_the_robot_is_sent_is_not_heard() -> None:
+    teleop = Teleop(DRONE, DRONE_SECTION)
+    teleop.interpret(device(0.0), at(0.0, 0.0, 1.0))
+    teleop.follow(np.array([0.0, 0.0, 1.0, 0.0]))
+    teleop.follow(np.full(4, math.nan))
+    for k in range(1, 100):
+        human = teleop.interpret(device(0.02 * k, x=1.0))
+    assert human.action[0] == pytest.approx(0.05)
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])

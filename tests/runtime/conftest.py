@@ -133,7 +133,7 @@ def limits() -> dict:
             "acceleration": [5.0] * 3 + [20.0] * 3,
             "workspace": {"position": "ee_pose", "low": [-0.3, -0.3, 0.0], "high": [0.3, 0.3, 0.5]},
         },
-        "gripper": {"order": "position", "rate": 20.0},
+        "gripper": {"order": "position", "rate": 20.0, "initial": 0.0},
     }
 
 

@@ -21,27 +21,29 @@ class Late(ManualClock):
         super().sleep_until(stamp + next(self._delays) * MS)
 
 
+def paced(clock: Late, ticks: int, **options: int) -> Pacer:
+    """A pacer of 20 ms that has waited for this many ticks."""
+    pacer = Pacer(clock, 20 * MS, **options)
+    for _ in range(ticks):
+        pacer.wait()
+    return pacer
+
+
 def test_a_late_tick_does_not_delay_those_after_it():
     clock = Late([5, 0, 8, 0])
-    pacer = Pacer(clock, 20 * MS)
-    for _ in range(4):
-        pacer.wait()
+    paced(clock, 4)
     assert clock.deadlines == [20, 40, 60, 80]
 
 
 def test_after_an_overrun_the_beat_goes_on_from_there():
     clock = Late([0, 70, 0, 0])
-    pacer = Pacer(clock, 20 * MS)
-    for _ in range(4):
-        pacer.wait()
+    pacer = paced(clock, 4)
     assert clock.deadlines == [20, 40, 130, 150]
     assert pacer.statistics().overruns == 1
 
 
 def test_lateness_is_given_as_median_and_99th_percentile():
-    pacer = Pacer(Late([1] * 98 + [9, 9]), 20 * MS)
-    for _ in range(100):
-        pacer.wait()
+    pacer = paced(Late([1] * 98 + [9, 9]), 100)
     statistics = pacer.statistics()
     assert statistics.ticks == 100
     assert statistics.error_p50 == pytest.approx(0.001)
@@ -54,9 +56,7 @@ def test_no_ticks_give_zeros():
 
 
 def test_only_the_newest_ticks_are_remembered_where_that_is_asked_for():
-    pacer = Pacer(Late([9] * 10 + [1] * 5), 20 * MS, remember=5)
-    for _ in range(15):
-        pacer.wait()
+    pacer = paced(Late([9] * 10 + [1] * 5), 15, remember=5)
     statistics = pacer.statistics()
     assert statistics.ticks == 15
     assert statistics.error_p99 == pytest.approx(0.001)

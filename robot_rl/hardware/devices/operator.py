@@ -16,7 +16,7 @@ from robot_rl.hardware.robot import Reading
 class DeviceOperator:
     """Implements Operator; input is stamped with the time of the reading that it answers.
 
-    A device that is unplugged reads as released once, so that the deadman is lost at once; after that its input keeps
+    A device that is lost reads as released once, so that the deadman is lost at once; after that its input keeps
     that stamp and grows stale, since hands off a device would give control back to the policy, and silence does not.
     """
 

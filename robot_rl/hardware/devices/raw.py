@@ -25,7 +25,8 @@ class RawState:
     buttons: tuple[int, ...]
     """1 while held, else 0."""
     connected: bool = True
-    """False while the device is unplugged: everything then reads as released."""
+    """False while the device is lost (unplugged, out of reach, or there again and not let go of yet): everything then
+    reads as released."""
 
 
 class RawDevice(Protocol):
@@ -36,7 +37,7 @@ class RawDevice(Protocol):
         ...
 
     def poll(self) -> RawState:
-        """The present state; never blocks. Once unplugged it reads as released, until it is back."""
+        """The present state; never blocks. Once lost it reads as released, until it is back."""
         ...
 
     def close(self) -> None: ...

@@ -10,13 +10,15 @@ from robot_rl.hardware.devices.gamepad import Gamepad
 from robot_rl.hardware.devices.keyboard import Keyboard
 from robot_rl.hardware.devices.profile import DeviceProfile
 from robot_rl.hardware.devices.raw import RawDevice
+from robot_rl.hardware.devices.returning import ReturningDevice
 from robot_rl.hardware.devices.spacemouse import SpaceMouse
 
 DRIVERS: dict[str, Callable[[str], RawDevice]] = {"gamepad": Gamepad, "spacemouse": SpaceMouse, "keyboard": Keyboard}
 
 
 def make_device(name: str, path: str | None = None) -> RawDevice:
-    """The reader for the device whose profile is `name`; call `open()` on it.
+    """The reader for the device whose profile is `name`; call `open()` on it. Lost and there again, it stays lost until
+    it is let go.
 
     Args:
         path: the device file; by default the first device of this kind.
@@ -28,4 +30,4 @@ def make_device(name: str, path: str | None = None) -> RawDevice:
     if profile.driver not in DRIVERS:
         hint = workspace.did_you_mean(profile.driver, DRIVERS)
         raise ConfigError(f"device '{name}': no driver '{profile.driver}'.{hint}")
-    return DRIVERS[profile.driver](path or "")
+    return ReturningDevice(DRIVERS[profile.driver](path or ""), profile)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from robot_rl.hardware.clock import ManualClock
 from robot_rl.hardware.devices.raw import DeviceError
 from robot_rl.hardware.devices.simulated import SimulatedSpaceMouse
 from robot_rl.hardware.devices.spacemouse import SpaceMouse, spacemice
@@ -78,6 +79,42 @@ def test_unplugged_it_reads_as_released_at_once_and_works_again_when_back(twin: 
     twin.plug_in()
     twin.buttons(True, False)
     assert mouse.poll().buttons == (1, 0)
+
+
+def test_a_cap_held_aside_that_falls_silent_is_lost_until_it_is_heard_again(twin: SimulatedSpaceMouse) -> None:
+    clock = ManualClock()
+    mouse = SpaceMouse(twin.path, clock=clock, retry=0.0)
+    mouse.open()
+    twin.buttons(True, False)
+    for k in range(100):  # as long as it streams it is heard
+        twin.move((1, 0, 0, 0, 0, 0))
+        clock.sleep_until(k * 16_000_000)
+        assert mouse.poll().connected
+    last = clock.now()
+    clock.sleep_until(last + 250_000_000)
+    held = mouse.poll()
+    assert (held.axes[0], held.buttons, held.connected) == (1.0, (1, 0), True)
+    clock.sleep_until(last + 251_000_000)
+    for _ in range(2):
+        lost = mouse.poll()
+        assert (lost.axes, lost.buttons, lost.connected) == ((0.0,) * 6, (0, 0), False)
+    twin.write(b"\x17\x64\x00")  # the battery's state says nothing of the cap
+    assert not mouse.poll().connected
+    twin.move((0, 0, 0, 0, 0, 0))
+    assert mouse.poll().connected
+
+
+def test_a_cap_at_rest_may_be_silent_for_ever(twin: SimulatedSpaceMouse) -> None:
+    clock = ManualClock()
+    mouse = SpaceMouse(twin.path, clock=clock, retry=0.0)
+    mouse.open()
+    twin.move((1, 0, 0, 0, 0, 0))
+    twin.move((0, 0, 0, 0, 0, 0))
+    twin.buttons(True, False)
+    mouse.poll()
+    clock.sleep_until(10**12)
+    state = mouse.poll()
+    assert state.connected and state.buttons == (1, 0)
 
 
 def sysfs(root: Path, name: str, hid_id: str) -> None:
