@@ -32,7 +32,7 @@ class TeleopNode(RobotNode):
         self.on_event(topics.EPISODE_EVENT, self._on_episode)
 
     def _on_executed(self, message: JointState) -> None:
-        """What the robot was sent, so that a take-over begins with the gripper as it is."""
+        """What the robot was sent: a moving target stays near it, and a take-over begins with the gripper as it is."""
         self._teleop.follow(codecs.unlabelled(message, self.spec.action.labels))
 
     def _on_episode(self, event: dict[str, Any]) -> None:
