@@ -15,7 +15,8 @@ COUNTS = ("episodes", "max_steps", "trials", "evaluate_every")
 
 
 def completed(name: str, given: Mapping[str, str]) -> dict[str, str]:
-    """The arguments with what a session's recipe says where they are silent: robot, control mode and cameras.
+    """The arguments with what a session's recipe says where they are silent: robot, control mode, cameras, and whether
+    an episode ends when a person hands back.
 
     Raises:
         TrainingError: there is no such recipe, or it does not hold.
@@ -26,6 +27,7 @@ def completed(name: str, given: Mapping[str, str]) -> dict[str, str]:
 
     loaded = recipe.load(known)
     own = {"robot": loaded.robot, "control_mode": loaded.control_mode, "cameras": loaded.cameras}
+    own["end_after_intervention"] = str(loaded.end_after_intervention).lower()
     return {**own, **given}
 
 

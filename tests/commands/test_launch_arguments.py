@@ -162,11 +162,12 @@ def test_help_names_every_description_that_there_is(capsys: pytest.CaptureFixtur
 def test_a_session_s_robot_and_cameras_are_the_recipe_s_unless_said_otherwise(tmp_path: Path) -> None:
     own = completed("finetune", {"session": str(tmp_path / "new"), "recipe": "rlpd_lift_image"})
     assert (own["robot"], own["cameras"]) == ("sim_lift", "front,wrist")
+    assert own["end_after_intervention"] == "false"
     said = completed("finetune", {"session": str(tmp_path / "new"), "recipe": "rlpd_lift", "robot": "sim_can"})
     assert (said["robot"], said["cameras"]) == ("sim_can", "none")
     (tmp_path / "old").mkdir()
-    (tmp_path / "old" / "finetune.yaml").write_text("robot: sim_crazyflie\n")
+    (tmp_path / "old" / "finetune.yaml").write_text("robot: sim_crazyflie\nend_after_intervention: true\n")
     begun = completed("finetune", {"session": str(tmp_path / "old"), "recipe": "rlpd_lift"})
-    assert begun["robot"] == "sim_crazyflie"
+    assert (begun["robot"], begun["end_after_intervention"]) == ("sim_crazyflie", "true")
     assert completed("deploy", {"checkpoint": "x"}) == {"checkpoint": "x"}
     assert completed("finetune", {}) == {}

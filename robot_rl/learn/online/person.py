@@ -40,7 +40,13 @@ class Person:
 
 @contextmanager
 def watching(
-    setup: RobotConfig, name: str | None, keys: Keys = "mark", latency: float | None = None, judged: bool = False
+    setup: RobotConfig,
+    name: str | None,
+    keys: Keys = "mark",
+    latency: float | None = None,
+    *,
+    judged: bool = False,
+    end_after_intervention: bool = False,
 ) -> Iterator[Person]:
     """The person called `name`; a device is released at the end.
 
@@ -48,12 +54,13 @@ def watching(
         name: a device, perhaps with its file, as `gamepad:/dev/input/js1`; or the quality of the scripted operator.
         latency: of their keys [s]; by default LATENCY with a device, and 0 without.
         judged: something else than the task judges already.
+        end_after_intervention: the episode ends when they hand back to the policy.
 
     Raises:
         TrainingError: keys that decide, and nobody to press them or another judge.
         ConfigError, DeviceError: as the operator or the device raise them.
     """
-    rules = EpisodeRules.of_task(setup.task)
+    rules = EpisodeRules.of_task(setup.task, end_after_intervention=end_after_intervention)
     if keys != "mark" and (name is None or judged):
         raise TrainingError(f"keys: {keys} makes the person the only judge: name an operator, and no classifier")
     if name is None:

@@ -55,6 +55,8 @@ class Recipe:
     the episode."""
     latency: float | None = None
     """From what a person sees to the key going down [s]; by default 0.4 with a device, else 0."""
+    end_after_intervention: bool = False
+    """An episode ends when the person hands back to the policy (RaC, rule 2): what follows would mix two causes."""
     name: str = "finetune"
     """Sessions land in policies/<name>/checkpoints/<time>."""
     online: OnlineConfig = field(default_factory=OnlineConfig)

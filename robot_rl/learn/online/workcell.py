@@ -26,7 +26,7 @@ from robot_rl.learn.online.remote.pacing import PacedClock
 from robot_rl.learn.online.resetting import Resetting, resetting
 from robot_rl.runtime.arbiter import Arbiter
 from robot_rl.runtime.episodes import EpisodeMachine, EpisodeRules
-from robot_rl.runtime.keys import Undo
+from robot_rl.runtime.keys import KeyJudge, Undo
 from robot_rl.runtime.learned_resets import HasGoals
 from robot_rl.runtime.loop import EpisodeResult, Executor, run_episode
 from robot_rl.runtime.recorder import EpisodeSink
@@ -95,7 +95,8 @@ class Workcell:
     def run(
         self, executor: Executor, seed: int, purpose: str, recorder: EpisodeSink | None = None, **attributes: Any
     ) -> EpisodeResult:
-        """One episode from the initial state of `seed`; in an evaluation nobody helps."""
+        """One episode from the initial state of `seed`; in an evaluation nobody helps. Where others than the task
+        judge, the attribute `judge` says who."""
         helped = purpose != "evaluation"
         if not helped and self.twin is not None:
             return self.twin.run(executor, seed, purpose, recorder, **attributes)
@@ -105,6 +106,7 @@ class Workcell:
         judge = self.judge if helped or not isinstance(self.robot, Simulated) else None
         if judge is not None:
             judge.reset()
+            attributes["judge"] = "keys" if isinstance(judge, KeyJudge) else "classifier"
         if self.pace is not None:
             self.pace.speed = float(helped)
         return run_episode(
@@ -134,6 +136,7 @@ def workcell(
     resetting: Resetting | None = None,
     keys: Keys = "mark",
     latency: float | None = None,
+    end_after_intervention: bool = False,
 ) -> Iterator[Workcell]:
     """The workcell of the simulated robot called `name`; the robot is closed at the end.
 
@@ -146,6 +149,7 @@ def workcell(
             where that fails; evaluations then have a simulation of their own.
         keys: what the person's success key means; see `person.Keys`.
         latency: of the person's keys [s]; by default LATENCY with a device in hand, and 0 without.
+        end_after_intervention: an episode ends when they hand back to the policy.
 
     Raises:
         ConfigError: no such robot, camera or device; or as `resetting` raises.
@@ -156,7 +160,10 @@ def workcell(
     setup = hardware_config.load(name, control_mode)
     with ExitStack() as stack:
         robot, opened = stack.enter_context(_simulated(setup, cameras))
-        person = stack.enter_context(watching(setup, operator, keys, latency, classifier is not None))
+        judged = classifier is not None
+        person = stack.enter_context(
+            watching(setup, operator, keys, latency, judged=judged, end_after_intervention=end_after_intervention)
+        )
         pace = PacedClock(robot.clock, 1.0) if person.real_time else None
         if pace is not None:
             robot.clock = pace
@@ -209,4 +216,5 @@ def recipe_workcell(recipe: Recipe, demonstrations: Sequence[Episode] = ()) -> A
         resetting=resetting(recipe, demonstrations),
         keys=recipe.keys,
         latency=recipe.latency,
+        end_after_intervention=recipe.end_after_intervention,
     )

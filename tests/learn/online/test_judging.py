@@ -82,3 +82,10 @@ def test_regrasping_begins_every_episode_with_the_peg_in_hand_and_is_evaluated_s
         assert session.tally.driven == session.tally.episodes > 1
         assert session.tally.reset_steps > 0
         assert cell.twin is not None and cell.twin.resets.driven == 2
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_recipe_says_whether_an_episode_ends_when_its_person_hands_back(ends: bool) -> None:
+    recipe = Recipe(robot="sim_pegslot", operator="expert", end_after_intervention=ends)
+    with recipe_workcell(recipe) as cell:
+        assert cell.rules.end_after_intervention is ends
