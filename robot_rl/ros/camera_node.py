@@ -49,7 +49,10 @@ class SceneCameras:
     """Renders the cameras of a simulated robot from its published scene."""
 
     def __init__(self, node: RobotNode, cameras: list[CameraConfig]) -> None:
+        from robot_rl.sim.camera import scene_camera
+
         self._node = node
+        self._in_scene = {camera.name: scene_camera(camera) for camera in cameras}
         self._publishers = [CameraPublisher(node, camera) for camera in cameras]
         self._due = dict.fromkeys((c.name for c in cameras), 0)
         self._tolerance = node.spec.period_ns // 2
@@ -96,7 +99,7 @@ class SceneCameras:
         return (due if on_beat else stamp) + period
 
     def _render(self, camera: CameraConfig, stamp: int, qpos: np.ndarray) -> tuple[Frame, Intrinsics]:
-        name = camera.options.get("camera", camera.name)
+        name = self._in_scene[camera.name]
         size = (camera.width, camera.height)
         picture = self._renderer.render(qpos, name, *size, depth=camera.depth)
         color, depth = picture if camera.depth else (picture, None)

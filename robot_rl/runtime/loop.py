@@ -263,7 +263,8 @@ def _save(recorder: EpisodeSink | None, ending: Ending, end: int) -> int | None:
     if ending.result == "discarded":
         recorder.discard()
         return None
-    return recorder.end(ending.result == "success", end=end, interventions=ending.interventions)
+    marked = {"marked": True} if ending.marked else {}
+    return recorder.end(ending.result == "success", end=end, interventions=ending.interventions, **marked)
 
 
 def _stop(robot: Robot) -> None:

@@ -5,28 +5,44 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from robot_rl.hardware.camera import Camera, CameraError, Frame, Intrinsics
 from robot_rl.hardware.config import CameraConfig, ConfigError, RobotConfig
 from robot_rl.hardware.robot import Robot, SceneState, Simulated
+from robot_rl.settings.typed import fill
 from robot_rl.sim.renderer import SceneRenderer
 
 _POLL = 0.002  # [s]
+
+
+@dataclass(frozen=True)
+class MujocoOptions:
+    """`options` of a camera with driver `mujoco`; nothing watches over it, so that `watch` is none of them."""
+
+    camera: str = ""
+    """The camera of the scene; by default the one of the same name."""
+
+
+def scene_camera(config: CameraConfig) -> str:
+    """Name in the scene of a camera with driver `mujoco`. Raises ConfigError on options that it does not take."""
+    where = f"camera '{config.name}' (mujoco): options"
+    return fill(MujocoOptions, config.options, where, error=ConfigError).camera or config.name
 
 
 class MujocoCamera:
     """Camera over a SceneRenderer: a frame is due whenever the scene has moved on by one frame period.
 
     Args:
-        config: name, size, rate and depth; `options.camera` names the camera of the scene, by default its own name.
+        config: name, size, rate, depth and MujocoOptions.
         renderer: of the scene; may be shared by cameras of one thread.
         state: gives the newest state of the scene, or None before there is one.
     """
 
     def __init__(self, config: CameraConfig, renderer: SceneRenderer, state: Callable[[], SceneState | None]) -> None:
         self._config, self._renderer, self._state = config, renderer, state
-        self._scene_camera = str(config.options.get("camera", config.name))
+        self._scene_camera = scene_camera(config)
         self._period = round(1e9 / config.fps)
         self._first: int | None = None
         self._last: int | None = None

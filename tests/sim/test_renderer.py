@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from robot_rl.hardware.camera import CameraError
-from robot_rl.hardware.config import CameraConfig
+from robot_rl.hardware.config import CameraConfig, ConfigError
 from robot_rl.hardware.robot import SceneState
 from robot_rl.sim import renderer as renderer_module
-from robot_rl.sim.camera import MujocoCamera
+from robot_rl.sim.camera import MujocoCamera, scene_camera
 from robot_rl.sim.meshes import simplify_visual_meshes
 from robot_rl.sim.renderer import SceneRenderer
 
@@ -176,3 +176,22 @@ def test_a_camera_the_scene_lacks_fails_at_open(renderer: SceneRenderer) -> None
     camera = MujocoCamera(CameraConfig("side", "mujoco", 64, 48, fps=20.0), renderer, lambda: None)
     with pytest.raises(CameraError, match="no camera 'side'"):
         camera.open()
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"camra": "top"}, r"camera 'side' \(mujoco\): options: unknown option 'camra'. Did you mean 'camera'"),
+        ({"camera": 0}, r"camera 'side' \(mujoco\): options.camera is 0; it must be a text"),
+        ({"watch": {"nope": 1}}, r"camera 'side' \(mujoco\): options: unknown option 'watch'"),
+    ],
+)
+def test_options_that_it_does_not_take_are_refused(renderer: SceneRenderer, options: dict, says: str) -> None:
+    config = CameraConfig("side", "mujoco", 64, 48, fps=20.0, options=options)
+    with pytest.raises(ConfigError, match=says):
+        MujocoCamera(config, renderer, lambda: None)
+
+
+def test_it_looks_through_the_camera_of_its_own_name_unless_told_otherwise() -> None:
+    assert scene_camera(CameraConfig("side", "mujoco", 64, 48, fps=20.0)) == "side"
+    assert scene_camera(CameraConfig("side", "mujoco", 64, 48, fps=20.0, options={"camera": "top"})) == "top"

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from robot_rl.datasets.convert import endings
 from robot_rl.datasets.convert import lerobot_schema as schema
 from robot_rl.datasets.convert.columns import as_rows, field_name, split, vector_field
 from robot_rl.datasets.convert.description import KEY, Description, foreign
 from robot_rl.datasets.convert.lerobot_columns import ACTION, IMAGES, STEP_COLUMNS, stamp_column
+from robot_rl.datasets.convert.lerobot_paths import filled, inside
 from robot_rl.datasets.convert.options import ConvertOptions, Report
 from robot_rl.datasets.convert.rows import Rows, record
 from robot_rl.datasets.convert.video import decode
@@ -27,19 +29,21 @@ def read(source: Path, target: str | Path, options: ConvertOptions) -> Report:
     """A data set of a LeRobotDataset v3 folder."""
     theirs = _Source(source)
     description, columns = theirs.describe(options)
-    steps, several = 0, 0
+    steps, several, cut_off = 0, 0, 0
     with description.create(target) as dataset:
         for number, entry in enumerate(theirs.episodes()):
-            rows, tasks = theirs.rows(entry, number, dataset, columns)
+            rows, tasks, cut = theirs.rows(entry, number, dataset, columns)
             record(dataset, rows)
             steps += len(rows)
             several += tasks > 1
+            cut_off += cut
         if steps != theirs.info["total_frames"]:
             raise DatasetError(
                 f"{source}: {steps} frames were found, meta/info.json says {theirs.info['total_frames']}"
             )
     lost = [f"{column}: text at every frame" for column in theirs.texts]
     lost += [f"instruction: {several} episodes change their task on the way; the first is kept"] if several else []
+    lost += [endings.loss(STEP_COLUMNS["terminated"], cut_off, len(dataset))] if cut_off else []
     return Report(len(dataset), steps, tuple(lost))
 
 
@@ -109,8 +113,8 @@ class _Source:
 
     def rows(
         self, entry: dict[str, Any], number: int, dataset: Dataset, columns: dict[str, list[str]]
-    ) -> tuple[Rows, int]:
-        """One episode, and how many tasks it has."""
+    ) -> tuple[Rows, int, bool]:
+        """One episode, how many tasks it has, and whether it is done for a reason that is not known."""
         table = self._table(entry)
         length = int(entry["length"])
         if len(table) != length:
@@ -120,6 +124,7 @@ class _Source:
             if column in table.column_names:
                 found = _numbers(table, column, self.features)
                 steps[ours] = found if ours in ("proposed", "human") else found.reshape(-1)
+        steps, cut = endings.told_apart(steps)
         values = self._values(entry, table, dataset, columns)
         stamps = {}
         for name in values:
@@ -127,11 +132,11 @@ class _Source:
                 stamps[name] = _numbers(table, stamp_column(name), self.features).reshape(-1)
         if self.own:
             attributes = dict(self.own["episodes"][number])
-            return Rows(steps, values, stamps, attributes.pop("end", None), attributes), 1
+            return Rows(steps, values, stamps, attributes.pop("end", None), attributes), 1, cut
         tasks = _numbers(table, "task_index", self.features).reshape(-1)
         success = bool(steps["success"].any()) if "success" in steps else None
         attributes = {"instruction": self.tasks[int(tasks[0])], "success": success}
-        return Rows(steps, values, {}, None, attributes), len(np.unique(tasks))
+        return Rows(steps, values, {}, None, attributes), len(np.unique(tasks)), cut
 
     def _values(
         self, entry: dict[str, Any], table: Any, dataset: Dataset, columns: dict[str, list[str]]
@@ -151,13 +156,13 @@ class _Source:
         return values
 
     def _video(self, entry: dict[str, Any], column: str) -> _Video:
-        where = {k: entry[f"videos/{column}/{k}"] for k in ("chunk_index", "file_index", "from_timestamp")}
-        path = self.root / self.info["video_path"].format(video_key=column, **where)
-        return _Video(path, where["from_timestamp"], self.fps, int(entry["length"]))
+        where = {k: int(entry[f"videos/{column}/{k}"]) for k in ("chunk_index", "file_index")}
+        path = filled(self.root, self.info.get("video_path"), "video_path", video_key=column, **where)
+        return _Video(path, entry[f"videos/{column}/from_timestamp"], self.fps, int(entry["length"]))
 
     def _table(self, entry: dict[str, Any]) -> Any:
-        where = {"chunk_index": entry["data/chunk_index"], "file_index": entry["data/file_index"]}
-        table, first = _file(self.root / self.info["data_path"].format(**where))
+        where = {k: int(entry[f"data/{k}"]) for k in ("chunk_index", "file_index")}
+        table, first = _file(filled(self.root, self.info.get("data_path"), "data_path", **where))
         start = int(entry["dataset_from_index"]) - first
         return table.slice(start, int(entry["dataset_to_index"]) - int(entry["dataset_from_index"]))
 
@@ -173,7 +178,7 @@ class _Images(Sequence[Any]):
 
     def __getitem__(self, index: Any) -> Any:
         picture = self._column[index].as_py()
-        data = picture["bytes"] or (self._root / picture["path"]).read_bytes()
+        data = picture["bytes"] or inside(self._root, picture["path"], f"the file of picture {index}").read_bytes()
         return ImageCodec("png", 1).decode(data, self._shape, "uint8")
 
 

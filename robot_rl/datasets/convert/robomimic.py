@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from robot_rl.datasets.convert import endings
 from robot_rl.datasets.convert.columns import as_rows, field_name, vector_field
 from robot_rl.datasets.convert.description import KEY, Description, foreign
 from robot_rl.datasets.convert.losses import Holds, losses
@@ -42,21 +43,27 @@ def write(dataset: Dataset, target: Path, options: ConvertOptions) -> Report:
     import h5py
 
     chosen = [dataset.episode(n) for n in options.episodes or dataset.numbers]
-    masks: dict[str, list[str]] = {}
+    masks: dict[str, list[int]] = {}
+    unmasked = []
     with h5py.File(target, "w") as file:
         data = file.create_group("data")
         for i, episode in enumerate(chosen):
             rows = to_rows(episode, final=True)
             _write_demo(data.create_group(f"demo_{i}"), rows)
-            for mask in rows.attributes.get("masks", ()):
-                masks.setdefault(mask, []).append(f"demo_{i}")
+            known = rows.attributes.get("masks", ())
+            for mask in known:
+                masks.setdefault(mask, []).append(i)
+            if not known:
+                unmasked.append(i)
         data.attrs["total"] = sum(len(e) for e in chosen)
         description = Description.of(dataset)
         env = description.attributes.get("env_args") or {"env_name": dataset.spec.robot, "type": 1, "env_kwargs": {}}
         data.attrs["env_args"] = json.dumps(env)
         data.attrs[KEY] = json.dumps(description.to_json())
-        for name, demos in (masks or _split(len(chosen), options)).items():
-            file.create_dataset(f"mask/{name}", data=np.array(demos, dtype="S"))
+        for name, more in _split(unmasked, options).items():
+            masks[name] = sorted([*masks.get(name, ()), *more])
+        for name, members in masks.items():
+            file.create_dataset(f"mask/{name}", data=np.array([f"demo_{i}" for i in members], dtype="S"))
     lost = losses(chosen, Holds(final_observation=True))
     if STATES not in dataset.spec.observation:
         lost.append("states: no simulator state was recorded, so robomimic cannot play the demonstrations back")
@@ -97,17 +104,17 @@ def _write_pictures(demo: h5py.Group, name: str, values: Sequence[Any], length: 
             after[row - 1] = picture
 
 
-def _split(count: int, options: ConvertOptions) -> dict[str, list[str]]:
-    """Names of the demonstrations to train on and to validate with, drawn without overlap."""
+def _split(demos: Sequence[int], options: ConvertOptions) -> dict[str, list[int]]:
+    """The demonstrations to train on and to validate with, drawn without overlap; nothing where there are none."""
     if not 0 <= options.valid_share < 1:
         raise DatasetError(f"valid_share is {options.valid_share}; at least 0 and below 1 is allowed")
+    if not demos:
+        return {}
+    count = len(demos)
     order = np.random.default_rng(options.seed).permutation(count)
     held_out = max(1, round(options.valid_share * count)) if options.valid_share and count > 1 else 0
-    valid = set(order[:held_out].tolist())
-    return {
-        "train": [f"demo_{i}" for i in range(count) if i not in valid],
-        "valid": [f"demo_{i}" for i in range(count) if i in valid],
-    }
+    valid = {demos[i] for i in order[:held_out].tolist()}
+    return {"train": [i for i in demos if i not in valid], "valid": [i for i in demos if i in valid]}
 
 
 def read(source: Path, target: str | Path, options: ConvertOptions) -> Report:
@@ -129,12 +136,16 @@ def read(source: Path, target: str | Path, options: ConvertOptions) -> Report:
         members = {name: {n.decode() for n in file["mask"][name][:]} for name in file.get("mask", ())}
         with description.create(target) as dataset:
             apart: set[str] = set()
+            cut_off = 0
             for name in demos:
                 apart |= _apart(data[name])
                 masks = [mask for mask, names in members.items() if name in names]
-                record(dataset, _rows(data[name], dataset, masks, options))
+                rows, cut = _rows(data[name], dataset, masks, options)
+                record(dataset, rows)
+                cut_off += cut
             steps = sum(len(e) for e in dataset)
     lost = [f"next_obs/{key}: it is not obs/{key} one step later; only its last row is kept" for key in sorted(apart)]
+    lost += [endings.loss("dones", cut_off, len(demos))] if cut_off else []
     return Report(len(demos), steps, tuple(lost))
 
 
@@ -170,14 +181,15 @@ def _observations(demo: h5py.Group) -> dict[str, h5py.Dataset]:
     return found | dict(demo.get("obs", {}))
 
 
-def _rows(demo: h5py.Group, dataset: Dataset, masks: list[str], options: ConvertOptions) -> Rows:
+def _rows(demo: h5py.Group, dataset: Dataset, masks: list[str], options: ConvertOptions) -> tuple[Rows, bool]:
+    """One demonstration, and whether it is done for a reason that is not known."""
     length = len(demo["actions"])
     steps: dict[str, NDArray[Any]] = {_EXECUTED: as_rows(demo["actions"][:])}
     for name, column in (("rewards", _REWARD), ("dones", _DONE)):
         if name in demo:
             steps[column] = demo[name][:]
     own = demo.get(KEY, {})
-    steps |= {name: column[:] for name, column in own.get("steps", {}).items()}
+    steps, cut = endings.told_apart(steps | {name: column[:] for name, column in own.get("steps", {}).items()})
     values = {field_name(key): _with_final(demo, key, column, length) for key, column in _observations(demo).items()}
     unknown = set(dataset.fields) - set(values)
     if unknown:
@@ -186,7 +198,7 @@ def _rows(demo: h5py.Group, dataset: Dataset, masks: list[str], options: Convert
     attributes |= {"masks": masks} if masks else {}
     end = attributes.pop("end", None)
     stamps = {name: column[:] for name, column in own.get("stamps", {}).items()}
-    return Rows(steps, {n: values[n] for n in dataset.fields}, stamps, end, attributes)
+    return Rows(steps, {n: values[n] for n in dataset.fields}, stamps, end, attributes), cut
 
 
 class _WithFinal(Sequence[Any]):

@@ -12,10 +12,10 @@
     action:
       twist: {topic: /cmd_vel, value: [twist.linear, twist.angular], unit: m/s}
 
-`value` names a part of the message, or several to be joined; every number in it is taken in order. `select`
-picks some of them by position, `joints` by the names in a JointState. A bag is an episode. Its steps are one
-period apart, from the moment every mapped topic has been heard until the last action; each takes the latest
-action at or before it. Observations keep their own stamps.
+`value` names a part of the message, or several to be joined; every number in it is taken in order. `joints` picks
+some of each part by the names in a JointState, then `select` some of all by position. A bag is an episode. Its
+steps are one period apart, from the moment every mapped topic has been heard until the last action; each takes
+the latest action at or before it. Observations keep their own stamps.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,11 +40,13 @@ from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.record import Sample
 from robot_rl.datasets.sampling.alignment import latest_before
 from robot_rl.hardware.config import CameraConfig
-from robot_rl.settings import yaml_text
+from robot_rl.settings import typed, yaml_text
 from robot_rl.spec import Field, Layout, Spec, SpecError
 
 _TOP = {"robot", "rate", "instruction", "control_mode", "clock", "observation", "cameras", "action"}
 _PART = {"topic", "value", "select", "joints"}
+_CLOCKS = ("header", "bag")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -70,19 +72,49 @@ class Part:
                     known = workspace.did_you_mean(key, vars(part) if hasattr(part, "__dict__") else ())
                     raise DatasetError(f"field '{self.name}': a message on {self.topic} has no '{key}'.{known}")
                 part = getattr(part, key)
-            out += numbers(part)
-        if self.joints is not None:
-            names = list(message.name)
-            missing = [j for j in self.joints if j not in names]
-            if missing:
-                known = workspace.did_you_mean(missing[0], names)
-                raise DatasetError(f"field '{self.name}': {self.topic} has no joint '{missing[0]}'.{known}")
-            out = [out[names.index(j)] for j in self.joints]
-        if self.select is not None:
-            if max(self.select) >= len(out):
-                raise DatasetError(f"field '{self.name}': select {max(self.select)} of {len(out)} numbers")
-            out = [out[i] for i in self.select]
-        return np.array(out)
+            found = numbers(part)
+            out += found if self.joints is None else self._of_joints(message, path, found)
+        return np.array(out if self.select is None else self._selected(out))
+
+    @property
+    def labels(self) -> list[str] | None:
+        """A name for each number, where joints are picked by theirs."""
+        if self.joints is None:
+            return None
+        several = len(self.value) > 1
+        out = [f"{path}.{joint}" if several else joint for path in self.value or ("",) for joint in self.joints]
+        return out if self.select is None else self._selected(out)
+
+    def _of_joints(self, message: Any, path: str, found: list[float]) -> list[float]:
+        """The joints asked for, of the numbers of one part."""
+        names = list(getattr(message, "name", ()))
+        missing = [j for j in self.joints or () if j not in names]
+        if missing:
+            known = workspace.did_you_mean(missing[0], names)
+            raise DatasetError(f"field '{self.name}': {self.topic} has no joint '{missing[0]}'.{known}")
+        if len(found) != len(names):
+            raise DatasetError(
+                f"field '{self.name}': '{path or 'the whole message'}' on {self.topic} holds {len(found)} numbers for "
+                f"{len(names)} joints: let `value` name parts that have one for each, such as position"
+            )
+        return [found[names.index(j)] for j in self.joints or ()]
+
+    def _selected(self, found: list[T]) -> list[T]:
+        for i in self.select or ():
+            if not -len(found) <= i < len(found):
+                raise DatasetError(f"field '{self.name}': select {i} of {len(found)} numbers")
+        return [found[i] for i in self.select or ()]
+
+
+@dataclass(frozen=True)
+class _Camera:
+    """One entry of `cameras`."""
+
+    topic: str
+    fps: float | None = None
+    """[Hz]; None takes the rate of the steps."""
+    depth: str | None = None
+    """Topic of its depth pictures."""
 
 
 @dataclass(frozen=True)
@@ -121,34 +153,41 @@ def load_mapping(path: Path) -> Mapped:
     for key in ("robot", "rate", "action"):
         if not data.get(key):
             raise DatasetError(f"{path}: '{key}' is missing")
-    cameras = data.get("cameras") or {}
-    pictures = {n: c["topic"] for n, c in cameras.items()}
-    pictures |= {f"{n}_depth": c["depth"] for n, c in cameras.items() if c.get("depth")}
+    clock = str(data.get("clock", "header"))
+    if clock not in _CLOCKS:
+        raise DatasetError(f"{path}: no clock '{clock}'.{workspace.did_you_mean(clock, _CLOCKS)}")
+    given = (data.get("cameras") or {}).items()
+    cameras = {str(n): typed.fill(_Camera, c, f"{path}: cameras.{n}", error=DatasetError) for n, c in given}
+    pictures = {n: c.topic for n, c in cameras.items()}
+    pictures |= {f"{n}_depth": c.depth for n, c in cameras.items() if c.depth}
     return Mapped(
         robot=str(data["robot"]),
         rate=float(data["rate"]),
         instruction=str(data.get("instruction", "")),
         control_mode=str(data.get("control_mode", "")),
-        header_clock=data.get("clock", "header") == "header",
+        header_clock=clock == "header",
         observation=tuple(_part(path, n, d) for n, d in (data.get("observation") or {}).items()),
         action=tuple(_part(path, n, d) for n, d in data["action"].items()),
         pictures=pictures,
-        fps={n: float(c.get("fps") or data["rate"]) for n, c in cameras.items()},
+        fps={n: c.fps or float(data["rate"]) for n, c in cameras.items()},
     )
 
 
-def _part(path: Path, name: str, data: Mapping[str, Any]) -> Part:
-    if "topic" not in data:
-        raise DatasetError(f"{path}: field '{name}': 'topic' is missing")
-    value = data.get("value") or ()
-    return Part(
-        name,
-        str(data["topic"]),
-        (value,) if isinstance(value, str) else tuple(value),
-        tuple(data["select"]) if "select" in data else None,
-        tuple(data["joints"]) if "joints" in data else None,
-        {k: v for k, v in data.items() if k not in _PART},
-    )
+def _part(path: Path, name: str, data: Any) -> Part:
+    where = f"{path}: field '{name}'"
+    if not isinstance(data, Mapping) or "topic" not in data:
+        raise DatasetError(f"{where}: 'topic' is missing")
+    try:
+        return Part(
+            name,
+            str(data["topic"]),
+            typed.value(tuple[str, ...], data.get("value") or (), f"{where}: value"),
+            typed.value(tuple[int, ...] | None, data.get("select"), f"{where}: select"),
+            typed.value(tuple[str, ...] | None, data.get("joints"), f"{where}: joints"),
+            {k: v for k, v in data.items() if k not in _PART},
+        )
+    except typed.SettingError as error:
+        raise DatasetError(str(error)) from None
 
 
 def read_mapped(bags: Sequence[Path], target: str | Path, options: ConvertOptions) -> Report:
@@ -219,8 +258,8 @@ def _describe(mapped: Mapped, contents: _Contents, options: ConvertOptions) -> D
         fields = []
         for p in parts:
             data = {"shape": [contents.numbers[p.name][1].shape[1]], **p.field}
-            if p.joints:
-                data.setdefault("labels", list(p.joints))
+            if p.labels:
+                data.setdefault("labels", p.labels)
             fields.append(Field.from_dict(p.name, data))
         return Layout(tuple(fields))
 

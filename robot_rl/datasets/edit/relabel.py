@@ -63,6 +63,8 @@ class Relabel:
         for number in self.numbers:
             episode = dataset.episode(number)
             changes = self._changes()
+            if self.success is not None:
+                changes["marked"] = self.success != "none"  # a person's word, whoever judged the episode
             if self.phase is not None:
                 checksums = self._new_phase(episode, to)
                 changes["checksums"] = episode.attributes["checksums"] | checksums

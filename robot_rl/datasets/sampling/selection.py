@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_rl import workspace
+from robot_rl.control.safety import Safety
 from robot_rl.datasets.episode import Episode
 from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.record import Phase, Source
@@ -29,9 +30,11 @@ Selection = Callable[[Episode], NDArray[np.bool_]]
 
 
 class Columns(Protocol):
-    """Columns (T, ...) of steps by name."""
+    """Columns (T, ...) of steps by name: `phase` and `source`, and `safety` where it is known."""
 
     def __getitem__(self, name: str, /) -> NDArray[Any]: ...
+
+    def __contains__(self, name: object, /) -> bool: ...
 
 
 class Judged(Protocol):
@@ -46,8 +49,15 @@ class Judged(Protocol):
 
 def _acted(episode: Judged) -> NDArray[np.bool_]:
     phase, source = episode.steps["phase"], episode.steps["source"]
-    retreat = (source == Source.REWIND) & (phase == Phase.AUTONOMOUS)
-    return (phase != Phase.RESET) & (source != Source.NONE) & ~retreat
+    return (phase != Phase.RESET) & (source != Source.NONE) & ~_retreats(episode.steps)
+
+
+def _retreats(steps: Columns) -> NDArray[np.bool_]:
+    """(T,) the robot backs off from a force by itself. Steps held without `safety`, as in a replay, count as that where
+    they are rewound, but in a recovery, in which people rewind."""
+    if "safety" in steps:
+        return (steps["safety"] & int(Safety.RETREAT)) != 0
+    return (steps["source"] == Source.REWIND) & (steps["phase"] != Phase.RECOVERY)
 
 
 def all_steps(episode: Judged) -> NDArray[np.bool_]:

@@ -57,11 +57,11 @@ class RealSenseCamera:
             devices: gives the SDK's devices to choose from; by default those plugged in.
 
         Raises:
-            ConfigError: an unknown option.
+            ConfigError: an unknown option, or a value of the wrong kind.
             CameraError: pyrealsense2 is not installed, or does not load.
         """
         self._config, self._clock = config, clock or SystemClock()
-        self._serial = str(options.read(config, RealSenseOptions).serial)
+        self._serial = options.read(config, RealSenseOptions).serial
         self._rs = _import_sdk(config.name)
         self._devices = devices or (lambda: list(self._rs.context().query_devices()))
         self._sensors: list[Any] = []

@@ -6,7 +6,7 @@ import logging
 import time
 import zlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -38,13 +38,15 @@ class WatchSettings:
 
     @classmethod
     def from_config(cls, config: CameraConfig) -> WatchSettings:
-        """Read `options.watch`. Raises ConfigError on an unknown key or a negative number."""
-        given = config.options.get(WATCH, {})
+        """Read `options.watch`. Raises ConfigError on an unknown key, or what is no number or a negative one."""
+        given = config.options.get(WATCH) or {}
+        if not isinstance(given, Mapping):
+            raise ConfigError(f"camera '{config.name}': options.watch is {given!r}; it must be a mapping")
         known = {f.name for f in fields(cls)}
         for key, value in given.items():
             if key not in known:
                 raise ConfigError(f"camera '{config.name}': unknown option 'watch.{key}'.{did_you_mean(key, known)}")
-            if not isinstance(value, int | float) or not value >= 0:
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
                 raise ConfigError(f"camera '{config.name}': watch.{key} {value!r} must be a number of seconds >= 0")
         return cls(**given)
 

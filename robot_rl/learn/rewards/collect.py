@@ -23,7 +23,7 @@ from robot_rl.rewards.frames import (
     around_success,
 )
 from robot_rl.rewards.keys import LATENCY
-from robot_rl.rewards.pace import measured_rate
+from robot_rl.rewards.pace import measured_rate, thinned
 from robot_rl.rewards.view import View
 from robot_rl.workspace import did_you_mean
 
@@ -70,10 +70,15 @@ def camera_view(dataset: Dataset, camera: str, crop: tuple[int, int, int, int] |
     return View(camera, width, height, crop, size)
 
 
-def seen(episode: Episode, camera: str) -> Seen:
-    """What a judge saw: step t was judged by the newest picture when it had ended, and no picture twice."""
+def seen(episode: Episode, camera: str, rate: float = 0.0) -> Seen:
+    """What a judge saw: step t was judged by the newest picture when it had ended, and no picture twice.
+
+    Args:
+        rate: it looks at no more pictures a second [Hz]; 0: at all there are.
+    """
     indices = episode.aligned_indices(camera, final=True)[1:]
     first = np.flatnonzero(np.diff(indices, prepend=-1))
+    first = first[thinned(episode.steps["stamp"][first], rate)]
     return Seen(first.astype(np.int64), indices[first])
 
 

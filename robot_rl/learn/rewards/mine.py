@@ -16,10 +16,10 @@ from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.episode import Episode
 from robot_rl.learn.rewards.collect import CollectConfig, Seen, kinds, pictures, seen
 from robot_rl.learn.rewards.relabel import Label
+from robot_rl.learn.rewards.words import word_of
 from robot_rl.rewards.classifier import judge_pictures
 from robot_rl.rewards.frames import MINED, LabelledFrames
 from robot_rl.rewards.judge import Trained
-from robot_rl.rewards.pace import thinned
 from robot_rl.rewards.threshold import Track, Verdict, said_at, verdict
 
 
@@ -63,30 +63,24 @@ def labels_by(trained: Trained, dataset: Dataset, numbers: Iterable[int]) -> dic
 
 def _looked(trained: Trained, episode: Episode) -> tuple[Seen, NDArray[np.float64]]:
     """All pictures of an episode that a judge looks at, and their probabilities (M,)."""
-    all_seen = seen(episode, trained.view.camera)
-    taken = thinned(episode.steps["stamp"][all_seen.steps], trained.rate)
-    looked = Seen(all_seen.steps[taken], all_seen.indices[taken])
+    looked = seen(episode, trained.view.camera, trained.rate)
     judged = judge_pictures(trained.classifier, pictures(episode, trained.view, looked.indices))
     return looked, judged.probabilities
 
 
 def judge_dataset(trained: Trained, dataset: Dataset, numbers: Iterable[int] | None = None) -> list[Judgement]:
-    """Judge episodes whose outcome somebody knows; those without a label, or with a classifier's, say nothing and are
-    left out, as are those without a picture of which it is known what it shows."""
+    """Judge episodes whose outcome somebody knows; those without a label, or of which a classifier said how they ended,
+    while they ran or later, say nothing and are left out, as are those without a picture of which it is known what it
+    shows."""
     chosen = dataset.numbers if numbers is None else tuple(numbers)
     episodes = (dataset.episode(n) for n in chosen)
-    judged = (judge_episode(trained, e) for e in episodes if e.success is not None and _known(e))
+    judged = (judge_episode(trained, e) for e in episodes if e.success is not None and word_of(e) != "classifier")
     return [j for j in judged if len(j.truth)]
 
 
 def unseen(trained: Trained, dataset: Dataset, numbers: Iterable[int]) -> tuple[int, ...]:
     """Numbers of the episodes that it was neither trained on nor its threshold chosen."""
     return tuple(n for n in numbers if str(dataset.episode(n).attributes["id"]) not in trained.learnt_from)
-
-
-def _known(episode: Episode) -> bool:
-    """Its label is a person's, or was recorded."""
-    return bool(episode.attributes.get("reward_label", {}).get("by", "human") == "human")
 
 
 def mined_frames(

@@ -21,6 +21,7 @@ from robot_rl.datasets.episode import Episode
 from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.record import STEP_DTYPES
 from robot_rl.datasets.store.arrays import RowWriter
+from robot_rl.learn.rewards.words import word_of
 
 JOB = "reward"
 Result = Literal["success", "failure", "timeout"]
@@ -128,7 +129,7 @@ class RewardRelabel:
     def _said(self, episode: Episode, label: Label) -> dict[str, Any]:
         was = {"success": episode.attributes["success"], "steps": len(episode)}
         said = {"result": label.result, "step": label.step, "by": self.by, "was": was}
-        return {"success": label.result == "success", "reward_label": said}
+        return {"success": label.result == "success", "marked": self.by == "human", "reward_label": said}
 
 
 def _write(folder: Path, name: str, values: NDArray[Any]) -> dict[str, str]:
@@ -140,6 +141,5 @@ def _write(folder: Path, name: str, values: NDArray[Any]) -> dict[str, str]:
 
 
 def unlabelled_by_people(dataset: Dataset) -> tuple[int, ...]:
-    """Numbers of the deployments whose reward no person has said anything of: a classifier may label those."""
-    mine = (e for e in dataset.episodes() if e.purpose == "deployment")
-    return tuple(e.number for e in mine if e.attributes.get("reward_label", {}).get("by") != "human")
+    """Numbers of the deployments whose reward is no person's word, a mark or a label: a classifier may label those."""
+    return tuple(e.number for e in dataset.episodes() if e.purpose == "deployment" and word_of(e) != "person")

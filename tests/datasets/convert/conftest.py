@@ -129,6 +129,16 @@ class Check:
             k: v for k, v in b.attributes.items() if k not in anew
         }
 
+    @classmethod
+    def came_back(cls, a: Dataset, b: Dataset, *, final: bool) -> None:
+        """All of the three episodes, as far as the steps saw it."""
+        cls.description(a, b)
+        assert len(b) == 3
+        for one, two in zip(a, b):
+            cls.steps(one, two)
+            cls.aligned(one, two, final=final)
+            cls.attributes(one, two)
+
 
 @pytest.fixture
 def check() -> type[Check]:

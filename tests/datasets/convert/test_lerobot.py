@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -16,13 +18,7 @@ from robot_rl.datasets.convert.lerobot_schema import combine, number_stats
 def test_the_round_trip_with_png_gives_every_step_back(recording: Dataset, tmp_path: Path, check: Any) -> None:
     export_dataset(recording, tmp_path / "out", "lerobot")
     import_dataset(tmp_path / "out", tmp_path / "back", "lerobot")
-    back = Dataset.open(tmp_path / "back")
-    check.description(recording, back)
-    assert len(back) == 3
-    for a, b in zip(recording, back):
-        check.steps(a, b)
-        check.aligned(a, b, final=False)
-        check.attributes(a, b)
+    check.came_back(recording, Dataset.open(tmp_path / "back"), final=False)
 
 
 @pytest.mark.parametrize("codec", ["av1", "h264"])
@@ -80,6 +76,72 @@ def test_statistics_of_parts_combine_to_those_of_the_whole() -> None:
     whole, parts = number_stats(x), combine([number_stats(x[:13]), number_stats(x[13:])])
     for name in ("min", "max", "mean", "std", "count"):
         np.testing.assert_allclose(parts[name], whole[name], rtol=1e-12)
+
+
+def make_foreign(folder: Path, **columns: pa.Array) -> None:
+    """Leave nothing of ours in an export, and put other columns in place of some."""
+    (folder / "meta/robot_rl.json").unlink()
+    info = json.loads((folder / "meta/info.json").read_text())
+    info["features"] = {name: f for name, f in info["features"].items() if not name.startswith("robot_rl.")}
+    (folder / "meta/info.json").write_text(json.dumps(info))
+    path = folder / "data/chunk-000/file-000.parquet"
+    table = pq.read_table(path)
+    table = table.select([name for name in table.column_names if not name.startswith("robot_rl.")])
+    for name, column in columns.items():
+        table = table.set_column(table.column_names.index(name), name, column)
+    pq.write_table(table, path)
+
+
+def test_a_done_at_every_end_is_a_termination_only_with_success(recording: Dataset, tmp_path: Path) -> None:
+    export_dataset(recording, tmp_path / "out", "lerobot")
+    done = np.zeros(20, bool)
+    done[[6, 7, 19]] = True
+    make_foreign(tmp_path / "out", **{"next.done": pa.array(done)})
+    lost = import_dataset(tmp_path / "out", tmp_path / "back", "lerobot").losses
+    assert [line for line in lost if line.startswith("next.done: in 2 of 3 episodes")]
+    back = Dataset.open(tmp_path / "back")
+    assert [bool(e.steps["terminated"][-1]) for e in back] == [True, False, False]
+    assert [bool(e.steps["truncated"][-1]) for e in back] == [False, True, True]
+
+
+@pytest.mark.parametrize("place", ["{secret}", "../secret.png", "images/../../secret.png"])
+def test_a_picture_outside_of_the_folder_is_not_read(place: str, recording: Dataset, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.png"
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    for folder, path in (("out", place.format(secret=secret)), ("linked", "images/0.png")):
+        export_dataset(recording, tmp_path / folder, "lerobot")
+        frames = tmp_path / folder / "data/chunk-000/file-000.parquet"
+        table = pq.read_table(frames)
+        at = table.column_names.index("observation.images.wrist")
+        secret.write_bytes(table[at][0].as_py()["bytes"])
+        pictures = pa.array([{"bytes": None, "path": path}] * 20, kind)
+        pq.write_table(table.set_column(at, table.column_names[at], pictures), frames)
+    with pytest.raises(DatasetError, match=r"the file of picture 0 is .*secret.png', which lies outside"):
+        import_dataset(tmp_path / "out", tmp_path / "back", "lerobot")
+    (tmp_path / "linked/images").mkdir()
+    (tmp_path / "linked/images/0.png").symlink_to(secret)  # as in the cache of Hugging Face
+    import_dataset(tmp_path / "linked", tmp_path / "back", "lerobot")
+
+
+@pytest.mark.parametrize(
+    ("template", "says"),
+    [
+        ("../out/data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet", "lies outside of this folder"),
+        ("/tmp/file-{file_index:03d}.parquet", "lies outside of this folder"),
+        ("{chunk_index.__class__.__mro__}", "with {chunk_index}, {file_index} in it"),
+        ("data/{chunk_index:{file_index}}", "with {chunk_index}, {file_index} in it"),
+        ("data/{episode}.parquet", "with {chunk_index}, {file_index} in it"),
+        (None, "a path was expected"),
+    ],
+)
+def test_a_template_names_files_of_the_folder_by_known_fields(
+    template: str | None, says: str, recording: Dataset, tmp_path: Path
+) -> None:
+    export_dataset(recording, tmp_path / "out", "lerobot")
+    info = tmp_path / "out/meta/info.json"
+    info.write_text(json.dumps(json.loads(info.read_text()) | {"data_path": template}))
+    with pytest.raises(DatasetError, match=re.escape(says)):
+        import_dataset(tmp_path / "out", tmp_path / "back", "lerobot")
 
 
 def test_a_damaged_video_is_named(recording: Dataset, tmp_path: Path) -> None:

@@ -15,13 +15,7 @@ from robot_rl.datasets.convert import ConvertOptions, export_dataset, import_dat
 def test_the_round_trip_gives_every_step_and_all_it_saw_back(recording: Dataset, tmp_path: Path, check: Any) -> None:
     export_dataset(recording, tmp_path / "out.hdf5", "robomimic")
     import_dataset(tmp_path / "out.hdf5", tmp_path / "back", "robomimic")
-    back = Dataset.open(tmp_path / "back")
-    check.description(recording, back)
-    assert len(back) == 3
-    for a, b in zip(recording, back):
-        check.steps(a, b)
-        check.aligned(a, b, final=True)
-        check.attributes(a, b)
+    check.came_back(recording, Dataset.open(tmp_path / "back"), final=True)
 
 
 def test_the_file_has_the_documented_schema(recording: Dataset, tmp_path: Path) -> None:
@@ -103,6 +97,31 @@ def test_the_validation_share_is_drawn_by_the_seed(recording: Dataset, tmp_path:
             masks.append(set(file["mask/valid"][:]))
             assert len(masks[-1]) == 3 and not masks[-1] & set(file["mask/train"][:])
     assert masks[0] == masks[1] != masks[2]
+
+
+def test_demonstrations_without_a_mask_are_drawn_beside_those_that_have_one(tmp_path: Path) -> None:
+    foreign_file(tmp_path / "theirs.hdf5")
+    with h5py.File(tmp_path / "theirs.hdf5", "a") as file:
+        del file["mask"]
+        file["mask/valid"] = np.array(["demo_4"], dtype="S")
+        file["mask/few"] = np.array(["demo_7"], dtype="S")
+    import_dataset(tmp_path / "theirs.hdf5", tmp_path / "ours", "robomimic")
+    export_dataset(Dataset.open(tmp_path / "ours"), tmp_path / "again.hdf5", "robomimic")
+    with h5py.File(tmp_path / "again.hdf5") as file:
+        train, valid, few = ([n.decode() for n in file[f"mask/{name}"]] for name in ("train", "valid", "few"))
+    assert few == ["demo_7"] and len(train) == 9 and len(valid) == 2 and "demo_4" in valid
+    assert sorted([*train, *valid, *few]) == sorted(f"demo_{i}" for i in range(12))
+
+
+def test_a_demonstration_that_is_done_without_a_reward_was_cut_off(tmp_path: Path) -> None:
+    foreign_file(tmp_path / "theirs.hdf5")
+    with h5py.File(tmp_path / "theirs.hdf5", "a") as file:
+        file["data/demo_3/rewards"][:] = 0
+    lost = import_dataset(tmp_path / "theirs.hdf5", tmp_path / "ours", "robomimic").losses
+    assert len(lost) == 1 and lost[0].startswith("dones: in 1 of 12 episodes")
+    ours = Dataset.open(tmp_path / "ours")
+    assert ours[3].steps["truncated"].tolist() == [False, False, True] and not ours[3].steps["terminated"].any()
+    assert ours[4].steps["terminated"].tolist() == [False, False, True] and not ours[4].steps["truncated"].any()
 
 
 def test_a_next_observation_that_is_not_the_next_is_reported(tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +17,7 @@ from rosbags.typesys import Stores, get_typestore
 
 from robot_rl.datasets import Dataset, DatasetError, Sample
 from robot_rl.datasets.convert import ConvertOptions, export_dataset, import_dataset
+from robot_rl.datasets.convert.rosbag_mapping import Part
 from robot_rl.datasets.convert.rosbag_messages import Messages, numbers, picture
 
 STORE = get_typestore(Stores.ROS2_JAZZY)
@@ -152,14 +156,32 @@ def test_another_robots_bag_is_aligned_by_the_stamps_in_its_headers(tmp_path: Pa
         ("wrench.force", "wrench.forse", "Did you mean 'force'"),
         ("rate: 10", "rat: 10", "Did you mean 'rate'"),
         ("select: [2]", "select: [3]", "select 3 of 3"),
+        ("select: [2]", "select: [-4]", "select -4 of 3"),
+        ("select: [2]", "select: [z]", "select[0] is 'z'; it must be a whole number"),
+        ("value: position,", "value: [position, effort],", "'effort' on /joints holds 0 numbers for 2 joints"),
+        ("value: wrench.force,", "value: wrench.force, joints: [x],", "/ft has no joint 'x'"),
+        ("rate: 10", "rate: 10\nclock: heder", "no clock 'heder'. Did you mean 'header'"),
+        ("fps: 5", "fsp: 5", "cameras.front: unknown option 'fsp'. Did you mean 'fps'"),
+        ("fps: 5", "fps: five", "cameras.front.fps is 'five'; it must be a number"),
+        ("topic: /image, ", "", "cameras.front.topic' is missing"),
+        ("{topic: /cmd,", "{tpic: /cmd,", "field 'twist': 'topic' is missing"),
     ],
 )
 def test_a_mistake_in_the_mapping_is_named(old: str, new: str, says: str, tmp_path: Path) -> None:
     bag_of_another(tmp_path / "bag")
     (tmp_path / "map.yaml").write_text(MAPPING.replace(old, new))
-    with pytest.raises(DatasetError, match=says.replace("[", r"\[")):
+    with pytest.raises(DatasetError, match=re.escape(says)):
         import_dataset(tmp_path / "bag", tmp_path / "ours", "rosbag", ConvertOptions(mapping=tmp_path / "map.yaml"))
     assert not (tmp_path / "ours").exists()
+
+
+def test_joints_are_picked_from_each_part_by_itself() -> None:
+    message = SimpleNamespace(name=["b", "a"], position=np.array([1.0, 2.0]), velocity=np.array([10.0, 20.0]))
+    both = Part("joints", "/joints", ("position", "velocity"), None, ("a", "b"), {})
+    assert both.take(message).tolist() == [2, 1, 20, 10]
+    assert both.labels == ["position.a", "position.b", "velocity.a", "velocity.b"]
+    some = replace(both, select=(-1, 0))
+    assert some.take(message).tolist() == [10, 2] and some.labels == ["velocity.b", "position.a"]
 
 
 def test_without_a_mapping_another_robots_bag_is_refused(tmp_path: Path) -> None:

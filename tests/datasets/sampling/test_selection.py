@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from robot_rl.control.safety import Safety
 from robot_rl.datasets import Dataset, Phase, Source
 from robot_rl.datasets.sampling.selection import rule, segments
 
@@ -43,6 +46,24 @@ def test_a_rule_keeps_these_steps(
             writer.add_step(step(t, phase=phase, source=source))
         writer.commit(success)
     assert rule(name)(dataset[0]).tolist() == [bool(k) for k in kept]
+
+
+@pytest.mark.parametrize("phase", [DEMO, AUTO, BACK, FIX])
+def test_backing_off_from_a_force_is_never_learned_from_whatever_the_phase(dataset: Dataset, phase: Phase) -> None:
+    backs_off = {"source": REWIND, "safety": Safety.RETREAT | Safety.FORCE}
+    with dataset.new_episode() as writer:
+        writer.add_step(step(0, phase=phase, source=HUMAN))
+        writer.add_step(step(1, phase=phase, **backs_off))
+        writer.add_step(step(2, phase=phase, source=REWIND))  # a person rewinds
+        writer.commit(True)
+    assert rule("all")(dataset[0]).tolist() == [True, False, True]
+    assert not any(rule(name)(dataset[0])[1] for name in ("successful", "human", "rac"))
+
+
+def test_steps_held_without_their_safety_flags_are_told_by_who_acted_in_them() -> None:
+    phases, sources = (np.array(c, np.uint8) for c in zip((DEMO, HUMAN), (DEMO, REWIND), (BACK, REWIND), (FIX, REWIND)))
+    held = SimpleNamespace(steps={"phase": phases, "source": sources}, success=True)
+    assert rule("all")(held).tolist() == [True, False, True, False]
 
 
 def test_segments_are_the_runs_of_true() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +27,20 @@ def test_a_name_or_a_class_of_ones_own_makes_the_camera() -> None:
 def test_an_unknown_driver_names_the_nearest() -> None:
     with pytest.raises(ConfigError, match=r"camera 'front': no driver 'opncv'. Did you mean 'opencv'"):
         make_camera(config("opncv"))
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"lop": True}, "camera 'front' (opencv): unknown option 'lop'. Did you mean 'loop'"),
+        ({"loop": "false"}, "camera 'front': options.loop is 'false'; it must be true or false"),
+        ({"fov": "60"}, "camera 'front': options.fov is '60'; it must be a number"),
+        ({"source": [0]}, "camera 'front': options.source is [0]; it must be a whole number or a text"),
+    ],
+)
+def test_an_option_of_the_wrong_kind_is_refused(options: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(says)):
+        make_camera(CameraConfig("front", "opencv", 64, 48, 30.0, options=options))
 
 
 def test_a_driver_of_ones_own_that_is_not_there_is_named() -> None:

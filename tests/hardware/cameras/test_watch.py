@@ -173,3 +173,5 @@ def test_wrong_settings_are_refused() -> None:
         Bench([1], watch={"stop": 1.0})
     with pytest.raises(ConfigError, match=r"watch.backoff -1 must be a number of seconds >= 0"):
         Bench([1], watch={"backoff": -1})
+    with pytest.raises(ConfigError, match=r"watch.freeze_after False must be a number of seconds >= 0"):
+        Bench([1], watch={"freeze_after": False})

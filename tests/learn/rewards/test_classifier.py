@@ -14,11 +14,11 @@ from torch import nn
 from robot_rl.datasets import Dataset, DatasetError
 from robot_rl.datasets.edit.apply import apply
 from robot_rl.datasets.edit.relabel import Relabel
-from robot_rl.learn.rewards import storage
+from robot_rl.learn.rewards import drifting, storage
 from robot_rl.learn.rewards.collect import CollectConfig, camera_view, collect
 from robot_rl.learn.rewards.mine import judge_dataset, labels_by, mined_frames
 from robot_rl.learn.rewards.train import Result, RewardTrainConfig, parts_of, save, train
-from robot_rl.rewards.classifier import ClassifierConfig, judge_pictures
+from robot_rl.rewards.classifier import ClassifierConfig, Judged, RewardClassifier, judge_pictures
 from robot_rl.rewards.debounce import Rule
 from robot_rl.rewards.drift import DriftAlarm
 from robot_rl.rewards.errors import RewardError
@@ -250,6 +250,22 @@ def test_a_recorded_episode_is_judged_at_the_rate_of_the_threshold(
         assert np.diff(b.seen.steps).min() == 2 and len(b.truth) < len(a.truth)
 
 
+def test_drift_is_looked_for_at_the_rate_that_its_limits_were_set_at(
+    made: tuple[LabelledFrames, Result, Path], pushes: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[int] = []
+
+    def judge(classifier: RewardClassifier, shown: np.ndarray) -> Judged:
+        looked.append(len(shown))
+        return judge_pictures(classifier, shown)
+
+    monkeypatch.setattr(drifting, "judge_pictures", judge)
+    data = Dataset.open(pushes(3))  # at 10 Hz
+    drifting.drift_of(made[1].trained, data)
+    drifting.drift_of(replace(made[1].trained, rate=5.0), data)
+    assert looked == [len(e) for e in data] + [(len(e) + 1) // 2 for e in data]
+
+
 def test_success_waits_for_the_hand(scene: Scene) -> None:
     scene.let_go = False
     assert not any(scene.show(5))
@@ -334,18 +350,16 @@ def test_what_was_left_out_is_kept_with_the_pictures_and_with_the_classifier(
     assert storage.load_classifier(tmp_path).before == 0.7
 
 
+def mined_from(frames: LabelledFrames, some: np.ndarray, ids: tuple[str, ...]) -> LabelledFrames:
+    """Some of these pictures, as if they had been mined."""
+    kinds = np.full(int(some.sum()), KINDS.index("mined"), np.uint8)
+    return LabelledFrames(frames.view, frames.pictures[some], kinds, frames.episodes[some], frames.steps[some], ids, {})
+
+
 def test_labels_given_later_win(made: tuple[LabelledFrames, Result, Path]) -> None:
     frames = made[0]
     last = frames.episodes == 0
-    newer = LabelledFrames(
-        frames.view,
-        frames.pictures[last],
-        np.full(int(last.sum()), KINDS.index("mined"), np.uint8),
-        frames.episodes[last],
-        frames.steps[last],
-        frames.ids,
-        {},
-    )
+    newer = mined_from(frames, last, frames.ids)
     both = frames.with_mined(newer)  # but of what is known to show success
     shown = (frames.episodes == 0) & frames.labels
     assert shown.any() and len(both) == len(frames)
@@ -360,15 +374,7 @@ def test_what_was_mined_is_learned_from_and_not_measured_on(made: tuple[Labelled
     frames, result, _ = made
     tested = frames.episodes == result.parts.index("test")
     names = {n: f"mined-{n}" for n in frames.ids}
-    mined = LabelledFrames(
-        frames.view,
-        frames.pictures[tested],
-        np.full(int(tested.sum()), KINDS.index("mined"), np.uint8),
-        frames.episodes[tested],
-        frames.steps[tested],
-        tuple(names.values()),
-        {},
-    )
+    mined = mined_from(frames, tested, tuple(names.values()))
     both = frames.joined(mined)
     parts = dict(zip(both.ids, parts_of(both, CONFIG)))
     assert [parts[i] for i in frames.ids] == list(result.parts)
