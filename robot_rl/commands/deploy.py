@@ -22,6 +22,7 @@ from tyro.conf import OmitArgPrefixes
 from robot_rl.commands.graph_options import SCRIPTED, GraphOptions
 from robot_rl.commands.names import UsageError
 from robot_rl.commands.policy_options import PolicyOptions
+from robot_rl.serving.loading import check_options
 from robot_rl.serving.protocol import is_address
 
 
@@ -36,12 +37,15 @@ class Options(GraphOptions):
     intervene: bool = True
     """Somebody stands by with the device and may take over."""
     policy_device: Literal["cpu", "cuda"] = "cpu"
-    """Where the policy computes."""
+    """Where a policy on this computer computes; a server's where it was started."""
     policy: OmitArgPrefixes[PolicyOptions] = field(default_factory=PolicyOptions)
 
 
 def run(options: Options) -> int:
     options.check_counts()
+    own = options.policy
+    check_options([options.checkpoint], device=options.policy_device, fields=own.fields, prompt=own.prompt)
+    execution = own.config
     policy = _resolve(options.checkpoint)
     options = options if options.robot else replace(options, robot=_trained_for(policy))
     robot = options.load_robot()
@@ -59,9 +63,9 @@ def run(options: Options) -> int:
                 quality=options.quality if options.intervene else None,
                 checkpoint=policy,
                 policy_device=options.policy_device,
-                execution=options.policy.config,
-                fields=options.policy.fields,
-                prompt=options.policy.prompt,
+                execution=execution,
+                fields=own.fields,
+                prompt=own.prompt,
             )
         )
     from robot_rl.commands.session import run_graph

@@ -32,6 +32,7 @@ from robot_rl.learn.card import add_evaluation, run_of
 from robot_rl.learn.evaluate import EvaluationResult, Trial, evaluate
 from robot_rl.learn.files import require_file
 from robot_rl.policies import checkpoint
+from robot_rl.serving.loading import check_options
 from robot_rl.serving.protocol import is_address
 
 
@@ -52,7 +53,7 @@ class Options:
     processes: int = 1
     """How many processes share the states."""
     device: str = "cpu"
-    """Where the policy computes: `cpu`, `cuda` or `auto`."""
+    """Where a policy on this computer computes: `cpu`, `cuda` or `auto`; a server's where it was started."""
     allow_slow: bool = False
     """Simulated time waits for the policy: let also one pass that could not keep up with the robot on this machine."""
     save: Path | None = None
@@ -65,6 +66,8 @@ def run(options: Options) -> int:
         raise UsageError("no policy to evaluate: add --checkpoint NAME")
     if options.episodes < 1:
         raise UsageError(f"--episodes {options.episodes}: at least one is needed")
+    own = options.policy
+    check_options(options.checkpoint, device=options.device, fields=own.fields, prompt=own.prompt)
     cards = {c: checkpoint.read_origin(c) for c in options.checkpoint if not is_address(c)}
     seeds = range(options.seed, options.seed + options.episodes)
     for name, card in cards.items():
@@ -135,7 +138,7 @@ def _evaluate(options: Options, name: str, robot: str, seeds: range) -> Evaluati
             name,
             robot,
             seeds,
-            fields=options.policy.fields,
+            fields=options.policy.fields if is_address(name) else "",
             prompt=options.policy.prompt,
             execution=options.policy.config,
             allow_slow=options.allow_slow,

@@ -10,11 +10,8 @@ from __future__ import annotations
 import json
 import logging
 import math
-import multiprocessing
-import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,6 +25,7 @@ from robot_rl.hardware.config import RobotConfig
 from robot_rl.hardware.robot import Robot, Simulated
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.statistics import PairedComparison, Proportion, compare, wilson
+from robot_rl.learn.workers import shared
 from robot_rl.policies import checkpoint
 from robot_rl.policies.modes import ExecutionConfig, check_speed, make_executor
 from robot_rl.runtime.arbiter import Arbiter
@@ -254,17 +252,9 @@ class _Job:
 
 
 def _run_apart(job: _Job, seeds: Sequence[int], processes: int) -> Iterator[Trial]:
-    """Share the seeds among fresh processes (spawned: a fork would inherit rendering contexts and threads)."""
-    shares = [seeds[i::processes] for i in range(processes) if seeds[i::processes]]
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(len(shares), context, initializer=_leave_interrupts) as pool:
-        for trials in pool.map(job.run_all, shares):
-            yield from trials
-
-
-def _leave_interrupts() -> None:
-    """Ctrl-C reaches every process of a terminal: what is to be done about it is the first one's."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """The seeds shared among processes."""
+    for trials in shared(job.run_all, [seeds[i::processes] for i in range(processes) if seeds[i::processes]]):
+        yield from trials
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 train.yaml      the configuration with every default
 curves.json     and tensorboard/: losses, learning rate, success
 checkpoint/     the run's result: a policy as `checkpoint.load` takes it
-last/           the last checkpoint, where another one was chosen as the result
+last/           the last checkpoint, where another one is the result
 state/          while the run is not finished
 selection.json  which checkpoint that is, why, and what was known of the others
 README.md       the model card, with curves.svg; report.html shows the same
@@ -130,17 +130,19 @@ class Run:
         self.log()
         if not self.writes:
             return None
-        if self._evaluates():  # which takes long, and may be interrupted
+        there = self._has_checkpoint()
+        if not there or self._evaluates():  # a checkpoint is never without a state; evaluating takes long
             self.save_state(pending=True)
         policy = self.trainer.averaged()
         holdout = self.trainer.holdout_loss(policy)
         if holdout is not None:
             self._add(holdout_loss=holdout)
         candidate = self._judge(policy, Candidate(self.trainer.step, holdout))
-        there = (self.directory / "checkpoint").exists()
         doubted = there and self.config.select_checkpoint == "last" and self.watch.rising
         if self.choice.consider(candidate, doubted=doubted) or not there:
             self._write("checkpoint", policy, candidate)
+            if self.config.select_checkpoint == "last" and (self.directory / "last").exists():
+                shutil.rmtree(self.directory / "last")  # of when the loss rose: it has recovered
         elif doubted:
             self._write("last", policy, candidate)  # it may be diverging: the good one stays
         self.pending = False
@@ -200,11 +202,15 @@ class Run:
 
     def _kept(self) -> str:
         """What is left of a run that has diverged, in a sentence."""
-        kept = self.directory / "checkpoint"
-        if not kept.exists():
+        if not self._has_checkpoint():
             return "No checkpoint was saved yet"
+        kept = self.directory / "checkpoint"
         step = checkpoint.read_card(kept).training["step"]
         return f"The checkpoint in {kept} is of step {step}"
+
+    def _has_checkpoint(self) -> bool:
+        """A whole one, not what a kill left of the first."""
+        return (self.directory / "checkpoint" / f"{checkpoint.NAME}.json").is_file()
 
     def _evaluates(self) -> bool:
         """This step's checkpoint is tried in simulation."""

@@ -6,6 +6,7 @@ import logging
 import os
 import shlex
 from contextlib import ExitStack
+from pathlib import Path
 
 import torch
 from tqdm import tqdm
@@ -64,6 +65,7 @@ def _train(config: TrainConfig, device: torch.device, world: World, progress: bo
         directory = type(directory)(world.first_text(str(directory)))
     trainer = Trainer(config, data, device, world)
     run = stack.enter_context(Run(config, data, trainer, directory))
+    _check_together(world, trainer.step, directory, device)
     log.info("%d windows of %d episodes; run in %s", len(data.train), data.identity["episodes"], directory)
     shown = None if progress and world.first else True
     bar = tqdm(total=config.steps, initial=trainer.step, desc="train", unit="step", disable=shown)
@@ -84,6 +86,19 @@ def _train(config: TrainConfig, device: torch.device, world: World, progress: bo
                 log.warning("interrupted at step %d; continue with --output %s", trainer.step, again)
                 raise KeyboardInterrupt
     return run.finish()
+
+
+def _check_together(world: World, step: int, directory: Path, device: torch.device) -> None:
+    """Raise TrainingError, in every process, unless all go on from the same step."""
+    steps = torch.zeros(world.size, dtype=torch.int64, device=device)
+    steps[world.rank] = step
+    found = world.sum(steps).tolist()
+    if len(set(found)) > 1:
+        raise TrainingError(
+            f"the processes would go on from different steps: {', '.join(map(str, found))}, by rank. Each looks for "
+            f"the run's state in {directory} on its own computer: put the run on a file system that all share, or copy "
+            "that folder to each"
+        )
 
 
 def is_first_process() -> bool:

@@ -9,7 +9,8 @@ is decoded once, by the policy that predicted it and with the observation it was
   position less the measured one.
 - delta: row k to row k - 1, and row 0 to the reference.
 
-Poses are regressed as position and two rotation columns, so a pose of 7 numbers takes 9.
+Poses are regressed as position and two rotation columns, so a pose of 7 numbers takes 9; headings (fields that `wraps`)
+as cosines and sines, so n of them take 2 n. A heading is always absolute.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from robot_rl.policies.action_space_poses import COLUMNS, align_signs, compose, from_columns, relative, to_columns
+from robot_rl.policies.headings import from_circle, to_circle
 from robot_rl.spec import Field, Layout, Spec, SpecError
 from robot_rl.workspace import did_you_mean
 
@@ -44,6 +46,7 @@ class ActionField:
 
     name: str
     pose: bool
+    wraps: bool
     representation: Representation
     reference: str
     """Observation that tells where the robot is; empty where it is not needed."""
@@ -81,13 +84,14 @@ class ActionSpace:
                 raise SpecError(f"action_reference: no action '{name}'.{did_you_mean(name, chosen)}")
         fields, start = [], 0
         for f in spec.action.vectors:
-            size = COLUMNS if f.kind == "pose" else f.size
+            size = COLUMNS if f.kind == "pose" else 2 * f.size if f.wraps else f.size
             needed = chosen[f.name] != "absolute"
             reference = _reference(f, inputs, references.get(f.name)) if needed or f.name in references else ""
             fields.append(
                 ActionField(
                     name=f.name,
                     pose=f.kind == "pose",
+                    wraps=f.wraps,
                     representation=chosen[f.name],
                     reference=reference,
                     commands=spec.action.slices[f.name],
@@ -98,7 +102,7 @@ class ActionSpace:
         self.fields = tuple(fields)
         self.size = start
         """Numbers that a head learns for each action."""
-        self.plain = all(f.representation == "absolute" and not f.pose for f in fields)
+        self.plain = all(f.representation == "absolute" and not f.pose and not f.wraps for f in fields)
         """Learned as they are: encode and decode change nothing."""
 
     @property
@@ -120,7 +124,7 @@ class ActionSpace:
         """What was learned (B, H, size) to commands (B, H, A), with the observation that the chunk was asked with.
 
         Quaternions have the sign nearest to the reference, or to the row before; without a reference the first has a
-        scalar part of at least 0.
+        scalar part of at least 0. Headings lie in [-pi, pi].
         """
         if self.plain:
             return learned
@@ -148,10 +152,14 @@ def _encode(f: ActionField, x: Tensor, observation: Mapping[str, Tensor]) -> Ten
         base = observation[f.reference][:, -1:].to(x.dtype)
         before = base if f.representation == "relative" else torch.cat([base, x[:, :-1]], dim=1)
         x = relative(before, x) if f.pose else x - before
+    if f.wraps:
+        return to_circle(x)
     return to_columns(x) if f.pose else x
 
 
 def _decode(f: ActionField, x: Tensor, observation: Mapping[str, Tensor]) -> Tensor:
+    if f.wraps:
+        return from_circle(x)
     base = observation[f.reference][:, -1:].to(x.dtype) if f.reference else None
     if not f.pose:
         if base is None or f.representation == "absolute":

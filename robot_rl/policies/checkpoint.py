@@ -94,14 +94,14 @@ def save(
 
 def read_card(path: str | Path) -> Card:
     """What the checkpoint at `path` says of itself, without its weights. Raises CheckpointError."""
-    return _read(_policy_folder(path))[0]
+    return _read(_policy_folder(path))
 
 
 def read_origin(path: str | Path) -> Origin:
     """Where the policy or agent at `path` comes from. Raises CheckpointError."""
     directory = resolve(path)
     if not is_agent(directory):
-        return _read(directory)[0]
+        return _read(directory)
     try:
         data = storage.read_document(directory, AGENT)
         return Origin(Spec.from_dict(data["spec"]), data["dataset"], data["training"])
@@ -134,21 +134,31 @@ def load(path: str | Path, device: str = "cpu") -> ChunkPolicy:
         CheckpointError: there is none, it is an agent, a file is damaged, or the weights are not those of the card.
     """
     directory = _policy_folder(path)
-    card, document = _read(directory)
+    card = _read(directory)  # whether it can be read at all is said before its weights are looked at
     try:
+        document, tensors = storage.read(directory, NAME)
+        card = _card(directory, document)
         policy = ChunkPolicy(card.spec, card.inputs, card.config)
-        policy.load_state_dict(storage.read_tensors(directory, document))
+        policy.load_state_dict(tensors)
         policy.verify_with(_read_verifier(directory, document, torch_device(device)))
     except (storage.StorageError, RuntimeError, ValueError) as error:
-        raise CheckpointError(f"{directory}: the weights cannot be used: {_reason(error)}") from error
+        raise CheckpointError(f"{directory}: the weights cannot be used: {_reason(error, card)}") from error
     return policy.to(torch_device(device)).eval()
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, card: Card) -> str:
     """Why weights do not fit; in words where the cause is known."""
-    if "goal_encoder.differences" in str(error):
+    text = str(error)
+    if "goal_encoder.differences" in text:
         return "the policy was trained before its goal was also seen from where the robot is; train it anew"
-    return str(error)
+    plain = [f.name for f in card.inputs.vectors if f.wraps and f"vectors.{f.name}.normalizer" in text]
+    plain += [f.name for f in card.spec.action.vectors if f.wraps and "action_normalizer" in text]
+    if plain:
+        return (
+            f"the policy was trained when headings ({', '.join(plain)}) were still learned as plain numbers, which "
+            "jump at pi; train it anew"
+        )
+    return text
 
 
 def save_verifier(path: str | Path, verifier: CountVerifier) -> Path:
@@ -168,16 +178,16 @@ def _read_verifier(directory: Path, policy: Mapping[str, Any], device: torch.dev
     """The verifier beside a policy, if there is one for these weights. Raises StorageError when it is damaged."""
     if not (directory / f"{VERIFIER}.json").is_file():
         return None
-    document = storage.read_document(directory, VERIFIER)
-    if document.get("policy") != policy["tensors"]["sha256"]:
+    if storage.read_document(directory, VERIFIER).get("policy") != policy["tensors"]["sha256"]:
         log.warning("%s: the verifier was trained for other weights and is not used; train it again", directory)
         return None
+    document, tensors = storage.read(directory, VERIFIER)
     try:
         context_size, chunk_size = document["sizes"]
         verifier = CountVerifier(context_size, chunk_size, CountConfig(**document["config"]))
     except (KeyError, TypeError, ValueError) as error:
         raise storage.StorageError(f"{directory / VERIFIER}.json: damaged: {error!r}") from error
-    verifier.load_state_dict(storage.read_tensors(directory, document))
+    verifier.load_state_dict(tensors)
     return verifier.to(device).eval().requires_grad_(False)
 
 
@@ -254,12 +264,17 @@ def git_revision() -> str:
         return ""
 
 
-def _read(directory: Path) -> tuple[Card, dict[str, Any]]:
-    file = directory / f"{NAME}.json"
+def _read(directory: Path) -> Card:
     try:
-        data = storage.read_document(directory, NAME)
+        document = storage.read_document(directory, NAME)
     except storage.StorageError as error:
         raise CheckpointError(str(error)) from None
+    return _card(directory, document)
+
+
+def _card(directory: Path, data: dict[str, Any]) -> Card:
+    """What a document says. Raises CheckpointError."""
+    file = directory / f"{NAME}.json"
     if data.get("format") != FORMAT:
         raise CheckpointError(f"{file}: format {data.get('format')!r}; only '{FORMAT}' checkpoints are read")
     if data.get("version") not in READABLE:
@@ -268,7 +283,7 @@ def _read(directory: Path) -> tuple[Card, dict[str, Any]]:
         )
     try:
         _complete(data["config"], data["version"])
-        card = Card(
+        return Card(
             spec=Spec.from_dict(data["spec"]),
             inputs=Layout.from_dict(data["inputs"]),
             config=PolicyConfig.from_dict(data["config"]),
@@ -279,7 +294,6 @@ def _read(directory: Path) -> tuple[Card, dict[str, Any]]:
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{file}: damaged, or from another version of robot_rl: {error!r}") from error
-    return card, data
 
 
 def _complete(config: dict[str, Any], version: int) -> None:

@@ -4,14 +4,13 @@ agreement with actions under way, or step by step from a plan."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from robot_rl.control import circle
 from robot_rl.policies.chunk_module import ChunkModule
 from robot_rl.policies.config import PolicyConfig
 from robot_rl.policies.guidance import Guide, GuidedHead
@@ -32,21 +31,22 @@ class ChunkPolicy(ChunkModule):
     ) -> None:
         super().__init__(spec, inputs, config, statistics)
         self._generator: Generator | None = None
-        self._circular = circle.wrapping(spec.action)
         self.choice = Choice()
         """How many chunks are drawn for an observation, and who chooses."""
 
     @torch.inference_mode()
     def predict(self, observation: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
-        """One chunk (horizon, A) in physical units, inside the bounds of `spec.action`.
+        """One chunk (horizon, A) in physical units, inside the bounds of `spec.action`; NaN where there is no answer.
 
         Args:
-            observation: for each input an array (n_obs, *shape), oldest first.
+            observation: for each input an array (n_obs, *shape), oldest first. Of one that is not finite all is NaN.
 
         Raises:
             SpecError: a field is missing or has another shape.
         """
         batch = self._batch(observation)
+        if not _finite(batch):
+            return self._no_answer()
         if self.choice.samples == 1:
             best = self.sample(batch, generator=self._generator)[0]
         else:
@@ -80,9 +80,11 @@ class ChunkPolicy(ChunkModule):
         if not isinstance(head, GuidedHead):
             raise SpecError(f"head '{self.config.head.name}' cannot continue committed actions: use another execution")
         batch = self._batch(observation)
+        if not _finite(batch):
+            return self._no_answer()
         target = torch.from_numpy(np.array(committed, dtype=np.float32)).to(self.device)
         row_weights = torch.from_numpy(np.array(weights, dtype=np.float32)).to(self.device)
-        guide = Guide(self.learned(target[None], batch), row_weights, frozen, turns=self._turns())
+        guide = Guide(self.learned(target[None], batch), row_weights, frozen)
         best = self._best(batch, lambda context: head.sample_guided(context, guide, generator=self._generator))
         return self._within_bounds(best)
 
@@ -164,21 +166,14 @@ class ChunkPolicy(ChunkModule):
             raise SpecError(f"head '{self.config.head.name}' has no fast path: use another execution")
         return self.head
 
-    def _within_bounds(self, actions: Tensor) -> NDArray[np.float64]:
-        """Actions (..., A) for the robot."""
-        low, high = self.spec.action.low, self.spec.action.high
-        return np.clip(circle.inside(actions.double().cpu().numpy(), low, high, self._circular), low, high)
+    def _no_answer(self) -> NDArray[np.float64]:
+        """A chunk (horizon, A) that the safety envelope refuses."""
+        return np.full((self.horizon, self.spec.action.size), np.nan)
 
-    def _turns(self) -> Tensor | None:
-        """A whole turn in each number that the head learns (E,), 0 for one on no circle; None where none is on one."""
-        if not self._circular.any():
-            return None
-        scale = cast(Tensor, self.action_normalizer.scale)
-        turns = torch.zeros_like(scale)
-        for f in self.action_space.fields:
-            if self.spec.action[f.name].wraps:
-                turns[f.learned] = circle.TURN / scale[f.learned]
-        return turns
+    def _within_bounds(self, actions: Tensor) -> NDArray[np.float64]:
+        """Actions (..., A) for the robot. A number that is not finite becomes NaN, which no bound makes a command."""
+        values = actions.double().cpu().numpy()
+        return np.clip(np.where(np.isfinite(values), values, np.nan), self.spec.action.low, self.spec.action.high)
 
     def _batch(self, observation: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
         """One observation as a batch. Raises SpecError where a field is missing or has another shape."""
@@ -197,3 +192,8 @@ class ChunkPolicy(ChunkModule):
             raise SpecError(f"observation '{name}': got {value.dtype} pixels, the policy takes uint8 RGB in 0..255")
         value = value if field.is_image else value.astype(np.float32)
         return torch.from_numpy(value).to(self.device)[None]
+
+
+def _finite(batch: Mapping[str, Tensor]) -> bool:
+    """Every number that is to be looked at is finite: a head that draws among answers could not draw from NaN."""
+    return all(bool(v.isfinite().all()) for v in batch.values() if v.is_floating_point())

@@ -40,7 +40,7 @@ class DiffusionConfig(DenoiserConfig):
     sampler: Sampler = "ddim"
     """`ddim`: deterministic given its first noise; `ddpm`: draws more noise in each step, and visits all T."""
     sampling_steps: int = 10
-    """Steps of DDIM from noise to a chunk."""
+    """Steps of DDIM from noise to a chunk; they divide the training steps, so that all are equally long."""
     clip: float = 1.0
     """Largest magnitude of a chunk estimated on the way, in normalised units. Right for actions scaled to
     [-1, 1]; it would truncate others, so it must be 0 (no clipping) with them."""
@@ -51,6 +51,15 @@ class DiffusionConfig(DenoiserConfig):
         if self.sampling_steps > self.training_steps:
             raise ValueError(
                 f"diffusion head: sampling_steps is {self.sampling_steps}, above training_steps, {self.training_steps}"
+            )
+        if self.sampler == "ddim" and self.training_steps % self.sampling_steps:
+            divisors = [n for n in range(1, self.training_steps + 1) if self.training_steps % n == 0]
+            below = max(n for n in divisors if n < self.sampling_steps)
+            above = min(n for n in divisors if n > self.sampling_steps)
+            raise ValueError(
+                f"diffusion head: sampling_steps is {self.sampling_steps}, which does not divide training_steps, "
+                f"{self.training_steps}; DDIM's steps would end beside the levels where the next begin. Take {below} "
+                f"or {above}"
             )
         if self.clip < 0:
             raise ValueError(f"diffusion head: clip is {self.clip}; it must be positive, or 0 for none")
@@ -139,6 +148,7 @@ class DiffusionHead(nn.Module):
         options = {"generator": generator} if self.config.sampler == "ddpm" else {}
         for k in self.scheduler.timesteps.tolist():
             predicted = predict(x, torch.full((len(x),), k, device=x.device))
+            predicted = torch.where(predicted.isfinite(), predicted, torch.nan)  # infinity would be clipped to 1
             x = self.scheduler.step(predicted, k, x, **options).prev_sample
         return x
 

@@ -40,8 +40,6 @@ class Guide:
     """Rows at the start that are reproduced exactly."""
     strength: float = 5.0
     """Upper limit of the guidance gain (beta of the paper)."""
-    turns: Tensor | None = None  # (A,)
-    """A whole turn in each number, 0 for one that lies on no circle: a heading is drawn the short way round."""
 
     def velocity(self, field: Field, noise: Tensor, steps: int) -> Field:
         """The guided velocity field of a flow from noise (t = 0) to a chunk (t = 1).
@@ -88,15 +86,9 @@ class Guide:
     def _pull(self, clean: Tensor, x: Tensor) -> Tensor:
         """In which direction x (B, H, A) moves the estimate `clean`, which depends on it, to the target."""
         rows = self.weights[None, :, None]
-        error = rows * self._short(torch.where(rows > 0, self.target, clean) - clean.detach())
+        error = rows * (torch.where(rows > 0, self.target, clean) - clean.detach())
         (pull,) = torch.autograd.grad(clean, x, error)
         return pull
-
-    def _short(self, way: Tensor) -> Tensor:
-        """A difference (B, H, A), less whole turns where there are any."""
-        if self.turns is None:
-            return way
-        return torch.where(self.turns > 0, way - self.turns * (way / self.turns).round(), way)
 
 
 def flow_gain(t: Tensor, limit: float) -> Tensor:

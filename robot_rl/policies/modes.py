@@ -22,6 +22,15 @@ from robot_rl.workspace import did_you_mean
 Mode = Literal["receding", "ensemble", "async", "rtc", "slow_fast"]
 MODES: tuple[str, ...] = get_args(Mode)
 OVERRUNS: tuple[str, ...] = get_args(Overrun)
+ASYNCHRONOUS: tuple[str, ...] = ("async", "rtc", "slow_fast")
+"""Those in which the robot does not wait for the policy."""
+COUNTS_IN = {
+    "action_steps": tuple(m for m in MODES if m != "ensemble"),
+    "latency_steps": ASYNCHRONOUS,
+    "overrun": ASYNCHRONOUS,
+    "decay": ("ensemble",),
+}
+"""The modes in which an option does anything."""
 
 
 class TooSlowError(ExecutionError):
@@ -30,7 +39,7 @@ class TooSlowError(ExecutionError):
 
 @dataclass(frozen=True)
 class ExecutionConfig:
-    """How action chunks become actions."""
+    """How action chunks become actions. An option that does nothing in the mode is refused."""
 
     mode: Mode = "receding"
     """`receding`: wait for a chunk, play its first rows, ask again. `ensemble`: a chunk every step, averaged (ACT).
@@ -60,11 +69,17 @@ class ExecutionConfig:
             raise ExecutionError(f"action_steps is {self.action_steps}; it must be at least 0 (the policy's own)")
         if self.samples < 1:
             raise ExecutionError(f"samples is {self.samples}; it must be at least 1")
+        for name, modes in COUNTS_IN.items():
+            if self.mode not in modes and getattr(self, name) != getattr(ExecutionConfig, name):
+                raise ExecutionError(
+                    f"{name} is {getattr(self, name)}, which does nothing in execution {self.mode}: leave it out, or "
+                    f"choose {' or '.join(modes)}"
+                )
 
     @property
     def asynchronous(self) -> bool:
         """The robot does not wait for the policy."""
-        return self.mode in ("async", "rtc", "slow_fast")
+        return self.mode in ASYNCHRONOUS
 
 
 def make_executor(policy: Policy, config: ExecutionConfig, *, simulated: bool, latency: float = 0.0) -> Executor:
@@ -83,6 +98,8 @@ def make_executor(policy: Policy, config: ExecutionConfig, *, simulated: bool, l
     if isinstance(policy, SelfExecuting):
         if config.mode != "receding":
             raise ExecutionError(f"execution is '{config.mode}'; this policy brings its own: choose receding")
+        if steps is not None:
+            raise ExecutionError(f"action_steps is {steps}; this policy brings its own execution: leave it out")
         return policy.make_executor()
     if config.mode == "receding":
         return ChunkExecutor(policy, steps)

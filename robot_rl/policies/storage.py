@@ -1,7 +1,7 @@
 """Tensors and a JSON document in one directory, replaced together: safetensors, never pickle.
 
 The document names its tensor file, whose name holds the hash of its content. New tensors are on disk
-before the document is replaced by one atomic rename, so a reader finds the old pair or the new one.
+before the document is replaced by one atomic rename, so `read` finds the old pair or the new one.
 """
 
 from __future__ import annotations
@@ -35,6 +35,21 @@ def write(directory: Path, name: str, tensors: Mapping[str, Tensor], document: M
     for old in directory.glob(f"{name}-*.safetensors"):
         if old != weights:
             old.unlink()
+    for kind in (f".{name}-*.safetensors.*", f".{name}.json.*"):
+        for left in directory.glob(kind):  # by a writer that was killed
+            left.unlink(missing_ok=True)
+
+
+def read(directory: Path, name: str, device: str | torch.device = "cpu") -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """A document and its tensors. A pair that is replaced between the two is read once more. Raises StorageError."""
+    document = read_document(directory, name)
+    try:
+        return document, read_tensors(directory, document, device)
+    except StorageError:
+        newer = read_document(directory, name)
+        if newer.get("tensors") == document.get("tensors"):
+            raise
+        return newer, read_tensors(directory, newer, device)
 
 
 def read_document(directory: Path, name: str) -> dict[str, Any]:

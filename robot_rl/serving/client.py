@@ -15,7 +15,7 @@ from robot_rl.policies.fits import check_fits
 from robot_rl.policies.modes import blank_observation
 from robot_rl.serving import protocol
 from robot_rl.serving.connection import Connection
-from robot_rl.serving.mapping import FieldMap
+from robot_rl.serving.mapping import FieldMap, MappingError
 from robot_rl.spec import Field, Layout, Spec
 
 FIRST_ANSWER = 120.0
@@ -43,7 +43,7 @@ class RemotePolicy:
 
     Raises:
         RemoteError: the server's policy does not fit the robot.
-        MappingError: `fields` is missing or names a field that the robot lacks.
+        MappingError: `fields` is missing, names a field that the robot lacks, or is given for a robot_rl server.
         PolicyUnavailableError: there is no server, or it refuses.
     """
 
@@ -64,6 +64,10 @@ class RemotePolicy:
         try:
             metadata = self._connection.metadata()
             if isinstance(metadata, dict) and protocol.KEY in metadata:
+                if fields is not None:
+                    raise MappingError(
+                        f"field map: {address} is a robot_rl server, which says itself what its policy takes: give none"
+                    )
                 self._describe(metadata[protocol.KEY], spec, cameras)
             else:
                 self._explore(fields or FieldMap.parse(""), spec, cameras or {}, n_action_steps)

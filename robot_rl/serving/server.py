@@ -23,8 +23,12 @@ class ServingError(ValueError):
     """A server cannot be started as asked; the message says what to change."""
 
 
+class NotFiniteError(ValueError):
+    """The policy's answer holds numbers that are none; a client is told so instead of getting them."""
+
+
 class PolicyServer:
-    """Answers observation histories with action chunks.
+    """Answers observation histories with action chunks of finite numbers, or says why it cannot.
 
     A request holds each input of the policy as (n_obs, *shape), or as (*shape) where n_obs is 1. Requests are
     answered one at a time, whoever sends them; the clients share the policy and its random numbers.
@@ -150,10 +154,10 @@ class PolicyServer:
             self._policy.reset(_seed(request[protocol.RESET]))
         observation = {name: self._value(name, request) for name in self._policy.observation_names}
         if protocol.COMMITTED not in request:
-            return self._policy.predict(observation)
+            return _finite(self._policy.predict(observation), observation)
         if self._continuing is None:
             raise wire.WireError("this policy cannot continue committed actions")
-        return self._continuing.predict_onto(observation, *self._committed(request))
+        return _finite(self._continuing.predict_onto(observation, *self._committed(request)), observation)
 
     def _value(self, name: str, request: dict[Any, Any]) -> NDArray[Any]:
         """One input (n_obs, *shape)."""
@@ -178,6 +182,15 @@ class PolicyServer:
         if not isinstance(frozen, int) or not 0 <= frozen <= horizon:
             raise wire.WireError(f"frozen is {frozen!r}; it must lie in 0..{horizon}")
         return rows, weights, frozen
+
+
+def _finite(actions: NDArray[Any], observation: dict[str, NDArray[Any]]) -> NDArray[Any]:
+    """The actions, if all are finite. Raises NotFiniteError, which names what of the observation is not."""
+    if np.isfinite(actions).all():
+        return actions
+    bad = [n for n, v in observation.items() if not np.isfinite(v).all()]
+    why = f"'{bad[0]}' of the request is not finite either" if bad else "the request is; look at the policy"
+    raise NotFiniteError(f"the policy's actions are not finite; {why}")
 
 
 def _seed(value: Any) -> int | None:

@@ -29,6 +29,9 @@ class Spec:
     def differences(self, other: Spec, *, bounds: bool = True) -> list[str]:
         """One line for each way in which `other` does not fit `self`; empty when they fit.
 
+        Commands travel as one flat vector, so the order of the action fields counts, and in every field what its
+        numbers are called. Observations are read by name, in any order.
+
         Args:
             bounds: also compare the limits of the action fields.
         """
@@ -41,13 +44,17 @@ class Spec:
             mine, theirs = getattr(self, part), getattr(other, part)
             out += [f"{part} '{n}': only in the first" for n in mine if n not in theirs]
             out += [f"{part} '{n}': only in the second" for n in theirs if n not in mine]
-            keys = ["shape", "kind", "unit", "frame"] + (["low", "high"] if bounds and part == "action" else [])
+            keys = ["shape", "kind", "unit", "frame", "labels"] + (
+                ["low", "high"] if bounds and part == "action" else []
+            )
             for n in mine:
                 if n in theirs:
                     for k in keys:
                         a, b = getattr(mine[n], k), getattr(theirs[n], k)
-                        if a != b:
+                        if a != b and not (k == "labels" and mine[n].shape != theirs[n].shape):
                             out.append(f"{part} '{n}': {k} {a} against {b}")
+        if list(self.action) != list(other.action) and set(self.action) == set(other.action):
+            out.append(f"action: order of fields {', '.join(self.action)} against {', '.join(other.action)}")
         return out
 
     def to_dict(self) -> dict[str, Any]:

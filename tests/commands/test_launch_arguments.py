@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from robot_rl.hardware.config import load
 from robot_rl.policies.modes import ExecutionConfig
 from robot_rl.runtime.launch import arguments_of
 from robot_rl.runtime.launch.locate import launch_file
+from robot_rl.serving.loading import check_options
 
 
 def test_arguments_are_split_at_the_first_mark() -> None:
@@ -48,13 +50,58 @@ def test_the_commands_give_only_arguments_that_their_description_takes(
         assert not known[name].choices or value in known[name].choices, (name, value)
 
 
-def test_all_of_execution_can_be_set_on_the_command_line_and_reaches_the_graph() -> None:
-    chosen = PolicyOptions(execution="ensemble", action_steps=2, latency_steps=3, overrun="last", decay=0.5, samples=4)
-    config = chosen.config
-    assert config == ExecutionConfig("ensemble", 2, 3, "last", 0.5, 4)
-    given = chosen.launch_arguments()
-    for name, value in (asdict(config) | {"execution": config.mode}).items():
-        assert name == "mode" or given[name] == str(value), name
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"execution": "ensemble", "decay": 0.5, "samples": 4},
+        {"execution": "rtc", "action_steps": 2, "latency_steps": 3, "overrun": "last"},
+    ],
+)
+def test_all_of_execution_can_be_set_on_the_command_line_and_reaches_the_graph(given: dict[str, Any]) -> None:
+    chosen = PolicyOptions(**given)
+    assert chosen.config == ExecutionConfig(**{"mode" if n == "execution" else n: v for n, v in given.items()})
+    arguments = chosen.launch_arguments()
+    for name, value in given.items():
+        assert arguments[name] == str(value), name
+    assert {f.name for f in fields(ExecutionConfig)} - {"mode"} <= set(arguments)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["ws://gpu:8000", "--policy-device", "cuda"], "device 'cuda' is for a policy on this computer, and ws://gpu"),
+        (["flow_lift", "--fields", "state=ee"], "--fields 'state=ee' is what a server calls the robot's fields, and f"),
+        (["flow_lift", "--prompt", "lift"], "--prompt is sent only to servers other than robot_rl's, which also need"),
+        (["ws://gpu:8000", "--prompt", "lift"], "--prompt is sent only to servers other than robot_rl's, which also"),
+        (["flow_lift", "--decay", "0.5"], "decay is 0.5, which does nothing in execution receding"),
+        (["flow_lift", "--overrun", "last"], "overrun is last, which does nothing in execution receding"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused_before_anything_starts(
+    given: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["deploy", "--robot", "sim_lift", "--checkpoint", *given]) == 2
+    errors = capsys.readouterr().err
+    assert said in errors and len(errors.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["ws://gpu:8000", "--device", "cuda"], "device 'cuda' is for a policy on this computer, and ws://gpu"),
+        (["flow_lift", "--fields", "state=ee"], "--fields 'state=ee' is what a server calls the robot's fields, and f"),
+    ],
+)
+def test_so_are_those_of_an_evaluation(given: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["evaluate", "--robot", "sim_lift", "--checkpoint", *given]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_what_counts_for_one_of_several_policies_is_taken() -> None:
+    both = ["flow_lift", "ws://gpu:8000"]
+    check_options(both, device="cuda", fields="state=ee", prompt="lift")
+    check_options(["flow_lift"], device="cuda", fields="", prompt="")
+    check_options(["ws://gpu:8000"], device="cpu", fields="state=ee", prompt="lift")
 
 
 def test_show_args_lists_them_and_starts_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ from robot_rl.learn import run as run_files
 from robot_rl.learn.choice import Candidate, Choice, require_simulated, validation_seeds
 from robot_rl.learn.config import TrainConfig, TrainingError
 from robot_rl.learn.curves import load_curves
+from robot_rl.learn.divergence import Divergence
 from robot_rl.learn.evaluate import EvaluationResult, Trial
 from robot_rl.learn.train import train
 from robot_rl.learn.trainer import Trainer
@@ -100,6 +101,23 @@ def test_a_diverging_run_keeps_the_checkpoint_from_before_and_says_which(make_da
         train(config, progress=False)
     assert checkpoint.read_card(tmp_path / "run").training["step"] == 20
     assert checkpoint.read_card(tmp_path / "run" / "last").training["step"] == 40
+
+
+def test_the_doubted_checkpoint_goes_when_the_loss_has_recovered(make_dataset, small, tmp_path, monkeypatch):
+    update, there = Trainer.update, {}
+
+    def rising_for_a_while(self):
+        _, norm = update(self)
+        there[self.step] = (tmp_path / "run" / "last").exists()
+        return (1.6 if 30 < self.step <= 40 else 1.0), norm
+
+    monkeypatch.setattr(Trainer, "update", rising_for_a_while)
+    monkeypatch.setattr(Divergence, "rising", property(lambda watch: watch.smoothed > 1.05))
+    config = small(make_dataset(3), steps=100, warmup=5, save_every=20, divergence=9.0, output=tmp_path / "run")
+    result = train(config, progress=False)
+    assert there[41] and not there[100], "step 40 was doubted, step 100 was not"
+    assert checkpoint.read_card(result.checkpoint).training["step"] == 100
+    assert not (tmp_path / "run" / "last").exists() and result.chosen == "step 100, the last one"
 
 
 def test_a_choice_goes_on_from_its_state():

@@ -4,13 +4,16 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
+import torch
 import yaml
 
 from robot_rl.learn.config import TrainingError
-from robot_rl.learn.train import train
+from robot_rl.learn.parallel import World
+from robot_rl.learn.train import _check_together, train
 from robot_rl.policies import checkpoint
 from robot_rl.policies.config import PolicyConfig
 from robot_rl.policies.encoders import EncoderConfig
@@ -71,3 +74,21 @@ def test_a_batch_in_parts_has_the_gradient_of_the_whole_batch(make_dataset, smal
 def test_a_batch_that_does_not_divide_is_refused(make_dataset, small):
     with pytest.raises(TrainingError, match="a batch of 32 does not divide into 5 equal parts"):
         train(small(make_dataset(2), parts=5), progress=False)
+
+
+def test_processes_that_would_go_on_from_different_steps_are_refused(tmp_path):
+    """Each reads the state on its own computer: the second found none there."""
+
+    class Found(World):
+        others: ClassVar = [0, 0]
+
+        def sum(self, values):
+            return values + torch.tensor(self.others)
+
+    cpu = torch.device("cpu")
+    for rank in (0, 1):
+        _check_together(Found(rank, 2), 0, tmp_path, cpu)
+    Found.others = [0, 7]
+    with pytest.raises(TrainingError, match=f"from different steps: 20, 7, by rank.*{tmp_path}.*file system that all"):
+        _check_together(Found(0, 2), 20, tmp_path, cpu)
+    _check_together(World(), 20, tmp_path, cpu)

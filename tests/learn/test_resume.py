@@ -13,7 +13,7 @@ import yaml
 from robot_rl.learn.run import Run
 from robot_rl.learn.train import train
 from robot_rl.learn.trainer import Trainer
-from robot_rl.policies import checkpoint
+from robot_rl.policies import checkpoint, storage
 from robot_rl.policies.act import ActConfig
 from robot_rl.policies.config import PolicyConfig
 from robot_rl.policies.encoders import EncoderConfig
@@ -48,6 +48,30 @@ def test_a_process_killed_at_any_moment_is_gone_on_from_to_the_same_curve(make_d
     train(config, progress=False)
     train(replace(config, output=tmp_path / "whole"), progress=False)
     assert same_run(tmp_path / "killed", tmp_path / "whole")
+
+
+@pytest.mark.parametrize("moment", ["before it is written", "while it is written", "before the state is"])
+def test_a_kill_at_the_first_checkpoint_is_gone_on_from(make_dataset, small, tmp_path, monkeypatch, moment):
+    def die(*args, **options):
+        raise SystemExit
+
+    config = small(make_dataset(3), steps=40, output=tmp_path / "run")
+    with monkeypatch.context() as patch:
+        if moment == "before it is written":
+            patch.setattr(checkpoint, "save", die)
+        elif moment == "while it is written":
+            replace_file = storage._replace
+            card = tmp_path / "run" / "checkpoint" / "policy.json"
+            patch.setattr(storage, "_replace", lambda p, content: die() if p == card else replace_file(p, content))
+        else:
+            save_state = Run.save_state
+            patch.setattr(Run, "save_state", lambda r, pending=False: save_state(r, pending=True) if pending else die())
+        with pytest.raises(SystemExit):
+            train(config, progress=False)
+    assert (tmp_path / "run" / "state" / "state.json").is_file()
+    train(config, progress=False)
+    train(replace(config, output=tmp_path / "whole"), progress=False)
+    assert same_run(tmp_path / "run", tmp_path / "whole")
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,38 @@ def test_a_crash_between_weights_and_card_leaves_the_old_policy_readable(policy,
     assert checkpoint.load(tmp_path).action_normalizer.offset.equal(before)
 
 
+@pytest.mark.parametrize("between", ["document and tensors", "card and pair"])
+def test_a_reader_finds_a_whole_pair_while_it_is_replaced(policy, statistics, tmp_path, monkeypatch, between):
+    checkpoint.save(tmp_path, policy, statistics, training={"step": 1})
+    policy.action_normalizer.offset += 1
+    read, calls = storage.read_document, []
+
+    def replaced_after(directory, name):
+        document = read(directory, name)
+        calls.append(name)
+        if len(calls) == (1 if between == "card and pair" else 2):
+            checkpoint.save(tmp_path, policy, statistics, training={"step": 2})
+        return document
+
+    monkeypatch.setattr(storage, "read_document", replaced_after)
+    assert checkpoint.load(tmp_path).action_normalizer.offset.equal(policy.action_normalizer.offset)
+
+
+def test_a_tensor_file_that_is_missing_for_good_is_said(policy, statistics, tmp_path):
+    checkpoint.save(tmp_path, policy, statistics)
+    next(tmp_path.glob("*.safetensors")).unlink()
+    with pytest.raises(CheckpointError, match=r"policy-.*\.safetensors: not readable"):
+        checkpoint.load(tmp_path)
+
+
+def test_what_a_killed_writer_left_is_cleared_by_the_next(policy, statistics, tmp_path):
+    for left in (".policy-0123456789ab.safetensors.77", ".policy.json.77", ".verifier.json.77"):
+        (tmp_path / left).write_bytes(b"half")
+    checkpoint.save(tmp_path, policy, statistics)
+    assert sorted(p.name.split("-")[0] for p in tmp_path.iterdir()) == [".verifier.json.77", "policy", "policy.json"]
+    checkpoint.load(tmp_path)
+
+
 def plays_as_version(folder, document, version, old):
     """A checkpoint whose document says so loads as the policy it was made of."""
     (folder / "policy.json").write_text(json.dumps(document | {"version": version}))
@@ -188,6 +220,17 @@ def test_only_fields_that_the_policy_looks_at_must_fit(policy, spec, statistics)
     checkpoint.require_fits(policy, spec)
     with pytest.raises(CheckpointError, match=r"robot 'toy'.*\n  rate: 20 Hz against 50 Hz"):
         checkpoint.require_fits(policy, dataclasses.replace(spec, rate=50.0))
+
+
+def test_a_robot_whose_actions_lie_in_another_order_is_refused(policy, spec):
+    """Numbers would go to the wrong actuators: actions travel as one flat vector."""
+    twist, grip = spec.action.values()
+    with pytest.raises(CheckpointError, match="action: order of fields twist, grip against grip, twist"):
+        checkpoint.require_fits(policy, dataclasses.replace(spec, action=Layout((grip, twist))))
+    turned = dataclasses.replace(spec.observation["q"], labels=("b", "a"))
+    seen = Layout((turned, spec.observation["ee"]))
+    with pytest.raises(CheckpointError, match="observation 'q': labels"):
+        checkpoint.require_fits(policy, dataclasses.replace(spec, observation=seen))
 
 
 def test_camera_sizes_must_fit(spec, statistics):

@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 import torch
 
+from robot_rl.policies.carp import CarpConfig
 from robot_rl.policies.chunk_policy import ChunkPolicy
 from robot_rl.policies.config import PolicyConfig
 from robot_rl.policies.encoders import EncoderConfig
+from robot_rl.policies.gmm_rnn import GmmRnnConfig
 from robot_rl.policies.normalization import Statistics
 from robot_rl.spec import Field, Layout, Spec, SpecError
 
@@ -40,10 +42,41 @@ def test_a_missing_or_misshapen_observation_is_named(policy):
         policy.predict({**obs, "q": obs["q"][:1]})
 
 
-def test_a_reading_that_is_not_a_number_cannot_turn_into_an_action_that_is(policy):
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_reading_that_is_not_finite_cannot_turn_into_an_action_that_is(policy, bad):
     obs = observation(policy)
-    obs["q"][-1, 0] = np.nan
+    obs["q"][-1, 0] = bad
     assert np.isnan(policy.predict(obs)).all(), "the safety envelope refuses it"
+    rows, weights = np.zeros((6, 7)), np.linspace(1, 0, 6)
+    assert np.isnan(policy.predict_onto(obs, rows, weights, 1)).all()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["q", "ee"])
+def test_what_is_seen_of_a_reading_that_is_not_finite_is_not_a_number(policy, name, bad):
+    """Not the farthest reading that there is, which would be as good as any other."""
+    seen = {n: torch.from_numpy(v).float()[None] for n, v in observation(policy).items()}
+    seen[name][0, -1, 0] = bad
+    assert policy.encoder(seen).isnan().all()
+    assert policy.encoder.vectors[name](seen[name])[0, -1, 0].isnan()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_an_answer_that_is_not_finite_is_not_clipped_to_a_full_command(policy, monkeypatch, bad):
+    chunk = torch.zeros(1, 6, 7)
+    chunk[0, 2, 3] = bad
+    monkeypatch.setattr(policy.head, "sample", lambda *args, **options: chunk)
+    out = policy.predict(observation(policy))
+    assert np.isnan(out[2, 3]) and np.isfinite(np.delete(out, 2, axis=0)).all()
+
+
+@pytest.mark.parametrize("head", [GmmRnnConfig(width=16), CarpConfig(width=16)], ids=lambda h: h.name)
+def test_a_head_that_draws_among_answers_is_not_asked_about_a_reading_that_is_not_finite(spec, statistics, head):
+    config = PolicyConfig(horizon=8, n_action_steps=4, encoder=EncoderConfig(width=16), head=head)
+    policy = ChunkPolicy(spec, spec.observation, config, statistics).eval()
+    obs = observation(policy)
+    obs["ee"][0, 2] = np.nan
+    assert np.isnan(policy.predict(obs)).all()
 
 
 def test_a_policy_can_look_at_images():

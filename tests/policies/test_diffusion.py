@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -94,3 +95,49 @@ def test_clipping_is_refused_where_it_would_truncate_actions():
 def test_more_sampling_than_training_steps_are_refused():
     with pytest.raises(ValueError, match="sampling_steps is 200, above training_steps, 100"):
         DiffusionConfig(sampling_steps=200)
+
+
+class Gaussian(DiffusionHead):
+    """Knows that chunks are drawn from N(0, 0.3^2): E[x | noisy] = sqrt(a) s^2 noisy / (a s^2 + 1 - a)."""
+
+    def _predict(self, x, k, context):
+        a = self.scheduler.alphas_cumprod[k][:, None, None]
+        clean = a.sqrt() * 0.09 * x / (a * 0.09 + 1 - a)
+        return target(self.config.prediction, clean, (x - a.sqrt() * clean) / (1 - a).sqrt(), a)
+
+
+def product_of_steps(levels, shares):
+    """The deviation that DDIM through these levels gives: each step multiplies x, whose clean estimate is linear."""
+    factor = 1.0
+    for a, b in zip(shares[levels], [*shares[levels[1:]], 1.0]):
+        clean = math.sqrt(a) * 0.09 / (a * 0.09 + 1 - a)
+        factor *= math.sqrt(b) * clean + math.sqrt(1 - b) * (1 - math.sqrt(a) * clean) / math.sqrt(1 - a)
+    return factor
+
+
+@pytest.mark.parametrize("prediction", ["noise", "sample", "velocity"])
+@pytest.mark.parametrize("steps", [4, 10, 25, 50, 100])
+def test_a_step_ends_at_the_level_where_the_next_begins(steps, prediction):
+    """Seen in the deviation of a Gaussian's samples; those of a single point come out right whatever the levels."""
+    head = Gaussian(DiffusionConfig(sampling_steps=steps, prediction=prediction, clip=0, width=8, depth=1), 1, 1, 1)
+    noise = torch.randn(1000, 1, 1, generator=torch.Generator().manual_seed(0))
+    out = head.sample(torch.zeros(1000, 1), noise)
+    expected = product_of_steps(head.scheduler.timesteps.numpy(), head.scheduler.alphas_cumprod.double().numpy())
+    torch.testing.assert_close(out, expected * noise, rtol=1e-3, atol=1e-4)
+    assert steps < 50 or expected == pytest.approx(0.3, rel=0.06)
+
+
+@pytest.mark.parametrize(("steps", "nearest"), [(30, "25 or 50"), (51, "50 or 100"), (3, "2 or 4")])
+def test_ddim_steps_of_unequal_length_are_refused(steps, nearest):
+    with pytest.raises(ValueError, match=f"sampling_steps is {steps}, which does not divide .*100; .* Take {nearest}$"):
+        DiffusionConfig(sampling_steps=steps)
+    with pytest.raises(ValueError, match="does not divide"):
+        replace(DiffusionConfig(), sampling_steps=steps)
+    assert DiffusionConfig(sampling_steps=steps, sampler="ddpm").sampling_steps == steps, "it visits all"
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "ddpm"])
+def test_an_estimate_that_is_not_finite_is_not_clipped_to_one_that_is(sampler):
+    head = DiffusionConfig(width=8, depth=1, sampler=sampler).build(1, 2, 3)
+    head._predict = lambda x, k, context: torch.full_like(x, torch.inf)
+    assert head.sample(torch.zeros(2, 3)).isnan().all()

@@ -7,7 +7,7 @@ import pytest
 
 from robot_rl.policies.asynchronous import AsyncExecutor
 from robot_rl.policies.ensembling import EnsembleExecutor
-from robot_rl.policies.execution import ChunkExecutor, PolicyUnavailableError
+from robot_rl.policies.execution import ChunkExecutor, ExecutionError, PolicyUnavailableError
 from robot_rl.policies.modes import (
     ExecutionConfig,
     TooSlowError,
@@ -75,6 +75,37 @@ def test_real_time_chunking_is_refused_by_name_for_a_policy_that_cannot():
 def test_a_wrong_setting_says_what_is_allowed(options, message):
     with pytest.raises(ValueError, match=message):
         ExecutionConfig(**options)
+
+
+@pytest.mark.parametrize(
+    ("mode", "option", "value", "instead"),
+    [
+        ("receding", "decay", 0.5, "ensemble"),
+        ("async", "decay", 0.0, "ensemble"),
+        ("receding", "overrun", "last", "async or rtc or slow_fast"),
+        ("ensemble", "overrun", "last", "async or rtc or slow_fast"),
+        ("ensemble", "action_steps", 3, "receding or async or rtc or slow_fast"),
+        ("receding", "latency_steps", 2, "async or rtc or slow_fast"),
+    ],
+)
+def test_an_option_that_does_nothing_in_a_mode_is_refused(mode, option, value, instead):
+    with pytest.raises(
+        ExecutionError, match=f"{option} is {value}, which does nothing in execution {mode}: .* {instead}$"
+    ):
+        ExecutionConfig(mode, **{option: value})
+    usual = getattr(ExecutionConfig(mode), option)
+    assert ExecutionConfig(mode, **{option: usual}) == ExecutionConfig(mode), "its default is no choice"
+    assert getattr(ExecutionConfig(instead.split()[0], **{option: value}), option) == value
+
+
+def test_a_policy_that_brings_its_own_execution_takes_no_number_of_steps():
+    class Agent(Toy):
+        def make_executor(self):
+            return "own"
+
+    assert make_executor(Agent(), ExecutionConfig(), simulated=True) == "own"
+    with pytest.raises(ExecutionError, match="action_steps is 3; this policy brings its own"):
+        make_executor(Agent(), ExecutionConfig(action_steps=3), simulated=True)
 
 
 def test_the_time_of_a_chunk_is_measured_on_an_observation_of_the_right_shape():

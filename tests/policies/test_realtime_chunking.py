@@ -43,13 +43,6 @@ def test_guidance_of_an_affine_field_is_hand_worked():
     torch.testing.assert_close(v, torch.tensor([[[0.25], [-1.0]]]))
 
 
-def test_a_heading_is_drawn_the_short_way_round():
-    # as above at x = 1, with Y = 3: in numbers of which a turn is 3 or 2 the target is 0 or 1 as well; 1/2 -> 0 or 1
-    guide = Guide(torch.full((1, 1, 3), 3.0), torch.tensor([0.5]), frozen=0, turns=torch.tensor([0.0, 3.0, 2.4]))
-    v = guide.velocity(lambda x, t: -x, torch.zeros(1, 1, 3), steps=10)(torch.ones(1, 1, 3), torch.tensor([0.5]))
-    torch.testing.assert_close(v, torch.tensor([[[0.25, -1.25, -0.95]]]))
-
-
 def test_rows_of_weight_zero_are_free_even_of_numbers_that_are_none():
     target = torch.tensor([[[1.0], [math.nan]]])
     guide = Guide(target, torch.tensor([1.0, 0.0]), frozen=1)
@@ -160,7 +153,8 @@ def test_a_heading_under_way_draws_a_chunk_as_the_same_heading_a_turn_further_do
     torch.manual_seed(0)
     yaw = Field("yaw", (1,), unit="rad", low=(-3.1416,), high=(3.1416,), wraps=True)
     spec = Spec("toy", 20.0, Layout((Field("x", (1,)),)), Layout((Field("u", (1,)), yaw)))
-    statistics = {"x": Statistics.of(np.eye(1)), "action": Statistics.of(np.array([[-1.0, -3.0], [1.0, 2.0]]))}
+    learned = np.array([[-1.0, -1.0, -1.0], [1.0, 1.0, 1.0]])  # u, and the cosine and sine of the heading
+    statistics = {"x": Statistics.of(np.eye(1)), "action": Statistics.of(learned)}
     config = PolicyConfig(
         n_obs=1, horizon=4, n_action_steps=2, encoder=EncoderConfig(width=16), head=FlowConfig(width=16)
     )

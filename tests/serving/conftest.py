@@ -32,8 +32,6 @@ class Echo:
 
     def predict(self, observation):
         self.seen.append(dict(observation))
-        if not np.isfinite(observation["q"]).all():
-            raise ValueError("q is not finite")
         return observation["q"][-1] + np.arange(4.0)[:, None]
 
     def predict_onto(self, observation, committed, weights, frozen):

@@ -14,6 +14,7 @@ from robot_rl.policies.execution import ChunkExecutor, PolicyUnavailableError
 from robot_rl.policies.modes import ExecutionConfig, chunk_seconds, make_executor
 from robot_rl.serving import connection as connection_module
 from robot_rl.serving.client import RemoteError, RemotePolicy
+from robot_rl.serving.loading import load_policy
 from robot_rl.serving.mapping import FieldMap, MappingError
 from robot_rl.serving.server import PolicyServer
 from robot_rl.spec import Field, Layout, Spec
@@ -65,6 +66,31 @@ def test_real_time_chunking_works_over_the_wire_where_the_server_can(serve, echo
         executor.act(values)
     assert echo.continued and echo.continued[0][2] == 1
     remote.close()
+
+
+@pytest.mark.parametrize("mode", ["receding", "rtc"])
+def test_actions_that_are_not_finite_make_the_robot_hold_and_the_policy_is_asked_again(serve, echo, mode, caplog):
+    remote = RemotePolicy(address(serve(echo)), echo.spec, CAMERAS)
+    executor = make_executor(remote, ExecutionConfig(mode), simulated=True)
+    executor.reset(0)
+    picture = np.zeros((4, 6, 3), np.uint8)
+    for _ in range(3):
+        assert executor.act({"q": np.full(2, np.nan), "front": picture}) is None
+    assert executor.counts.failures and executor.counts.held == 3
+    assert "the robot holds still" in caplog.text and "'q' of the request is not finite either" in caplog.text
+    answers = [executor.act({"q": np.ones(2), "front": picture}) for _ in range(4)]
+    assert answers[-1] is not None, "the bad reading has left the history"
+    remote.close()
+
+
+def test_a_server_that_says_what_it_takes_is_given_no_field_map(serve, echo):
+    with pytest.raises(MappingError, match="is a robot_rl server, which says itself what its policy takes: give none"):
+        RemotePolicy(address(serve(echo)), echo.spec, CAMERAS, fields=FieldMap.parse("state=q"))
+
+
+def test_nor_is_a_checkpoint(echo, tmp_path):
+    with pytest.raises(MappingError, match="is no server's policy, and takes the robot's fields by name: give none"):
+        load_policy(str(tmp_path), echo.spec, fields="state=q")
 
 
 def test_a_dead_server_makes_the_robot_hold_and_one_that_comes_back_goes_on(echo, quick, caplog):

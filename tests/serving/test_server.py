@@ -39,7 +39,8 @@ def test_a_policy_that_looks_at_one_observation_takes_it_bare(serve, echo, obser
     [
         ({"q": np.zeros(2)}, r"'q' has shape \(2,\).*the newest 2 observations, \(2, 2\)"),
         ({"q": "text"}, "'q' has shape"),
-        ({"q": np.full((2, 2), np.nan)}, "q is not finite"),
+        ({"q": np.full((2, 2), np.nan)}, "actions are not finite; 'q' of the request is not finite either"),
+        ({"q": np.full((2, 2), -np.inf)}, "actions are not finite; 'q' of the request is not finite either"),
         ({protocol.RESET: "now"}, "a seed is an integer or nothing, not 'now'"),
         ({protocol.COMMITTED: np.zeros((3, 2))}, "committed actions"),
     ],
@@ -49,6 +50,17 @@ def test_a_wrong_request_is_answered_in_words_and_the_connection_lives_on(serve,
     with pytest.raises(RuntimeError, match=message):
         client.infer({**observation, **change})
     assert client.infer(observation)["actions"].shape == (4, 2)
+    client._ws.close()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("more", [{}, {protocol.COMMITTED: np.zeros((4, 2)), protocol.WEIGHTS: np.ones(4)}])
+def test_actions_that_are_not_finite_are_told_and_not_sent(serve, echo, observation, monkeypatch, bad, more):
+    """openpi's client checks nothing: it would have the robot obey them."""
+    client = WebsocketClientPolicy("127.0.0.1", serve(echo).port)
+    monkeypatch.setattr(echo, "predict", lambda _: np.array([[0.0, 1.0], [bad, 0.0], [0, 0], [0, 0]]))
+    with pytest.raises(RuntimeError, match="NotFiniteError: the policy's actions are not finite; the request is"):
+        client.infer({**observation, **more, protocol.FROZEN: 1})
     client._ws.close()
 
 

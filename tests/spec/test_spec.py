@@ -138,3 +138,30 @@ def test_differences_name_each_field_and_both_values() -> None:
 def test_differences_can_leave_the_bounds_out() -> None:
     wider = Field("twist", (6,), kind="twist", low=(-0.5,) * 6, high=(0.5,) * 6)
     assert make_spec().differences(make_spec(action=Layout((wider, GRIPPER))), bounds=False) == []
+
+
+def test_the_order_of_action_fields_counts_and_that_of_observations_does_not() -> None:
+    """Commands are one flat vector: in another order a number would go to another actuator."""
+    spec = make_spec()
+    assert spec.differences(make_spec(action=Layout((GRIPPER, TWIST)))) == [
+        "action: order of fields twist, gripper against gripper, twist"
+    ]
+    assert spec.differences(make_spec(observation=Layout((IMAGE, POSE)))) == []
+    assert len(spec.differences(make_spec(action=Layout((GRIPPER,))))) == 1, "what is missing has no order"
+
+
+@pytest.mark.parametrize("part", ["observation", "action"])
+def test_what_the_numbers_of_a_field_are_called_counts(part: str) -> None:
+    def named(*labels: str) -> Spec:
+        return make_spec(**{part: Layout((Field("q", (len(labels),), labels=labels),))})
+
+    assert named("a", "b").differences(named("b", "a")) == [f"{part} 'q': labels ('a', 'b') against ('b', 'a')"]
+    assert named("a", "b").differences(named("a", "b", "c")) == [f"{part} 'q': shape (2,) against (3,)"]
+
+
+def test_names_that_nobody_gave_are_no_difference_after_json() -> None:
+    fields = (Field("q", (3,)), Field("grip", (1,)), Field("table", (2, 2)), Field("ee", (7,), kind="pose"), IMAGE)
+    spec = make_spec(observation=Layout(fields), action=Layout((*fields[:2], TWIST)))
+    again = Spec.from_dict(json.loads(json.dumps(spec.to_dict())))
+    assert spec.differences(again) == again.differences(spec) == []
+    assert [f.labels for f in again.observation.values()] == [f.labels for f in fields]

@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 import torch
 from torch import Tensor, nn
 
-from robot_rl.policies.encoders.vectors import OBSERVATION_LIMIT
+from robot_rl.policies.encoders.vectors import saturated
 from robot_rl.policies.rotations import conjugate, multiply, rotation_columns
 
 FINE = 8.0
@@ -45,5 +45,4 @@ class PoseDifference(nn.Module):
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         shift = (second[..., :3] - first[..., :3]) / self.scale
         turn = multiply(conjugate(first[..., 3:]), second[..., 3:])
-        coarse = shift.clamp(-OBSERVATION_LIMIT, OBSERVATION_LIMIT)
-        return torch.cat([coarse, torch.tanh(FINE * shift), rotation_columns(turn)], dim=-1)
+        return torch.cat([saturated(shift), torch.tanh(FINE * shift), rotation_columns(turn)], dim=-1)
