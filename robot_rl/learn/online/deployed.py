@@ -155,7 +155,7 @@ def describe(config: OnlineConfig, spec: Spec, pictures: Pictures) -> dict[str, 
 def load(directory: Path, device: str = "cpu") -> AgentPolicy:
     """The agent saved in `directory`, ready to act. Raises CheckpointError."""
     try:
-        document = storage.read_document(directory, NAME)
+        document, tensors = storage.read(directory, NAME)
         if document.get("format") != FORMAT or document.get("version") != VERSION:
             raise CheckpointError(
                 f"{directory}: format {document.get('format')!r}, version {document.get('version')}; only "
@@ -166,7 +166,7 @@ def load(directory: Path, device: str = "cpu") -> AgentPolicy:
         base = load_base(config, directory, spec)
         pictures = {n: (int(h), int(w)) for n, (h, w) in document["pictures"].items()}
         policy = AgentPolicy(config, spec, base, pictures)
-        policy.agent.load_state_dict(storage.read_tensors(directory, document, policy.device))
+        policy.agent.load_state_dict(tensors)
     except (storage.StorageError, TrainingError, KeyError, TypeError, RuntimeError, ValueError) as error:
         if isinstance(error, CheckpointError):
             raise
