@@ -40,7 +40,8 @@ class DiffusionConfig(DenoiserConfig):
     sampler: Sampler = "ddim"
     """`ddim`: deterministic given its first noise; `ddpm`: draws more noise in each step, and visits all T."""
     sampling_steps: int = 10
-    """Steps of DDIM from noise to a chunk; they divide the training steps, so that all are equally long."""
+    """Steps of DDIM from noise to a chunk. They divide the training steps, so that all are equally long; of `noise` it
+    is enough that they begin less than a step below the noisiest level."""
     clip: float = 1.0
     """Largest magnitude of a chunk estimated on the way, in normalised units. Right for actions scaled to
     [-1, 1]; it would truncate others, so it must be 0 (no clipping) with them."""
@@ -52,17 +53,21 @@ class DiffusionConfig(DenoiserConfig):
             raise ValueError(
                 f"diffusion head: sampling_steps is {self.sampling_steps}, above training_steps, {self.training_steps}"
             )
-        if self.sampler == "ddim" and self.training_steps % self.sampling_steps:
-            divisors = [n for n in range(1, self.training_steps + 1) if self.training_steps % n == 0]
-            below = max(n for n in divisors if n < self.sampling_steps)
-            above = min(n for n in divisors if n > self.sampling_steps)
-            raise ValueError(
-                f"diffusion head: sampling_steps is {self.sampling_steps}, which does not divide training_steps, "
-                f"{self.training_steps}; DDIM's steps would end beside the levels where the next begin. Take {below} "
-                f"or {above}"
-            )
+        self._check_stride()
         if self.clip < 0:
             raise ValueError(f"diffusion head: clip is {self.clip}; it must be positive, or 0 for none")
+
+    def _check_stride(self) -> None:
+        """DDIM's steps meet, and begin where there is little but noise."""
+        total, n = self.training_steps, self.sampling_steps
+        beside = total % n if self.prediction != "noise" else total % n >= total // n
+        if self.sampler == "ddim" and beside:
+            divisors = [k for k in range(1, total + 1) if total % k == 0]
+            below, above = max(k for k in divisors if k < n), min(k for k in divisors if k > n)
+            raise ValueError(
+                f"diffusion head: sampling_steps is {n}, which does not divide training_steps, {total}; DDIM's steps "
+                f"would not lead from noise to a chunk. Take {below} or {above}"
+            )
 
     @property
     def bounded(self) -> bool:

@@ -224,8 +224,9 @@ class PolicyNode(RobotNode):
             if name not in stamps:
                 return name
             if (age := reading.stamp - stamps[name]) > self._oldest[name]:
+                slow = "; one that comes seldom says so by its `rate` in robot.yaml" if name in reading.stamps else ""
                 self.get_logger().warning(
-                    f"nothing new of '{name}' for {age * 1e-9:.1f} s: the policy waits", throttle_duration_sec=2.0
+                    f"nothing new of '{name}' for {age * 1e-9:.1f} s: the policy waits{slow}", throttle_duration_sec=2.0
                 )
                 return name
         return ""

@@ -185,7 +185,8 @@ def _mapping(hint: Any, given: Any, where: str) -> dict[Any, Any]:
 
 def _wrong(hint: Any, given: Any, where: str) -> SettingError:
     shown = "empty" if given is None else repr(given)
-    return SettingError(f"{where or 'the whole'} is {shown}; it must be {_words(hint)}")
+    quotes = ": put it in quotes" if hint is str and isinstance(given, int | float) else ""
+    return SettingError(f"{where or 'the whole'} is {shown}; it must be {_words(hint)}{quotes}")
 
 
 def _words(hint: Any) -> str:

@@ -64,7 +64,7 @@ def test_a_nested_mapping_changes_the_default_of_its_field_and_not_of_its_class(
         ({"lr": float("nan")}, "lr is nan; it must be a number"),
         ({"lr": 10**400}, "lr is 1000+; it must be a number"),
         ({"lr": False}, "lr is False; it must be a number"),
-        ({"name": 5}, "name is 5; it must be a text"),
+        ({"name": 5}, "name is 5; it must be a text: put it in quotes"),
         ({"fast": 1}, "fast is 1; it must be true or false"),
         ({"mode": "none"}, "mode is 'none'; it must be one of all, some"),
         ({"goal": "home"}, "goal is 'home'; it must be a whole number"),

@@ -30,11 +30,9 @@ Selection = Callable[[Episode], NDArray[np.bool_]]
 
 
 class Columns(Protocol):
-    """Columns (T, ...) of steps by name: `phase` and `source`, and `safety` where it is known."""
+    """Columns (T, ...) of steps by name: `phase`, `source` and `safety`."""
 
     def __getitem__(self, name: str, /) -> NDArray[Any]: ...
-
-    def __contains__(self, name: object, /) -> bool: ...
 
 
 class Judged(Protocol):
@@ -48,16 +46,9 @@ class Judged(Protocol):
 
 
 def _acted(episode: Judged) -> NDArray[np.bool_]:
-    phase, source = episode.steps["phase"], episode.steps["source"]
-    return (phase != Phase.RESET) & (source != Source.NONE) & ~_retreats(episode.steps)
-
-
-def _retreats(steps: Columns) -> NDArray[np.bool_]:
-    """(T,) the robot backs off from a force by itself. Steps held without `safety`, as in a replay, count as that where
-    they are rewound, but in a recovery, in which people rewind."""
-    if "safety" in steps:
-        return (steps["safety"] & int(Safety.RETREAT)) != 0
-    return (steps["source"] == Source.REWIND) & (steps["phase"] != Phase.RECOVERY)
+    steps = episode.steps
+    retreats = (steps["safety"] & int(Safety.RETREAT)) != 0  # the robot backs off from a force by itself
+    return (steps["phase"] != Phase.RESET) & (steps["source"] != Source.NONE) & ~retreats
 
 
 def all_steps(episode: Judged) -> NDArray[np.bool_]:

@@ -37,7 +37,7 @@ class ReturningDevice:
         if not (self._lost and state.connected):
             return state
         held = self._profile.interpret(state.stamp, state.axes, state.buttons).buttons
-        if self._free is None or any(state.buttons):
+        if self._free is None or any(state.buttons[: self._profile.layout.buttons]):
             self._free = state.stamp
         self._lost = state.stamp - self._free < LET_GO * 1e9
         if not self._lost or "estop" in held:

@@ -48,6 +48,7 @@ class Ring:
             "success": np.zeros(capacity, bool),
             "source": np.zeros(capacity, np.uint8),
             "phase": np.zeros(capacity, np.uint8),
+            "safety": np.zeros(capacity, np.uint16),
             "kind": np.full(capacity, FINAL, np.uint8),
             "weight": np.ones(capacity, np.float32),
             "episode": np.full(capacity, -1, np.int32),
@@ -93,6 +94,7 @@ class Ring:
             ("success", step.success),
             ("source", step.source),
             ("phase", step.phase),
+            ("safety", step.safety),
             ("kind", FINAL if step.phase == Phase.RESET else kind),
             ("weight", weight),
         ):

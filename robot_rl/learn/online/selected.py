@@ -46,7 +46,7 @@ def held_episodes(replay: Replay) -> list[HeldEpisode]:
         whole = len(steps) > 0 and c["step"][steps[0]] == 0
         if whole and bool((drawable[steps] | (c["phase"][steps] == Phase.RESET)).all()):
             outcome = int(c["outcome"][steps[0]])
-            columns = {name: c[name][steps] for name in ("phase", "source")}
+            columns = {name: c[name][steps] for name in ("phase", "source", "safety")}
             out.append(HeldEpisode(steps, columns, None if outcome == UNJUDGED else bool(outcome)))
     return out
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.episode import Episode
 from robot_rl.learn.rewards.key_log import KeyLog
+from robot_rl.learn.rewards.words import word_of
 from robot_rl.rewards.errors import RewardError
 from robot_rl.rewards.frames import (
     BEFORE,
@@ -130,6 +131,7 @@ def collect(
     ids: list[str] = []
     unseen: list[int] = []
     untold: list[int] = []
+    judged: list[int] = []
     for number in chosen:
         episode = dataset.episode(number)
         found, kind = seen(episode, view.camera), kinds(episode, config)
@@ -142,6 +144,8 @@ def collect(
         keep = np.flatnonzero(taken >= 0)
         if not len(keep):
             continue
+        if number not in config.keys.held and word_of(episode) == "classifier":
+            judged.append(number)
         parts.append(pictures(episode, view, found.indices[keep]))
         labels.append(taken[keep])
         episodes.append(np.full(len(keep), len(ids)))
@@ -152,10 +156,13 @@ def collect(
         log.warning(
             "%s: of %d of %d episodes nobody has said how they ended, e.g. of %d; they are left out. Say it with "
             "`robot-rl reward relabel`.",
-            dataset.path,
-            len(untold),
-            len(chosen),
-            untold[0],
+            *(dataset.path, len(untold), len(chosen), untold[0]),
+        )
+    if judged:
+        log.warning(
+            "%s: how %d of %d episodes ended was said by a classifier, e.g. of %d: one that learns from them learns "
+            "its mistakes too. Look at them; `robot-rl data relabel --success` makes it your word.",
+            *(dataset.path, len(judged), len(chosen), judged[0]),
         )
     if unseen:
         log.warning(

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
@@ -58,12 +56,6 @@ def test_backing_off_from_a_force_is_never_learned_from_whatever_the_phase(datas
         writer.commit(True)
     assert rule("all")(dataset[0]).tolist() == [True, False, True]
     assert not any(rule(name)(dataset[0])[1] for name in ("successful", "human", "rac"))
-
-
-def test_steps_held_without_their_safety_flags_are_told_by_who_acted_in_them() -> None:
-    phases, sources = (np.array(c, np.uint8) for c in zip((DEMO, HUMAN), (DEMO, REWIND), (BACK, REWIND), (FIX, REWIND)))
-    held = SimpleNamespace(steps={"phase": phases, "source": sources}, success=True)
-    assert rule("all")(held).tolist() == [True, False, True, False]
 
 
 def test_segments_are_the_runs_of_true() -> None:

@@ -17,6 +17,7 @@ from robot_rl.datasets.edit.relabel import Relabel
 from robot_rl.learn.rewards import drifting, storage
 from robot_rl.learn.rewards.collect import CollectConfig, camera_view, collect
 from robot_rl.learn.rewards.mine import judge_dataset, labels_by, mined_frames
+from robot_rl.learn.rewards.relabel import Label, RewardRelabel
 from robot_rl.learn.rewards.train import Result, RewardTrainConfig, parts_of, save, train
 from robot_rl.rewards.classifier import ClassifierConfig, Judged, RewardClassifier, judge_pictures
 from robot_rl.rewards.debounce import Rule
@@ -90,6 +91,20 @@ def test_an_episode_of_which_nobody_said_how_it_ended_is_no_negative(
     frames = collect(data, camera_view(data, "top", None, 32), CollectConfig(before=0.0))
     assert data.episode(2).success is None and data.episode(2).attributes["id"] not in frames.ids
     assert len(frames.ids) == 2 and "of 1 of 3 episodes nobody has said how they ended, e.g. of 2" in caplog.text
+
+
+def test_what_a_classifier_said_of_episodes_is_learnt_from_with_a_warning(
+    pushes: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    path = pushes(3)
+    with Dataset.open(path, "a") as data:
+        apply(data, RewardRelabel({2: Label("success", 5)}, "classifier abc"))
+        collect(data, camera_view(data, "top", None, 32), CollectConfig(before=0.0))
+        assert "how 1 of 3 episodes ended was said by a classifier, e.g. of 2" in caplog.text
+        apply(data, Relabel((2,), success="true"))
+        caplog.clear()
+        collect(data, camera_view(data, "top", None, 32), CollectConfig(before=0.0))
+        assert "said by a classifier" not in caplog.text
 
 
 def test_an_episode_of_which_a_step_is_a_success_is_not_just_called_a_failure(pushes: Callable[..., Path]) -> None:

@@ -159,6 +159,8 @@ def test_what_a_person_marked_is_left_to_them_and_what_was_said_last_counts(
         assert [word_of(e) for e in dataset] == ["person", "classifier", "person", "person", "classifier"]
         apply(dataset, Relabel((1,), success="true"))
         assert word_of(dataset.episode(1)) == "person" and unlabelled_by_people(dataset) == (4,)
+        apply(dataset, Relabel((3,), success="none"))
+        assert word_of(dataset.episode(3)) == "nobody" and unlabelled_by_people(dataset) == (3, 4)
 
 
 def test_a_classifier_is_not_checked_against_what_a_classifier_said_while_the_episode_ran(
