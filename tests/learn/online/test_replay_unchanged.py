@@ -38,7 +38,7 @@ def test_batches_are_bit_for_bit_those_of_before(
             for array in (rows, out.action, *seen, *out.returns, out.weight, out.human, replay.newest(5)):
                 digest.update(np.ascontiguousarray(array).tobytes())
     arrays, document = replay.state()
-    for name in sorted(arrays):
+    for name in sorted(arrays.keys() - {"column.safety"}):  # which is younger
         digest.update(np.ascontiguousarray(arrays[name]).tobytes())
     assert document["count"] > 2 * replay.capacity
     assert digest.hexdigest() == known

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from robot_rl.control.safety import Safety
 from robot_rl.datasets import Dataset, Phase, Sample, Source, Step
 from robot_rl.datasets.sampling.weights import WEIGHTS
 from robot_rl.datasets.sampling.windows import Windows
@@ -185,7 +186,8 @@ def test_a_retreat_from_force_is_not_imitated(base: ChunkPolicy, point: SimpleNa
     replay, row = learner.replay, {n: v[0] for n, v in learner.replay.observation.items()}
     replay.begin("a")
     for t in range(6):
-        replay.add(row, point.step(t, source=Source.REWIND if t == 3 else Source.POLICY, success=t == 5), t)
+        who = {"source": Source.REWIND, "safety": Safety.RETREAT} if t == 3 else {"source": Source.POLICY}
+        replay.add(row, point.step(t, **who, success=t == 5), t)
     replay.finish(row, True)
     for select in ("all", "successful", "rac"):
         assert 3 not in (windows := SelectedWindows(replay, select, "uniform", base.horizon)).at and len(windows) == 5
