@@ -33,7 +33,7 @@ def main() -> None:
                 Arbiter.from_config(config),  # owns the safety envelope: nothing reaches the robot but through it
                 machine,
                 operator=LiftOperator(config, quality=options.quality),
-                teleop=Teleop(config.spec, config.teleop),
+                teleop=Teleop(config.spec, config.teleop, config.limits),
                 recorder=Recorder(dataset),
                 seed=seed,
                 purpose="demonstration",

@@ -34,7 +34,7 @@ def main() -> None:
             machine,
             executor=ChunkExecutor(policy),
             operator=LiftOperator(config),
-            teleop=Teleop(config.spec, config.teleop),
+            teleop=Teleop(config.spec, config.teleop, config.limits),
             seed=seed,
             purpose="deployment",
         )

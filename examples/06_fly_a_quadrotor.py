@@ -34,7 +34,7 @@ def main() -> None:
                 Arbiter.from_config(config),
                 machine,
                 operator=QuadrotorPilot(config),
-                teleop=Teleop(config.spec, config.teleop),
+                teleop=Teleop(config.spec, config.teleop, config.limits),
                 recorder=Recorder(dataset),
                 seed=seed,
             )

@@ -82,7 +82,7 @@ def episodes(job: Job) -> Iterator[EpisodeResult]:
         cameras = stack.enter_context(scene_cameras(job.robot, robot, list(job.robot.select_cameras(job.cameras))))
         arbiter = Arbiter.from_config(job.robot)
         machine = EpisodeMachine(EpisodeRules.of_task(job.robot.task, max_steps=job.max_steps))
-        teleop = Teleop(job.robot.spec, job.robot.teleop) if operator else None
+        teleop = Teleop(job.robot.spec, job.robot.teleop, job.robot.limits) if operator else None
         recorder = None
         if job.dataset is not None:  # last, so that a part that does not fit leaves no empty data set
             recorder = stack.enter_context(_recorder(job, [job.robot.cameras[n] for n in cameras]))

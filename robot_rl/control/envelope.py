@@ -21,7 +21,7 @@ positions keep their last value. Every intervention is flagged in the result and
 
 Where something else may have moved the robot (its driver in a reset, a hand in an emergency stop), or nothing has
 yet, its set-points are not known until they are measured: until then `placed` is false, and what `filter` returns is
-not to be sent.
+not to be sent. A command made before that measurement counts as too old: it was made of where the robot was before.
 """
 
 from __future__ import annotations
@@ -103,6 +103,8 @@ class SafetyEnvelope:
         self._observation_timeout = round(self.limits.observation_timeout * 1e9)
         self._estopped = False
         self._stop_at: Array | None = None
+        self._placed_at: int | None = None
+        """When that was measured [ns] from which the set-points began last."""
         initial = [np.zeros(len(f.low)) if f.initial is None else f.initial for f in fields]
         self._initial = np.minimum(np.maximum(np.concatenate(initial), self._low), self._high)
         self._unmeasured = ~self._velocity
@@ -137,7 +139,7 @@ class SafetyEnvelope:
             since: when that was [ns]; what was measured before places nothing.
         """
         self._last = np.where(self._unmeasured, self._initial, self._last)
-        self._unplaced, self._since = list(self._measured), since
+        self._unplaced, self._since, self._placed_at = list(self._measured), since, None
         self.rest()
         self.place(Seen(measured, since, since, 0))
         self._stamp: int | None = None
@@ -147,13 +149,16 @@ class SafetyEnvelope:
         if self._estopped:
             return
         waiting = []
+        placed_at = [] if self._placed_at is None else [self._placed_at]
         for index, measurement in self._unplaced:
             value, stamp = seen.read(measurement), seen.stamp(measurement.field)
             if value is None or stamp is None or stamp < self._since:
                 waiting.append((index, measurement))
             else:
                 self._last = self._with(self._last, index, value)
+                placed_at.append(stamp)
         self._unplaced = waiting
+        self._placed_at = max(placed_at, default=None)
 
     def rest(self) -> None:
         """Go on from where the robot is, at rest: velocities begin at 0, and set-points stay as they were commanded."""
@@ -171,6 +176,7 @@ class SafetyEnvelope:
             return
         self._estopped, self._stop_at = False, None
         self._unplaced, self._since = list(self._measured), max(self._since, self._stamp or 0)
+        self._placed_at = None
         self.rest()
 
     def filter(
@@ -227,8 +233,8 @@ class SafetyEnvelope:
         return Seen(measured, stamps, now, self._observation_timeout)
 
     def _known(self, seen: Seen) -> bool:
-        """Whether the robot is heard of, and where its set-points are. With the measurement that places a set-point
-        the robot still holds: the command was made of where it was before."""
+        """Whether the robot is heard of, and where its set-points are. With a measurement that places a set-point only
+        here the robot still holds: whoever made the command did not know of it."""
         placed = self.placed
         if not placed:
             self.place(seen)
@@ -249,11 +255,15 @@ class SafetyEnvelope:
 
     def _refusal(self, now: int, command_stamp: int | None, deadman: bool) -> int:
         flags = 0
-        if command_stamp is None or abs(now - command_stamp) > self._command_timeout:
+        if command_stamp is None or abs(now - command_stamp) > self._command_timeout or self._before(command_stamp):
             flags |= _STALE_COMMAND
         if not deadman:
             flags |= _DEADMAN
         return flags
+
+    def _before(self, command_stamp: int) -> bool:
+        """The command was made before the set-points were measured where they began last."""
+        return self._placed_at is not None and command_stamp < self._placed_at
 
     def _asked(self, action: Any) -> Array | None:
         """The action as (A,) finite numbers, or None."""

@@ -11,14 +11,16 @@ Read from robot.yaml, section `teleop` of a control mode:
 A rate (velocity, twist) follows the axes at once. A position (`integrate`) is a target that starts at the measured
 reference whenever the clutch is pressed and moves with the axes from there, so it never jumps; for an action field
 of kind pose, `<field>.roll|pitch|yaw` stand for rotations about the fixed axes. The target leads what the robot was
-really sent by no more than `LEAD` seconds of full deflection, so that it does not wind up while the robot is held: what
-it did not do then, it does not do later. The gripper is latched: it keeps what the last press of close or open, with
-the clutch held, made it.
+really sent by no more than its lead, see `LEAD`, so that it does not wind up while the robot is held: what it did not
+do then, it does not do later. Where it begins anew, with the clutch or where the robot was sent elsewhere, it hears of
+commands again once they can be an answer to that: older ones still on their way would drag it to and fro. The gripper
+is latched: it keeps what the last press of close or open, with the clutch held, made it.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,6 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_rl.control import circle, poses
+from robot_rl.control import limits as control_limits
+from robot_rl.control.limits import Limits
 from robot_rl.hardware.human import AXES, BUTTONS, DeviceInput, HumanInput
 from robot_rl.hardware.robot import Reading
 from robot_rl.hardware.teleop_map import TeleopMap, parse
@@ -36,7 +40,14 @@ log = logging.getLogger(__name__)
 LEAD = 0.1
 """How far a target may lead what the robot was sent [s of full deflection], or two control periods if that is more:
 enough for a command to go round (device, arbiter, robot and back), so that no motion is lost on a robot that obeys.
-A set-point with an `acceleration` is driven no faster than it can brake within its lead."""
+A set-point whose limits have an `acceleration` goes no faster than it can brake within what is left of the way to its
+target, so its target may lead by as much more as it needs to brake from full speed, and by `BRAKING` periods."""
+BRAKING = 3.0
+"""Control periods of full speed: the two that the safety envelope keeps for braking later, and one for its step."""
+WAY = 0.02
+"""How long an input may take to the arbiter [s]; a way back from there that was seen to be longer stands for it."""
+LONGEST_WAY = 0.25
+"""Ways are not longer than this [s], whatever clocks say: older input is not obeyed."""
 _NONE = 1e-9
 """A difference of two numbers of the action that is rounding."""
 
@@ -44,13 +55,17 @@ _NONE = 1e-9
 class Teleop:
     """Turns device input into actions of `spec`; keeps the gripper's latch and the moving target."""
 
-    def __init__(self, spec: Spec, section: Mapping[str, Any]) -> None:
+    def __init__(
+        self, spec: Spec, section: Mapping[str, Any], limits: Mapping[str, Any] | Limits | None = None
+    ) -> None:
         """
         Args:
             section: `teleop` of robot.yaml for the control mode of `spec`, as RobotConfig.teleop has it.
+            limits: its `limits`; without them a set-point that they give an `acceleration` goes slower than is asked.
 
         Raises:
             ConfigError: the section names a field, label or key that does not exist.
+            SpecError: the limits do not fit the spec.
         """
         self.spec = spec
         self.refused = 0
@@ -58,7 +73,10 @@ class Teleop:
         self._map: TeleopMap = parse(spec, section)
         self._circular = circle.wrapping(spec.action)
         self._longest_step = max(0.1, 2.0 / spec.rate)  # [s] so that a late input cannot become a leap
-        self._lead = np.abs(self._map.rates).sum(axis=1) * max(LEAD, 2.0 / spec.rate)  # (A,)
+        speed = np.abs(self._map.rates).sum(axis=1)  # (A,) at full deflection
+        self._lead = speed * max(LEAD, 2.0 / spec.rate)  # (A,)
+        if limits is not None and self._map.integrate:
+            self._lead += _braking(spec, limits, speed)
         for columns, _ in self._map.turns:
             self._lead[columns.start + 3 : columns.stop] = np.inf  # the rotation of a pose
         self.reset()
@@ -68,21 +86,28 @@ class Teleop:
         self._engaged = False
         self._stamp: int | None = None
         self._target: NDArray[np.float64] | None = None
-        self._sent: NDArray[np.float64] | None = None  # (A,) what the robot was sent last
+        self._sent: NDArray[np.float64] | None = None  # (A,) what the robot was sent last, since the target began
+        self._since = -math.inf  # [ns] commands decided before then do not answer the target as it began last
+        self._elsewhere: int | None = None  # [ns] the command with which it began anew, until the input after it
         self._apart = np.zeros(self.spec.action.size)  # (A,) the nearest the target has been to that
         self._grip: float | None = None
 
-    def follow(self, executed: NDArray[np.float64]) -> None:
+    def follow(self, executed: NDArray[np.float64], stamp: int | None = None) -> None:
         """Tell what the robot was last sent (A,), so that a moving target stays near it, and the gripper stays as it is
         when the human takes over.
 
         For the gripper it counts only while the clutch is released. Without it a take-over asks for the latch's own
         last state, and a target winds up while the robot is held.
+
+        Args:
+            stamp: when that was decided [ns], by the clock of the device's stamps; None: knowing the newest input.
         """
-        if np.isfinite(executed).all():
+        if np.isfinite(executed).all() and (stamp is None or stamp >= self._since):
             self._sent = np.array(executed, float)
             if self._target is not None:
-                self._target = self._leashed(self._target, anew=True)
+                before, self._target = self._target, self._leashed(self._target, anew=True)
+                if stamp is not None and (np.abs(self._target - before) > _NONE).any():
+                    self._since, self._elsewhere = math.inf, stamp
         gripper = self._map.gripper
         if gripper and not self._engaged:
             value = float(executed[gripper.columns][0])
@@ -112,6 +137,8 @@ class Teleop:
         engaged = finite and "clutch" in device.buttons
 
         if self._map.integrate:
+            if self._elsewhere is not None:
+                self._begun(device.stamp, (device.stamp - self._elsewhere) * 1e-9)
             action, engaged = self._position(axes, engaged, device.stamp, reading)
         else:
             action = self._map.rates @ axes if engaged else np.zeros(self.spec.action.size)
@@ -133,6 +160,8 @@ class Teleop:
         """The target (A,), moved by the axes since the last call; and whether there is one."""
         if not (engaged and self._engaged and self._target is not None):
             self._target, self._apart = self._map.anchor(reading), np.full(self.spec.action.size, np.inf)
+            self._sent = None
+            self._begun(stamp)
             if engaged and self._target is None:
                 self._refuse(f"clutch pressed, but '{self._map.reference}' is not measured")
         elif self._stamp is not None:
@@ -141,6 +170,12 @@ class Teleop:
         if self._target is None:
             return np.full(self.spec.action.size, np.nan), False
         return self._target.copy(), engaged
+
+    def _begun(self, stamp: int, way: float = 0.0) -> None:
+        """The input of that stamp [ns] is the first that asks for the target as it has begun anew; commands decided a
+        control period and a way [s] later are an answer to it."""
+        self._since = stamp + (1.0 / self.spec.rate + min(max(way, WAY), LONGEST_WAY)) * 1e9
+        self._elsewhere = None
 
     def _move(self, target: NDArray[np.float64], axes: NDArray[np.float64], dt: float) -> NDArray[np.float64]:
         """The target a step later, inside the bounds so that it never winds up behind them; a heading goes round."""
@@ -189,3 +224,13 @@ class Teleop:
         if self.refused == 0:
             log.warning("teleoperation input refused: %s (further ones are only counted)", reason)
         self.refused += 1
+
+
+def _braking(spec: Spec, limits: Mapping[str, Any] | Limits, speed: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The way (A,) that each number needs to brake from its speed (A,), as the safety envelope counts; 0 for one
+    without an acceleration. Raises SpecError if the limits do not fit the spec."""
+    fields = (limits if isinstance(limits, Limits) else control_limits.parse(spec, limits)).fields
+    fastest = np.minimum(speed, np.concatenate([f.first for f in fields]))
+    acceleration = np.concatenate([f.second for f in fields])
+    way = fastest**2 / (2.0 * acceleration) + fastest * BRAKING / spec.rate
+    return np.where(np.isfinite(acceleration), way, 0.0)

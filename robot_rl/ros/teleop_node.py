@@ -22,7 +22,7 @@ class TeleopNode(RobotNode):
         super().__init__("teleop")
         device = self.param("device", "gamepad")
         self._profile = DeviceProfile.load("gamepad" if device == "scripted" else device)
-        self._teleop = Teleop(self.spec, self.config.teleop)
+        self._teleop = Teleop(self.spec, self.config.teleop, self.config.limits)
         self._joy: Joy | None = None
         self._last: tuple[int, JointState] = (-1, JointState())
         self._publisher = self.create_publisher(JointState, topics.HUMAN_ACTION, topics.stream())
@@ -33,7 +33,7 @@ class TeleopNode(RobotNode):
 
     def _on_executed(self, message: JointState) -> None:
         """What the robot was sent: a moving target stays near it, and a take-over begins with the gripper as it is."""
-        self._teleop.follow(codecs.unlabelled(message, self.spec.action.labels))
+        self._teleop.follow(codecs.unlabelled(message, self.spec.action.labels), codecs.stamp_of(message))
 
     def _on_episode(self, event: dict[str, Any]) -> None:
         if event["event"] == "reset":

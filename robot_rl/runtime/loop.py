@@ -146,7 +146,7 @@ def run_episode(
             executed = _send(robot, decision, backing_off)
             backing_off = bool(decision.safety & Safety.RETREAT)
             if teleop is not None:
-                teleop.follow(executed)
+                teleop.follow(executed, decision.stamp)
             _tell(executor, executed)
             pacer.wait()
             senses.look()

@@ -410,6 +410,22 @@ def test_a_robot_that_was_moved_is_placed_by_the_first_measurement_since_then(dr
     assert drive(np.array([-0.5, 0.5, 1.2, 0.01]), measured=elsewhere).flags == 0
 
 
+def test_a_command_made_before_the_measurement_that_placed_the_robot_is_too_old(drone, drone_limits):
+    drive = Driver(drone, drone_limits, HOVER)
+    drive(None)
+    for since in (drive.now + 1, 0):  # and a clock that begins anew
+        drive.envelope.reset(since=since)
+        now = drive.now = max(since - drive.period, 0)
+        drive.envelope.place(drive.envelope.seen(now + drive.period, HOVER, now + drive.period))
+        assert drive.envelope.placed
+        before = drive.envelope.last
+        late = drive(np.array([0.6, -0.5, 1.0, 0.0]), command_stamp=now + drive.period - 1)
+        assert late.flags == Safety.STALE_COMMAND
+        np.testing.assert_array_equal(late.action, before)
+        drive.now = now
+        assert not drive(np.array([0.6, -0.5, 1.0, 0.0])).flags & REFUSED
+
+
 def test_before_anything_is_measured_nothing_is_to_be_sent(drone, drone_limits):
     drive = Driver(drone, drone_limits, NOWHERE)
     assert drive(np.array([0.5, -0.5, 1.0, 1.0]), measured=NOWHERE).flags == Safety.STALE_OBSERVATION

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from robot_rl.control import circle
+from robot_rl.control.envelope import SafetyEnvelope
 from robot_rl.hardware import config
 from robot_rl.hardware.config import ConfigError
 from robot_rl.hardware.human import AXES, DeviceInput
 from robot_rl.hardware.robot import Reading
 from robot_rl.hardware.teleop import Teleop
+from robot_rl.runtime.arbiter import Arbiter, Proposal
 from robot_rl.spec import Field, Layout, Spec
 
 ARM = Spec(
@@ -203,6 +205,110 @@ def test_a_robot_that_was_sent_elsewhere_stays_there_with_the_stick_at_rest(late
         flight.sent.append(elsewhere)
         flight.teleop.follow(elsewhere)
     np.testing.assert_allclose(flight.fly(1.0), elsewhere, atol=1e-12)
+
+
+MS = 1_000_000
+
+
+class Bench:
+    """A clutch, an arbiter and a robot that is where it was sent last, with messages that take their time.
+
+    Args:
+        late: how long what the robot was sent takes back to the teleoperation [ms].
+        lag: how long ago the robot was where it is measured [ms].
+    """
+
+    def __init__(self, rate: float, late: int, purpose: str, *, fastest: float = 1.0, lag: int = 0) -> None:
+        xy = ("x", "y")
+        position = Field("position", (2,), unit="m", low=(-10.0,) * 2, high=(10.0,) * 2, labels=xy)
+        spec = Spec("arm", rate, Layout((Field("pose", (2,), unit="m", labels=xy),)), Layout((position,)), "position")
+        moving = {"order": "position", "rate": fastest, "measured": "pose"}
+        self.arbiter = Arbiter(spec, {"command_timeout": 0.25, "observation_timeout": 0.5, "position": moving})
+        section = {"axes": {"x": "position.x"}, "scale": {"position.x": 0.25}, "integrate": True, "reference": "pose"}
+        self.teleop, self.late, self.period = Teleop(spec, section), late, round(1000 / rate)
+        self.arbiter.reset(purpose)
+        self.place, self.sent = np.zeros(2), [np.zeros(2)]
+        self.now, self.human, self.policy = 1000, None, np.zeros(2)  # [ms]
+        self.asked: list = []
+        self.heard: list = []
+        self.places = [self.place] * (lag + 1)
+
+    def run(self, ms: int, *, buttons: str = "clutch", speed: float = 0.0, **axes: float) -> np.ndarray:
+        """What the robot was sent (n, 2); the policy goes on at that speed [m/s]."""
+        start = len(self.sent)
+        for _ in range(ms):
+            self.now += 1
+            while self.heard and self.heard[0][0] <= self.now:
+                self.teleop.follow(*self.heard.pop(0)[1:])
+            while self.asked and self.asked[0][0] <= self.now:
+                self.human = self.asked.pop(0)[1]
+            self.places = [*self.places[1:], self.place]
+            reading = Reading({"pose": self.places[0]}, {"pose": self.now * MS})
+            if self.now % 10 == 0:
+                self.asked.append(
+                    (self.now + 2, self.teleop.interpret(device(self.now / 1e3, buttons, **axes), reading))
+                )
+            self.policy = self.policy + speed / 1e3
+            if self.now % self.period == 0:
+                decision = self.arbiter.decide(self.now * MS, reading, self.human, Proposal(self.now * MS, self.policy))
+                if self.arbiter.envelope.placed:
+                    self.place = self.place if self.arbiter.envelope.stopped else decision.action
+                    self.sent.append(decision.action)
+                    self.heard.append((self.now + self.late, decision.action, decision.stamp))
+        return np.array(self.sent[start:])
+
+
+@pytest.mark.parametrize("rate", [20, 50, 100, 200])
+@pytest.mark.parametrize("late", [3, 11, 21, 41, 80])
+def test_a_robot_pushed_in_an_emergency_stop_comes_to_rest_when_that_is_heard_late(rate: int, late: int) -> None:
+    bench = Bench(rate, late, "demonstration")
+    bench.run(500, x=1.0)
+    bench.run(500)
+    bench.arbiter.estop()
+    bench.run(500)
+    bench.place = pushed = bench.place + 0.2
+    bench.run(500)
+    bench.arbiter.release_estop()
+    bench.run(1000)
+    rest = bench.run(1000)
+    assert np.ptp(rest, axis=0).max() == 0.0
+    assert np.abs(rest[-1] - pushed).max() <= 1.0 * (late + 10 + 2 + 2 * bench.period) / 1e3, "no further than it got"
+
+
+@pytest.mark.parametrize("rate", [50, 100, 200])
+@pytest.mark.parametrize("late", [3, 11, 21, 41, 80])
+def test_a_robot_taken_over_in_motion_comes_to_rest_when_what_it_was_sent_is_heard_late(rate: int, late: int) -> None:
+    bench = Bench(rate, late, "deployment", fastest=5.0, lag=50)
+    moving = bench.run(1000, buttons="", speed=0.5)
+    assert moving[-1] == pytest.approx(0.5, abs=0.05)
+    bench.run(500, speed=0.5)
+    assert np.ptp(bench.run(1000, speed=0.5), axis=0).max() == 0.0
+    bench.run(500, speed=0.5, x=1.0)
+    driven = bench.run(1000, speed=0.5, x=1.0)
+    assert driven[-1, 0] - driven[0, 0] == pytest.approx(0.25 * (1 - 1 / rate), abs=0.005), "and is driven from there"
+
+
+@pytest.mark.parametrize("rate", [20.0, 50.0, 100.0])
+@pytest.mark.parametrize("acceleration", [0.25, 1.0, 2.0])
+def test_a_set_point_with_an_acceleration_goes_as_fast_as_the_stick_asks(rate: float, acceleration: float) -> None:
+    spec = replace(DRONE, rate=rate)
+    limits = {
+        "command_timeout": 0.25,
+        "observation_timeout": 0.25,
+        "position": {"order": "position", "rate": 1.0, "acceleration": acceleration, "measured": "pose"},
+        "yaw": {"order": "position", "rate": 2.0, "initial": 0.0},
+    }
+    envelope, teleop = SafetyEnvelope(spec, limits), Teleop(spec, DRONE_SECTION, limits)
+    start = at(-1.5, 0.0, 1.0)
+    envelope.reset(start.values)
+    sent = [np.array([-1.5, 0.0, 1.0, 0.0])]
+    for k in range(round(5 * rate)):
+        now, human = round(k / rate * 1e9), teleop.interpret(device(k / rate, x=1.0), start)
+        out = envelope.filter(human.action, now=now, command_stamp=now, measured=start.values, measured_stamp=now)
+        sent.append(out.action)
+        teleop.follow(sent[-2], now - round(1e9 / rate))  # a period late
+    speed = (sent[-1][0] - sent[-1 - round(2 * rate)][0]) / 2
+    assert speed == pytest.approx(0.5, rel=0.03)
 
 
 def test_a_target_waits_while_what_the_robot_is_sent_is_not_heard() -> None:

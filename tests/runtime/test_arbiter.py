@@ -259,6 +259,29 @@ def test_before_a_set_point_has_been_measured_the_first_time_nothing_is_placed()
     np.testing.assert_allclose(decision.action[:3], reading.values["pose"][:3])
 
 
+def test_after_an_emergency_stop_a_command_made_before_the_robot_was_measured_is_not_obeyed():
+    robot, arbiter = sim("sim_crazyflie", "position")
+    here, period = robot.reset(0), robot.spec.period_ns
+    arbiter.reset("deployment")
+    aside = {**here.values, "pose": np.array([0.5, -0.5, 1.2, 0.0, 0.0, 0.0, 1.0])}
+
+    def decide(step, values, made):
+        now = 10**9 + step * period
+        proposal = Proposal(10**9 + made * period, np.array([*here.values["pose"][:3], 0.0]))
+        return arbiter.decide(now, Reading(values, dict.fromkeys(values, now)), None, proposal)
+
+    assert decide(0, here.values, 0).source is Source.POLICY, "made of the measurement that places: obeyed at once"
+    arbiter.estop()
+    decide(1, here.values, 1)
+    decide(2, aside, 2)
+    arbiter.release_estop()
+    for step in (3, 4):
+        held = decide(step, aside, 2)
+        np.testing.assert_allclose(held.action[:3], [0.5, -0.5, 1.2])
+        assert held.safety == Safety.STALE_COMMAND and held.source is Source.NONE and held.interrupted
+    assert decide(5, aside, 3).source is Source.POLICY
+
+
 def test_an_episode_in_a_scene_that_is_kept_begins_with_the_gripper_as_it_is_and_otherwise_anew(scene):
     scene.arbiter.reset("deployment")
     scene.ticks(3, policy=act(0.2, 1.0))

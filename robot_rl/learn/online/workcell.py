@@ -179,7 +179,7 @@ def workcell(
             Arbiter.from_config(setup),
             person.rules,
             person.operator,
-            Teleop(setup.spec, setup.teleop) if person.operator is not None else None,
+            Teleop(setup.spec, setup.teleop, setup.limits) if person.operator is not None else None,
             opened,
             classifier_judge(classifier, opened) if classifier is not None else person.judge,
             person.undo,

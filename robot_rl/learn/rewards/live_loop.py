@@ -105,7 +105,7 @@ def run(
                     Arbiter.from_config(setup),
                     EpisodeMachine(rules),
                     operator=operator,
-                    teleop=Teleop(setup.spec, setup.teleop),
+                    teleop=Teleop(setup.spec, setup.teleop, setup.limits),
                     recorder=LiveSink(collector),
                     cameras=cameras,
                     seed=seed + count,
