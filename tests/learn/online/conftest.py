@@ -115,7 +115,7 @@ class TakesOver:
     def interpret(self, device: DeviceInput, reading: Reading) -> HumanInput:
         return HumanInput(device.stamp, self.action, self.first <= self.tick <= self.last)
 
-    def follow(self, executed: NDArray[np.float64]) -> None:
+    def follow(self, executed: NDArray[np.float64], stamp: int | None = None) -> None:
         pass
 
 
