@@ -199,7 +199,7 @@ class ArbiterNode(RobotNode):
             self._back()  # an emergency stop cuts a reset short
             self._arbiter.envelope.release_estop()
         self._try()
-        response.success, response.message = True, "released"
+        response.success, response.message = True, "released; let go of the clutch and press it again to move the robot"
         return response
 
     def _report(self) -> None:

@@ -6,7 +6,7 @@ Nothing reaches a robot except through `Arbiter.decide`, which owns the safety e
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -94,6 +94,8 @@ class Arbiter:
         self._timeout = round(self.envelope.limits.command_timeout * 1e9)
         self._none = np.full(spec.action.size, np.nan)
         self._none.flags.writeable = False
+        self._let_go_first = False
+        """The robot was stopped in an emergency, and the person has not let go of clutch and rewind since."""
         self.reset("free")
 
     @classmethod
@@ -147,7 +149,8 @@ class Arbiter:
         self.envelope.estop()
 
     def release_estop(self) -> None:
-        """Allow commands again. An emergency-stop button that is still held latches it again at once."""
+        """Allow commands again; a person's only once they have let go of the clutch, so that the release itself moves
+        nothing (as ISO 13850 asks). An emergency-stop button that is still held latches it again at once."""
         self.envelope.release_estop()
 
     def decide(self, now: int, reading: Reading, human: HumanInput | None, proposal: Proposal | None) -> Decision:
@@ -167,7 +170,11 @@ class Arbiter:
         if self.purpose == "evaluation":
             human = None
         fresh = human is not None and abs(now - human.stamp) <= self._timeout
-        self.takeover.update(now, human.engaged or human.rewind if human is not None and fresh else None)
+        holds = human.engaged or human.rewind if human is not None and fresh else None
+        self.takeover.update(now, holds)
+        self._let_go_first = self.envelope.stopped or (self._let_go_first and holds is not False)
+        if human is not None and self._let_go_first:
+            human = replace(human, engaged=False, rewind=False)
         source, action, stamp, deadman = self._choose(seen, human, proposal, fresh)
         if source is Source.POLICY and alone:
             source, deadman = Source.NONE, False

@@ -128,7 +128,25 @@ def test_the_emergency_stop_wins_and_stays_until_released(scene, purpose):
     scene.arbiter.reset(purpose)
     assert scene.tick(human=(act(0.2), CLUTCH), policy=act(0.2)).safety == Safety.ESTOP
     scene.arbiter.release_estop()
+    assert scene.tick(human=(act(), frozenset()), policy=act(0.2)).safety != Safety.ESTOP
     assert scene.tick(human=(act(0.2), CLUTCH), policy=act(0.2)).action[0] == 0.2
+
+
+@pytest.mark.parametrize("held", [CLUTCH, REWIND, CLUTCH | REWIND])
+def test_a_clutch_held_through_an_emergency_stop_moves_nothing_until_it_is_pressed_again(scene, held):
+    scene.arbiter.reset("free")
+    scene.ticks(10, human=(act(0.2), CLUTCH))
+    scene.arbiter.estop()
+    scene.ticks(30, human=(act(0.2), held))
+    scene.arbiter.release_estop()
+    for decision in scene.ticks(60, human=(act(0.2), held), policy=act(0.2)):
+        assert not decision.action.any() and np.isnan(decision.human).all()
+        assert decision.source is not Source.POLICY, "the person still holds on"
+    silent = scene.tick(human=(act(), frozenset()), human_age=10**10)
+    assert not silent.action.any()
+    assert not scene.tick(human=(act(0.2), held)).action.any(), "a device that fell silent has not let go"
+    scene.tick(human=(act(), frozenset()))
+    assert scene.tick(human=(act(0.2), CLUTCH)).action[0] == 0.2
 
 
 def test_rewinding_wins_over_the_human_and_is_recovery(scene):
