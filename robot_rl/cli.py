@@ -1,6 +1,7 @@
 """The command line `robot-rl`: finds the command, reads its options, and turns errors into one line and an exit code.
 
-Each command is a module of `robot_rl.commands` with a frozen dataclass `Options` and `run(options) -> int`.
+Each command is a module of `robot_rl.commands` with a frozen dataclass `Options` and `run(options) -> int`; one may
+have `defaults(arguments)` and `help_of(arguments)`, for what is named among them.
 It is imported only when it is asked for, so that `robot-rl --help` is quick and works with the base
 installation alone.
 
@@ -114,6 +115,10 @@ def _run(name: str, arguments: list[str]) -> int:
     import tyro
 
     command = importlib.import_module(f"robot_rl.commands.{name}")
+    asked = bool({"-h", "--help"} & set(arguments)) and hasattr(command, "help_of")
+    if asked and (text := command.help_of(arguments)) is not None:  # of the one thing that is named with it
+        print(text)
+        return 0
     defaults = {"default": command.defaults(arguments)} if hasattr(command, "defaults") else {}
     options = tyro.cli(
         command.Options,

@@ -25,6 +25,19 @@ def test_a_missing_extra_is_a_warning_with_the_command_that_installs_it(monkeypa
     assert finding.remedy == "pip install 'robot_rl[realsense]'"
 
 
+def test_every_extra_but_the_tools_is_looked_at() -> None:
+    looked_at = {f.name for f in check_extras() if f.name.startswith("extra ")}
+    assert looked_at == {f"extra [{extra}]" for extra in set(extras.EXTRAS) - {"dev"}}
+
+
+@pytest.mark.parametrize("extra", ["vision", "serve", "cluster"])
+def test_what_is_missing_of_an_extra_is_named_with_the_command(monkeypatch: pytest.MonkeyPatch, extra: str) -> None:
+    monkeypatch.setitem(extras.EXTRAS, extra, ("json", "no_such_module"))
+    finding = next(f for f in check_extras() if f.name == f"extra [{extra}]")
+    assert finding.status == "warn" and finding.detail.endswith(": no_such_module missing")
+    assert finding.remedy == f"pip install 'robot_rl[{extra}]'"
+
+
 def test_a_rendering_backend_that_does_not_exist_fails_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("mujoco")
     monkeypatch.setenv("MUJOCO_GL", "bogus")

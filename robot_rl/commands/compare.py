@@ -23,6 +23,9 @@ from robot_rl.commands.names import UsageError
 if TYPE_CHECKING:
     from robot_rl.learn.online.curve import Point
 
+PICTURE = "compare.png"
+"""The picture's name if none is given."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -32,8 +35,9 @@ class Options:
     """Folders of sessions; of a practice, its directions."""
     target: float = 0.9
     """The success whose first evaluation is told."""
-    output: Path = Path("compare.png")
-    """The picture: success against robot steps, minutes and human steps."""
+    output: Path | None = None
+    """The picture: success against robot steps, minutes and human steps; by default compare.png beside the first
+    session."""
 
 
 def run(options: Options) -> int:
@@ -45,7 +49,8 @@ def run(options: Options) -> int:
         raise UsageError("name at least one session: robot-rl compare runs/a runs/b")
     if not 0.0 < options.target <= 1.0:
         raise UsageError(f"--target is {options.target}; it must lie above 0 and at most at 1")
-    require_picture(options.output)
+    picture = options.output or options.sessions[0].resolve().parent / PICTURE
+    require_picture(picture)
     curves = {n: read_curve(p) for n, p in zip(_names(options.sessions), options.sessions)}
     table = Table("session", "from", "to", "95 % interval", "steps", "minutes", "human", box=None)
     table.add_column(f"{options.target:.0%} at step")
@@ -55,8 +60,8 @@ def run(options: Options) -> int:
         table.add_row(*_row(name, curve, options.target))
     console = output.console()
     console.print(table)
-    draw(curves, options.output)
-    console.print(f"picture: {options.output}")
+    draw(curves, picture)
+    console.print(f"picture: {escape(str(picture))}", soft_wrap=True)
     return 0
 
 

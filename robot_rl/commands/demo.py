@@ -23,9 +23,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from robot_rl import workspace
+from robot_rl.commands.demo_card import write_card
 from robot_rl.commands.demo_folder import DemoFolder, read_episodes
 from robot_rl.commands.demo_report import DemoReport
 from robot_rl.commands.session import Session, run_together
+from robot_rl.hardware import config as hardware_config
 
 HELD_OUT = 1_000_000
 """Seed of the first initial state of the evaluation; recordings never come near it."""
@@ -120,7 +122,8 @@ class Demo:
             self._sessions([session])
 
     def evaluate(self) -> None:
-        """(e) Both policies from the same held-out states, side by side; nobody intervenes."""
+        """(e) Both policies from the same held-out states, side by side; nobody intervenes. Their model cards say how
+        they did."""
         with self.folder.times.timed("evaluate"):
             self._sessions(
                 [
@@ -128,6 +131,9 @@ class Demo:
                     for n in (1, 2)
                 ]
             )
+        for n in (1, 2):
+            card = write_card(self.folder, n, hardware_config.load(self.options.robot).name)
+            self.console.print(f"model card: {escape(str(card))}", soft_wrap=True)
 
     # -- their parts ----------------------------------------------------------------------------------
 

@@ -2,11 +2,13 @@
 
 Starts the node graph of deploy.launch.yaml. Holding the clutch takes over; the rewind button first goes back to a
 familiar state. What is recorded says step by step who acted, so the next training can learn from the corrections.
+With --evaluation nobody can take over: it measures the policy, on a real robot too, and ends with its success rate.
 
 Examples:
   robot-rl deploy --checkpoint flow_lift --device gamepad
   robot-rl deploy --checkpoint flow_lift --device scripted --episodes 20 --dataset lift --lockstep
   robot-rl deploy --checkpoint runs/lift/checkpoint --no-intervene --episodes 5 --in-process
+  robot-rl deploy --checkpoint my_policy --evaluation --episodes 20 --dataset my_trials --operator Ada
   robot-rl deploy --checkpoint flow_lift --execution rtc
   robot-rl deploy --checkpoint ws://gpu-box:8000 --robot sim_lift --execution async
   robot-rl deploy --checkpoint ws://pi0-box:8000 --robot my_arm --fields observation/state=ee_pose
@@ -19,7 +21,7 @@ from typing import Literal
 
 from tyro.conf import OmitArgPrefixes
 
-from robot_rl.commands.graph_options import SCRIPTED, GraphOptions
+from robot_rl.commands.graph_options import SCRIPTED, GraphOptions, Purpose, refuse_computer
 from robot_rl.commands.names import UsageError
 from robot_rl.commands.policy_options import PolicyOptions
 from robot_rl.serving.loading import check_options
@@ -34,15 +36,29 @@ class Options(GraphOptions):
     """A folder of hardware/ with a robot.yaml; by default the robot that the policy was trained for."""
     checkpoint: str
     """A checkpoint's folder, a training run's folder, a recipe (its newest run), or ws://host:port of a server."""
+    evaluation: bool = False
+    """Measure the policy: nobody can take over, and of the device only marks and the emergency stop are heard. What is
+    recorded has the purpose `evaluation`."""
     intervene: bool = True
     """Somebody stands by with the device and may take over."""
     policy_device: Literal["cpu", "cuda"] = "cpu"
     """Where a policy on this computer computes; a server's where it was started."""
     policy: OmitArgPrefixes[PolicyOptions] = field(default_factory=PolicyOptions)
 
+    @property
+    def purpose(self) -> Purpose:
+        """What the episodes are for."""
+        return "evaluation" if self.evaluation else "deployment"
+
+    @property
+    def driver(self) -> str:
+        """Who is noted with each episode; nobody but who is named where nobody stands by."""
+        return super().driver if self.intervene else self.operator
+
 
 def run(options: Options) -> int:
     options.check_counts()
+    refuse_computer(options.device, "--device ", "--policy-device ")
     own = options.policy
     check_options([options.checkpoint], device=options.policy_device, fields=own.fields, prompt=own.prompt)
     execution = own.config
@@ -52,15 +68,16 @@ def run(options: Options) -> int:
     if options.intervene:
         options.check_driver(robot)
     if options.in_process:
-        if options.intervene and options.device != SCRIPTED:
+        helped = options.intervene and not options.evaluation
+        if helped and options.device != SCRIPTED:
             raise UsageError("--in-process has no person in it: add --device scripted or --no-intervene")
         from robot_rl.commands.in_process import run_job
 
         return run_job(
             options.job(
                 robot,
-                "deployment",
-                quality=options.quality if options.intervene else None,
+                options.purpose,
+                quality=options.quality if helped else None,
                 checkpoint=policy,
                 policy_device=options.policy_device,
                 execution=execution,
@@ -95,6 +112,7 @@ def arguments(options: Options, checkpoint: str) -> dict[str, str]:
     """The options as arguments of deploy.launch.yaml."""
     own = {
         "checkpoint": checkpoint,
+        "purpose": options.purpose,
         "intervene": str(options.intervene).lower(),
         "policy_device": options.policy_device,
     }

@@ -1,8 +1,8 @@
 """Measure a policy on held-out initial states: its success rate with a 95 % interval (Wilson).
 
 Nobody intervenes, and the safety envelope is on. Two or more checkpoints are tried on the same states and compared
-with the first (exact McNemar test). Simulated robots only; a real one is measured with `robot-rl deploy`. The result is
-kept with the training run, in evaluations/, and its model card (README.md) written anew.
+with the first (exact McNemar test). Simulated robots only; a real one is measured with `robot-rl deploy --evaluation`.
+The result is kept with the training run, in evaluations/, and its model card (README.md) written anew.
 
 Examples:
   robot-rl evaluate --checkpoint flow_lift
@@ -28,6 +28,7 @@ from robot_rl.commands.names import UsageError, datasets
 from robot_rl.commands.policy_options import PolicyOptions
 from robot_rl.commands.session import progress
 from robot_rl.datasets.dataset import Dataset
+from robot_rl.hardware import config as hardware_config
 from robot_rl.learn.card import add_evaluation, run_of
 from robot_rl.learn.evaluate import EvaluationResult, Trial, evaluate
 from robot_rl.learn.files import require_file
@@ -75,6 +76,8 @@ def run(options: Options) -> int:
     robot = options.robot or next((card.spec.robot for card in cards.values()), "")
     if not robot:
         raise UsageError("a policy server does not say which simulated robot it is for: add --robot NAME")
+    for name, card in cards.items():
+        _warn_of_robot(name, card, robot)
     files = _files(options)
     for file in files:
         require_file(file)
@@ -103,6 +106,14 @@ def _warn(name: str, card: checkpoint.Origin, seeds: set[int]) -> None:
     ):
         if seen := sorted(seeds & known):
             print(f"warning: {name} {what} {len(seen)} of these states, e.g. seed {seen[0]}", file=sys.stderr)
+
+
+def _warn_of_robot(name: str, card: checkpoint.Origin, robot: str) -> None:
+    """Say so where a policy is tried on another robot than it was trained on, which may have the same spec."""
+    if (other := hardware_config.load(robot).name) != card.spec.robot:
+        print(
+            f"warning: {name} was trained on robot '{card.spec.robot}' and is evaluated on '{other}'", file=sys.stderr
+        )
 
 
 def _keep(results: list[EvaluationResult]) -> None:

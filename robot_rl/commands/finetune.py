@@ -5,7 +5,8 @@ is recorded, and the session is saved after each: Ctrl-C, a crash or a power cut
 and --resume goes on with the same weights, replay and random numbers. The success rate is measured on held-out initial
 states at set intervals. The session's folder is a checkpoint: `deploy` and `evaluate` take it.
 
-An option that is left out, or 0 or empty, is as the recipe has it.
+An option that is left out, or 0 or empty, is as the recipe has it: `robot-rl info RECIPE` shows every setting with its
+value and the default, those of the improver included.
 
 Examples:
   robot-rl finetune --recipe residual_pegslot --checkpoint flow_pegslot --dataset pegslot

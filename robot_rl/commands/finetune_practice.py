@@ -7,11 +7,11 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from robot_rl.commands.finetune_book import Book
 from robot_rl.commands.finetune_parts import base_of, demonstrations_of, recorded_to
 from robot_rl.commands.finetune_view import told
 from robot_rl.commands.finetune_watch import Watch
 from robot_rl.commands.names import UsageError
+from robot_rl.learn.online.book import Book, in_turn
 from robot_rl.learn.online.curve import Point
 from robot_rl.learn.online.directed import begin_directions
 from robot_rl.learn.online.judging import WatchedCamera, classifier_judge
@@ -48,7 +48,7 @@ def run_practice(recipe: Recipe, opening: Opening, *, untouched: int = 0, accept
                 accept_changes=accept_changes,
                 say=watch.say,
             )
-            books[name] = Book(own, folder)
+            books[name] = Book(own, folder, notes=[in_turn(plans)])
             stack.callback(books[name].close)
         whole = PracticeSession(sessions, cell.robot, recipe.online.steps, practice.tries, watch.say)
         opening.begun()
@@ -59,6 +59,7 @@ def run_practice(recipe: Recipe, opening: Opening, *, untouched: int = 0, accept
 
         def point(name: str, point: Point) -> None:
             books[name].point(point)
+            books[name].report(sessions[name])
             watch.say(f"{name}, {told(point)}")
 
         whole.run(stop=watch.stopped, on_episode=episode, on_point=point)
@@ -86,9 +87,8 @@ def _begin(whole: PracticeSession, books: dict[str, Book], watch: Watch, recipe:
 
 def _end(whole: PracticeSession, books: dict[str, Book], watch: Watch, recipe: Recipe, directory: Path) -> None:
     """The reports, how often anybody had to set the scene up, and what to do next."""
-    others = " and ".join(f"'{n}'" for n in whole.sessions)
     for name, session in whole.sessions.items():
-        path = books[name].report(session, [f"The robot practised {others} in turn, each from where the other ended."])
+        path = books[name].report(session)
         watch.say(f"{name}: {session.tally.successes} of {session.tally.episodes} episodes succeeded; report: {path}")
     if watch.reason is not None:
         watch.say(f"over after {whole.robot_steps} robot steps: {watch.reason}")

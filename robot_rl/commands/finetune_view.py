@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-from robot_rl.commands.finetune_book import Book, Shown
 from robot_rl.commands.finetune_watch import Watch
 from robot_rl.learn.online.best import BEST, better_before
+from robot_rl.learn.online.book import Book, Shown
 from robot_rl.learn.online.curve import Point
 from robot_rl.learn.online.opening import Opening
 from robot_rl.learn.online.recipe import Recipe
@@ -29,6 +29,7 @@ class View:
         self.recipe, self.opening, self.directory = recipe, opening, opening.directory
         self.watch, self._book = Watch(untouched), Book(recipe, opening.directory)
         self.say, self.stopped, self.prepared = self.watch.say, self.watch.stopped, self.watch.prepared
+        self._session: Shown | None = None
 
     def __enter__(self) -> View:
         self.watch.__enter__()
@@ -43,6 +44,7 @@ class View:
     def begin(self, session: Shown) -> None:
         """The first robot step is near."""
         self.opening.begun()
+        self._session = session
         self._book.begin(session)
         self.say(f"session: {self.directory}")
         if session.tally.episodes:
@@ -61,6 +63,8 @@ class View:
     def point(self, point: Point) -> None:
         """An evaluation is over."""
         self._book.point(point)
+        if self._session is not None:
+            self._book.report(self._session)
         self.say(told(point))
 
     def end(self, session: Shown, notes: Sequence[str] = ()) -> None:

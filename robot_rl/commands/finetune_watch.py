@@ -7,12 +7,14 @@ from types import TracebackType
 
 from robot_rl.commands.session import progress
 from robot_rl.learn.interrupt import deferred_interrupt
+from robot_rl.learn.online.telling import Telling
 from robot_rl.runtime.loop import EpisodeResult
 from robot_rl.runtime.stopping import Streak
 
 
 class Watch:
-    """A bar over robot steps. Ctrl-C is taken at the end of an episode; a second one at once.
+    """A bar over robot steps; where there is no terminal to show it, a line now and then. Ctrl-C is taken at the end of
+    an episode; a second one at once.
 
     Args:
         untouched: successes in a row without help after which the session is over; 0 for no such rule.
@@ -26,6 +28,7 @@ class Watch:
         self._interrupt = deferred_interrupt()
         self._stop = threading.Event()
         self._row = self._bar.add_task("preparing", total=None, tally="")
+        self._telling: Telling | None = None
 
     def __enter__(self) -> Watch:
         self._stop = self._interrupt.__enter__()
@@ -53,6 +56,8 @@ class Watch:
     def begin(self, title: str, steps: int, total: int) -> None:
         """The first robot step is near; `steps` of `total` were taken in earlier sittings."""
         self._bar.update(self._row, description=title, total=total, completed=steps)
+        if not self._bar.console.is_terminal:
+            self._telling = Telling(self.say, total)
 
     def episode(self, steps: int, text: str, result: EpisodeResult | None = None) -> None:
         """An episode is over, and safe on disk.
@@ -65,3 +70,5 @@ class Watch:
         if self._rule is not None and self.reason is None and result is not None:
             self.reason = self._rule.add(result)
         self._bar.update(self._row, completed=steps, tally=text)
+        if self._telling is not None:
+            self._telling.episode(steps, text)

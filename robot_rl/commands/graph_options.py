@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from robot_rl.commands.names import UsageError, dataset_path
+from robot_rl.datasets.store.urls import store_url
 from robot_rl.hardware import config
 from robot_rl.hardware.devices.profile import devices
 from robot_rl.workspace import did_you_mean
@@ -13,8 +14,11 @@ from robot_rl.workspace import did_you_mean
 if TYPE_CHECKING:
     from robot_rl.commands.in_process import Job
 
+Purpose = Literal["demonstration", "deployment", "evaluation"]
 SCRIPTED = "scripted"
 """The device of a simulated task's own operator."""
+COMPUTES = ("cpu", "cuda")
+"""What is called a device elsewhere, and is none that a person holds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +28,10 @@ class GraphOptions:
     robot: str = "sim_lift"
     """A folder of hardware/ with a robot.yaml."""
     device: str = "gamepad"
-    """What the person holds: gamepad, spacemouse, keyboard, or another folder of hardware/devices/; `scripted` is the
-    simulated operator of the robot's task."""
+    """What the person holds: gamepad, spacemouse, keyboard, or another folder of hardware/devices/, perhaps with its
+    file, `gamepad:/dev/input/js1`; `scripted` is the simulated operator of the robot's task."""
+    operator: str = ""
+    """Name of the person at the device, kept with each episode; by default nobody's, or `scripted:` and its quality."""
     dataset: str = ""
     """The data set to record to: a name under datasets/, or a path; empty records nothing."""
     episodes: int = 0
@@ -58,14 +64,22 @@ class GraphOptions:
 
     def check_driver(self, robot: config.RobotConfig) -> None:
         """Raise UsageError when nobody can drive the robot like that."""
-        check_driver(robot, self.device, simulated_only=self.lockstep or self.in_process)
+        check_driver(robot, device_and_file(self.device)[0], simulated_only=self.lockstep or self.in_process)
+
+    @property
+    def driver(self) -> str:
+        """Who is noted with each episode as the one at the device."""
+        return self.operator or (f"{SCRIPTED}:{self.quality}" if self.device == SCRIPTED else "")
 
     def launch_arguments(self) -> dict[str, str]:
         """What both launch descriptions take of it."""
+        device, path = device_and_file(self.device)
         return {
             "robot": self.robot,
-            "device": self.device,
-            "dataset": str(dataset_path(self.dataset).absolute()) if self.dataset else "",
+            "device": device,
+            "path": path,
+            "operator": self.driver,
+            "dataset": self._dataset_argument(),
             "episodes": str(self.episodes),
             "seed": str(self.seed),
             "cameras": self.cameras,
@@ -75,7 +89,12 @@ class GraphOptions:
             "lockstep": str(self.lockstep).lower(),
         }
 
-    def job(self, robot: config.RobotConfig, purpose: Literal["demonstration", "deployment"], **others: Any) -> Job:
+    def _dataset_argument(self) -> str:
+        """The data set as a launch description takes it: absolute, for `./lift` would else be read as a name."""
+        path = dataset_path(self.dataset)
+        return (store_url(path) or str(path.absolute())) if self.dataset else ""
+
+    def job(self, robot: config.RobotConfig, purpose: Purpose, **others: Any) -> Job:
         """The same as work for this one process.
 
         Args:
@@ -89,16 +108,52 @@ class GraphOptions:
             "cameras": self.cameras,
             "dataset": dataset_path(self.dataset) if self.dataset else None,
             "quality": self.quality,
+            "operator": self.operator,
             "max_steps": self.max_steps,
         }
         return Job(robot=robot, purpose=purpose, **{**own, **others})
+
+
+def refuse_computer(device: str, own: str, policy: str) -> None:
+    """Raise UsageError at a device that computes, where one that a person holds is asked for.
+
+    Args:
+        own: the option that it was given by.
+        policy: that which says where a policy computes. Both with what stands between option and value.
+    """
+    computer = device.partition(":")[0]
+    if computer in COMPUTES:
+        raise UsageError(
+            f"{own}{device} is no input device: {own.strip(' :=')} is what a person holds. For the policy to compute "
+            f"there, say {policy}{computer}"
+        )
+
+
+def device_and_file(device: str, path: str = "") -> tuple[str, str]:
+    """`gamepad:/dev/input/js1` as the device and its file, which is empty where none is named. What is no device stays
+    as it is.
+
+    Args:
+        path: the file, where it is given apart.
+
+    Raises:
+        UsageError: two files are given, or one of the scripted operator.
+    """
+    kind, _, own = device.partition(":")
+    if not own or kind not in (SCRIPTED, *devices()):
+        return device, path
+    if kind == SCRIPTED:
+        raise UsageError(f"'{device}': the scripted operator has no device file; how well it drives is its quality")
+    if path not in ("", own):
+        raise UsageError(f"the {kind} is said to be '{own}' and '{path}': name its file once")
+    return kind, own
 
 
 def check_driver(robot: config.RobotConfig, device: str, *, simulated_only: bool) -> None:
     """Raise UsageError when nobody can drive the robot with that device, or it is real where none may be."""
     known = {*devices(), SCRIPTED}
     if device not in known:
-        raise UsageError(f"no input device '{device}'.{did_you_mean(device, known)}")
+        raise UsageError(f"no input device '{device}'.{did_you_mean(device.partition(':')[0], known)}")
     if device == SCRIPTED and not robot.task.get("operator"):
         raise UsageError(f"robot '{robot.name}' has no scripted operator; use a gamepad, spacemouse or keyboard")
     if simulated_only and not robot.simulated:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from rich.progress import Progress
 
+from robot_rl.commands.graph_options import Purpose
 from robot_rl.commands.names import UsageError
 from robot_rl.commands.session import closing, progress
 from robot_rl.extras import require
@@ -27,7 +28,7 @@ class Job:
     """Which episodes to run."""
 
     robot: config.RobotConfig
-    purpose: Literal["demonstration", "deployment"]
+    purpose: Purpose
     episodes: int
     """0 goes on until Ctrl-C."""
     seed: int
@@ -38,6 +39,8 @@ class Job:
     """Where to record; None records nothing."""
     quality: str | None = "mixed"
     """Of the scripted operator; None for no operator."""
+    operator: str = ""
+    """The name that is noted with each episode; empty for the scripted operator's own."""
     max_steps: int = 0
     """0 takes the task's horizon."""
     checkpoint: str = ""
@@ -62,8 +65,7 @@ def run_job(job: Job) -> int:
         for result in episodes(job):
             results.append(result)
             _show(bar, row, results)
-    succeeded = sum(r.success for r in results)
-    print(closing(succeeded, len(results), job.dataset))
+    print(closing(((job.purpose, r.ending.result) for r in results), job.dataset))
     return 0
 
 
@@ -135,8 +137,8 @@ def _executor(job: Job) -> Executor | None:
 
 def _attributes(job: Job) -> dict[str, Any]:
     out: dict[str, Any] = {"instruction": str(job.robot.task.get("instruction", "")), "clock": "simulated"}
-    if job.quality is not None:
-        out["operator"] = f"scripted:{job.quality}"
+    if job.operator or job.quality is not None:
+        out["operator"] = job.operator or f"scripted:{job.quality}"
     if job.checkpoint:
         out["policy"] = job.checkpoint
         out["execution"] = job.execution.mode

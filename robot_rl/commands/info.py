@@ -1,6 +1,7 @@
 """Describe a data set, a robot, a policy or a fine-tuning session; without a name, list all there are.
 
-A robot's file is checked as a whole, its limits too, before anything moves.
+A recipe is shown with every setting, those included that it inherits (`like:`) or leaves at their defaults. A robot's
+file is checked as a whole, its limits too, before anything moves.
 
 Examples:
   robot-rl info
@@ -22,6 +23,7 @@ from tyro.conf import Positional
 
 from robot_rl import workspace
 from robot_rl.commands import output
+from robot_rl.commands.info_policy import show_policy
 from robot_rl.commands.info_recipe import (
     FINETUNE,
     TRAIN,
@@ -29,12 +31,15 @@ from robot_rl.commands.info_recipe import (
     is_trained,
     recipes,
     show_finetuning,
+    show_training,
     show_untrained,
 )
-from robot_rl.commands.info_robot import show_robot, show_spec
+from robot_rl.commands.info_robot import show_robot
+from robot_rl.commands.info_session import show_progress
 from robot_rl.commands.names import UsageError, dataset_path, datasets
 from robot_rl.datasets.store.urls import store_url
 from robot_rl.hardware import config
+from robot_rl.runtime.outcomes import recorded, told
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,7 @@ def run(options: Options) -> int:
         _list(console)
     elif is_finetuning(name):
         show_finetuning(console, name)
+        show_progress(console, name)
     elif name in config.robots() or name.endswith((".yaml", ".yml")):
         show_robot(console, name, options.control_mode)
     elif store_url(name) or (dataset_path(name) / "zarr.json").is_file():
@@ -61,7 +67,9 @@ def run(options: Options) -> int:
     elif name in recipes(TRAIN) and not is_trained(name):
         show_untrained(console, name)
     elif name in recipes(TRAIN) or any(Path(name).glob("**/policy.json")):
-        _policy(console, name)
+        show_policy(console, name)
+        if name in recipes(TRAIN):
+            show_training(console, name)
     else:
         known = [*config.robots(), *datasets(), *recipes(TRAIN), *recipes(FINETUNE)]
         raise UsageError(f"'{name}' is no robot, data set, policy or session.{workspace.did_you_mean(name, known)}")
@@ -84,19 +92,5 @@ def _dataset(console: Console, path: Path) -> None:
 
     dataset = Dataset.open(path)
     console.print(render(summarise(dataset)))
-
-
-def _policy(console: Console, name: str) -> None:
-    from robot_rl.policies import checkpoint
-
-    card = checkpoint.read_card(name)
-    console.print(f"[bold]{escape(str(checkpoint.resolve(name)))}[/bold]")
-    c = card.config
-    console.print(
-        f"{type(c.head).__name__.removesuffix('Config').lower()} policy for {card.spec.robot}: "
-        f"sees {c.n_obs} observations of {', '.join(card.inputs)}; plans {c.horizon} actions, plays {c.n_action_steps}"
-    )
-    for title, values in (("data", card.dataset), ("training", card.training), ("written", card.provenance)):
-        text = ", ".join(f"{k} {v}" for k, v in values.items() if not isinstance(v, (dict, list)))
-        console.print(f"{title}: {escape(text)}")
-    show_spec(console, card.spec)
+    for line in told((e.purpose, recorded(e.success, e.attributes)) for e in dataset):
+        console.print(escape(line), soft_wrap=True)

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from robot_rl import workspace
+from robot_rl.commands.info_settings import show_settings
 
 TRAIN, FINETUNE = "train.yaml", "finetune.yaml"
 
@@ -23,7 +24,8 @@ def is_finetuning(name: str) -> bool:
 
 
 def show_finetuning(console: Console, name: str) -> None:
-    """A session, or a recipe and the sessions begun with it. Raises TrainingError when the recipe does not hold."""
+    """A session or a recipe, with every setting, and the sessions begun with it. Raises TrainingError when the recipe
+    does not hold."""
     from robot_rl.learn.online.recipe import Recipe, load
 
     folder = Path(name).parent if Path(name).name == FINETUNE else Path(name)
@@ -35,6 +37,8 @@ def show_finetuning(console: Console, name: str) -> None:
     data = ", ".join(plan.dataset) or "none named"
     console.print(escape(f"base policy: {base}; demonstrations: {data}; cameras: {plan.cameras}"), soft_wrap=True)
     console.print(escape(f"{plan.online.steps} robot steps, evaluated every {plan.online.evaluate_every}"))
+    usual = Recipe.from_dict({"online": {"improver": {"name": plan.online.improver.name}}, "name": plan.name})
+    show_settings(console, plan.to_dict(), usual.to_dict())
     if session:
         _session(console, folder)
         return
@@ -48,6 +52,12 @@ def show_finetuning(console: Console, name: str) -> None:
 
 def show_untrained(console: Console, name: str) -> None:
     """A recipe of imitation that has no trained run. Raises TrainingError when it does not hold."""
+    show_training(console, name)
+    console.print(escape(f"not trained yet: robot-rl train --recipe {name} --dataset NAME"), soft_wrap=True)
+
+
+def show_training(console: Console, name: str) -> None:
+    """A recipe of imitation with every setting. Raises TrainingError when it does not hold."""
     from robot_rl.learn import config
 
     plan = config.load(name)
@@ -55,7 +65,8 @@ def show_untrained(console: Console, name: str) -> None:
     console.print(
         f"[bold]{escape(name)}[/bold]: {head} policy by imitation, {plan.steps} steps of {plan.batch} windows"
     )
-    console.print(escape(f"not trained yet: robot-rl train --recipe {name} --dataset NAME"), soft_wrap=True)
+    usual = config.TrainConfig.from_dict({"policy": {"head": {"name": head}}, "name": plan.name})
+    show_settings(console, config.as_lists(plan.to_dict()), config.as_lists(usual.to_dict()))
 
 
 def is_trained(name: str) -> bool:

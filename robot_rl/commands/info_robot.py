@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from robot_rl.commands.info_cameras import camera_lines
 from robot_rl.control.limits import FieldLimits, parse
 from robot_rl.hardware import config
 from robot_rl.runtime.arbiter import Arbiter
@@ -24,16 +25,12 @@ def show_robot(console: Console, name: str, control_mode: str) -> None:
     robot = config.load(name, control_mode or None)
     for mode in robot.control_modes:
         Arbiter.from_config(config.load(name, mode))
+    cameras = tuple(camera_lines(robot))
     console.print(f"[bold]{escape(robot.name)}[/bold]: {escape(robot.description)}")
     kind = "simulated" if robot.simulated else "real"
     console.print(escape(f"driver {robot.driver}, {kind}, from {robot.path}"), soft_wrap=True)
     show_spec(console, robot.spec)
-    for camera in robot.cameras.values():
-        depth = " with depth" if camera.depth else ""
-        console.print(
-            f"camera {camera.name}: {camera.driver} {camera.width}x{camera.height} at {camera.fps:g} Hz{depth}"
-        )
-    for line in (*_limits(robot), *_teleop(robot), *_task(robot)):
+    for line in (*cameras, *_limits(robot), *_teleop(robot), *_task(robot)):
         console.print(escape(line), soft_wrap=True)
     if others := [m for m in robot.control_modes if m != robot.spec.control_mode]:
         console.print(f"other control modes: {', '.join(others)} (--control-mode NAME)")

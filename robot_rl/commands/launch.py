@@ -8,7 +8,7 @@ Examples:
   robot-rl launch deploy checkpoint:=flow_lift dataset:=datasets/deployed
   robot-rl launch collect robot:=sim_lift camera:=front output:=policies/lift_reward/checkpoints device:=gamepad
   robot-rl launch finetune session:=runs/peg recipe:=residual_pegslot device:=gamepad
-  robot-rl launch teleop --show-args
+  robot-rl launch teleop --help
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from tyro.conf import Positional, arg
 from robot_rl.commands.launch_checks import check, completed
 from robot_rl.commands.names import UsageError
 
+SUMMED_UP = ("record", "deploy")
+"""Descriptions that end by saying how their episodes went."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -31,7 +34,7 @@ class Options:
     arguments: Annotated[Positional[tuple[str, ...]], arg(metavar="ARG:=VALUE")] = ()
     """Arguments of the description, each as name:=value."""
     show_args: bool = False
-    """List the description's arguments with their defaults, and start nothing."""
+    """List the description's arguments with their defaults, and start nothing; so does NAME --help."""
 
 
 def parse(arguments: tuple[str, ...]) -> dict[str, str]:
@@ -47,12 +50,36 @@ def parse(arguments: tuple[str, ...]) -> dict[str, str]:
     return out
 
 
+def help_of(arguments: list[str]) -> str | None:
+    """What `robot-rl launch NAME --help` prints; None where no description is named, for the general page.
+
+    Raises:
+        LaunchError: there is no such description.
+    """
+    name = next((a for a in arguments if not a.startswith("-") and ":=" not in a), None)
+    if name is None:
+        return None
+    usage = f"usage: robot-rl launch {name} [NAME:=VALUE ...]"
+    return f"{usage}\n\n{_listed(name)}\n\n`robot-rl launch --help` has examples."
+
+
+def _listed(name: str) -> str:
+    """The arguments of a description, with defaults."""
+    from robot_rl.runtime import launch
+
+    return "\n".join(a.help() for a in launch.arguments_of(name))
+
+
 def run(options: Options) -> int:
     from robot_rl.runtime import launch
 
     if options.show_args:
-        print("\n".join(a.help() for a in launch.arguments_of(options.name)))
+        print(_listed(options.name))
         return 0
     given = completed(options.name, parse(options.arguments))
     check(options.name, given)
+    if options.name in SUMMED_UP:
+        from robot_rl.commands.session import run_graph
+
+        return run_graph(options.name, given)
     return launch.launch(options.name, given)

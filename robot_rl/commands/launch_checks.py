@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from robot_rl.commands.graph_options import check_driver
+from robot_rl.commands.graph_options import check_driver, device_and_file, refuse_computer
 from robot_rl.commands.names import UsageError
 from robot_rl.hardware import config
 
@@ -15,12 +15,17 @@ COUNTS = ("episodes", "max_steps", "trials", "evaluate_every")
 
 
 def completed(name: str, given: Mapping[str, str]) -> dict[str, str]:
-    """The arguments with what a session's recipe says where they are silent: robot, control mode, cameras, and whether
-    an episode ends when a person hands back.
+    """The arguments with the device apart from its file (`device:=gamepad:/dev/input/js1`), and with what a session's
+    recipe says where they are silent: robot, control mode, cameras, and whether an episode ends when a person hands
+    back.
 
     Raises:
+        UsageError: the device has two files, or is one that has none.
         TrainingError: there is no such recipe, or it does not hold.
     """
+    if name in _CHECKS and ":" in given.get("device", ""):
+        device, path = device_and_file(given["device"], given.get("path", ""))
+        given = {**given, "device": device, "path": path}
     if name != "finetune" or not (known := _recipe_of(given)):
         return dict(given)
     from robot_rl.learn.online import recipe
@@ -56,7 +61,8 @@ def _graph(given: Mapping[str, str]) -> None:
 
 
 def _deploy(given: Mapping[str, str]) -> None:
-    """There is a policy."""
+    """There is a policy, and the device is not where it computes."""
+    refuse_computer(given.get("device", ""), "device:=", "policy_device:=")
     if not given.get("checkpoint"):
         raise UsageError("checkpoint:= is missing: give a checkpoint, a run, a recipe, or ws://host:port of a server")
     _graph(given)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robot_rl import workspace
+from robot_rl.datasets.store.place import dataset_path as dataset_path
 from robot_rl.datasets.store.urls import store_url
 
 if TYPE_CHECKING:
@@ -23,22 +24,19 @@ def datasets() -> list[str]:
     return sorted(p.parent.name for p in folder.glob("*/zarr.json"))
 
 
-def dataset_path(name: str) -> Path:
-    """Where the data set `name` lies or will lie: a plain name means `datasets/<name>` of the workspace."""
-    path = Path(name).expanduser()
-    if path.is_absolute() or len(path.parts) > 1 or path.is_dir():
-        return path
-    return workspace.root() / "datasets" / name
-
-
 def existing_dataset(name: str) -> Path:
-    """As `dataset_path`, for one that must be there. Raises UsageError with the nearest name."""
+    """As `dataset_path` (robot_rl.datasets.store.place has the rule), for one that must be there.
+
+    Raises:
+        UsageError: there is none; it names the nearest, or what else lies there and how to convert it.
+    """
     path = dataset_path(name)
     if store_url(path) is None and not (path / "zarr.json").is_file():
         from robot_rl.datasets.store.foreign import convert_command, foreign
 
-        if (kind := foreign(path)) is not None:
-            raise UsageError(f"{path} is {kind}, no robot_rl data set: {convert_command(path, kind)}")
+        for other in (path, Path(name)):
+            if (kind := foreign(other)) is not None:
+                raise UsageError(f"{other} is {kind}, no robot_rl data set: {convert_command(other, kind)}")
         beside = {p.parent.name for p in path.parent.glob("*/zarr.json")}
         near = workspace.did_you_mean(path.name, beside | set(datasets()))
         raise UsageError(f"no data set at {path}.{near} `robot-rl record --dataset {name}` records one")

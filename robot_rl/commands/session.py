@@ -9,15 +9,17 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from robot_rl.runtime.episodes import Result
 from robot_rl.runtime.launch import Launch, launch
 from robot_rl.runtime.launch.domain import claim_domain
+from robot_rl.runtime.outcomes import UNJUDGED, Verdict, told
 
 
 class SessionError(RuntimeError):
@@ -29,17 +31,23 @@ class EpisodeNote:
     """What the episode manager says of one episode."""
 
     seed: int
-    result: str
-    """`success`, `failure` or `discarded`."""
+    purpose: str
+    result: Result
     steps: int
     human_steps: int
     interventions: int
     number: int | None
     """Its number in the data set, if it was recorded."""
+    judged: bool = True
+    """Somebody said how it ended; else it was cut off, and is a failure for want of a word."""
 
     @property
     def success(self) -> bool:
         return self.result == "success"
+
+    @property
+    def verdict(self) -> Verdict:
+        return UNJUDGED if self.result == "failure" and not self.judged else self.result
 
 
 def read_notes(path: Path) -> list[EpisodeNote]:
@@ -74,20 +82,28 @@ def tally(notes: list[EpisodeNote]) -> str:
     return f"{text}, {helped} helped" if helped else text
 
 
-def closing(succeeded: int, episodes: int, dataset: str | Path | None) -> str:
-    """The last line of a command that ran episodes."""
-    kept = f"; recorded to {dataset}" if dataset else ""
-    return f"{succeeded} of {episodes} episodes succeeded{kept}"
+def closing(episodes: Iterable[tuple[str, Verdict]], dataset: str | Path | None) -> str:
+    """The last lines of a command that ran episodes: how they went by purpose, and where they are.
+
+    Args:
+        episodes: the purpose and the verdict of each.
+    """
+    return "\n".join([*told(episodes), *([f"recorded to {dataset}"] if dataset else [])])
 
 
 def run_graph(description: str, arguments: Mapping[str, str]) -> int:
-    """Run a launch description in this terminal to its end, and say how its episodes went; its exit code."""
+    """Run a launch description in this terminal to its end, and say how its episodes went; its exit code.
+
+    Args:
+        arguments: of the description; a `results` file among them may hold the episodes of earlier sittings.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        results = Path(folder) / "episodes.jsonl"
+        results = Path(arguments.get("results") or Path(folder) / "episodes.jsonl")
+        earlier = len(read_notes(results))
         code = launch(description, {**arguments, "results": str(results)})
-        notes = read_notes(results)
+        notes = read_notes(results)[earlier:]
     if notes:
-        print(closing(sum(n.success for n in notes), len(notes), arguments.get("dataset")))
+        print(closing(((n.purpose, n.verdict) for n in notes), arguments.get("dataset")))
     return code
 
 

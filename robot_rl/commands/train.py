@@ -10,6 +10,7 @@ Examples:
   robot-rl train --recipe flow_lift --dataset lift --select-checkpoint success --evaluate-every 1000
   torchrun --nproc-per-node 2 -m robot_rl.cli train --recipe flow_lift --dataset lift
   robot-rl train --recipe flow_lift --dataset lift --steps 2000 --policy.n-action-steps 4 --output runs/short
+  robot-rl train --recipe flow_lift --dataset lift --policy.head.name act --policy.head.latent 16 --output runs/act
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from tyro.conf import arg
 
 from robot_rl.commands.names import UsageError, existing_dataset
 from robot_rl.learn import config
+from robot_rl.policies.heads import HEADS, head_config
+
+HEAD = "policy.head.name"
 
 
 @dataclass(frozen=True)
@@ -30,15 +34,31 @@ class Options:
 
     recipe: str = "flow_lift"
     """A folder of policies/ with a train.yaml, or the path of such a file; the values below are its."""
+    head: Annotated[str, arg(name=HEAD, metavar="|".join(HEADS))] = "flow"
+    """Which head; another than the recipe's begins with its own defaults, which --policy.head changes."""
     config: Annotated[config.TrainConfig, arg(name="")] = field(default_factory=config.TrainConfig)
 
 
 def defaults(arguments: list[str]) -> Options:
-    """The options as the recipe named in the arguments has them. Raises TrainingError for an unknown recipe."""
+    """The options as the recipe and the head named in the arguments have them.
+
+    Raises:
+        TrainingError: no such recipe.
+        UsageError: no such head, or one that does not go with the rest of the recipe.
+    """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--recipe", default=Options.recipe)
-    recipe = parser.parse_known_args(arguments)[0].recipe
-    return Options(recipe=recipe, config=config.load(recipe))
+    parser.add_argument(f"--{HEAD}", dest="head", nargs="?")
+    given = parser.parse_known_args(arguments)[0]
+    loaded = config.load(given.recipe)
+    own = loaded.policy.head.name
+    if given.head in (None, own):
+        return Options(given.recipe, own, loaded)
+    try:
+        policy = replace(loaded.policy, head=head_config({"name": given.head}, "policy.head"))
+        return Options(given.recipe, given.head, replace(loaded, policy=policy))
+    except ValueError as error:
+        raise UsageError(f"--{HEAD}: {error}") from None
 
 
 def run(options: Options) -> int:

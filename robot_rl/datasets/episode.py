@@ -154,7 +154,9 @@ class Episode:
         if name not in self._streams:
             if name not in self.stream_names:
                 known = workspace.did_you_mean(name, self.stream_names)
-                raise DatasetError(f"episode {self.number} has no stream '{name}'.{known}")
+                raise DatasetError(
+                    f"episode {self.number}, recorded on robot '{self.spec.robot}', has no stream '{name}'.{known}"
+                )
             folder = self.part(f"streams/{name}")
             stamps = read_rows(folder / "stamp")
             is_picture = name not in self.spec.observation or self.spec.observation[name].is_image

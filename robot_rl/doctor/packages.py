@@ -13,9 +13,12 @@ _PURPOSE = {
     "pusht": "PushT",
     "ros": "nodes",
     "train": "training and policies",
+    "vision": "pretrained image backbones",
     "camera": "OpenCV cameras",
     "realsense": "RealSense cameras",
     "cockpit": "rerun and the cockpit",
+    "cluster": "fine-tuning with several actors",
+    "serve": "policy servers and those who ask them",
     "convert": "data sets of other formats",
     "cloud": "data sets in object stores",
 }

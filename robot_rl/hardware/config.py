@@ -6,16 +6,15 @@ missing or ill-typed one is refused with its place in the file.
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from robot_rl import extras, workspace
+from robot_rl import workspace
 from robot_rl.control.limits import parse as parse_limits
-from robot_rl.hardware import teleop_map
+from robot_rl.hardware import plugin, teleop_map
 from robot_rl.hardware.cameras.drivers import DRIVERS
 from robot_rl.hardware.errors import ConfigError as ConfigError
 from robot_rl.hardware.human import Operator
@@ -202,18 +201,16 @@ def make(config: RobotConfig, **overrides: Any) -> Robot:
         overrides: driver options that replace those of the file.
 
     Raises:
-        ConfigError: the driver cannot be imported, or is a simulation where the file says that it is none, or the
-            other way round.
+        ConfigError: the driver cannot be imported, does not take these options or needs others, or is a simulation
+            where the file says that it is none, or the other way round.
     """
-    module, _, attribute = config.driver.partition(":")
+    driver = find_class(config, "driver", config.driver)
+    options = {**config.options, **overrides}
     try:
-        driver = getattr(importlib.import_module(module), attribute)
-    except ModuleNotFoundError as error:
-        reason = extras.explain(error) or error
-        raise ConfigError(f"{config.path}: driver '{config.driver}' cannot be imported: {reason}") from error
-    except AttributeError:
-        raise ConfigError(f"{config.path}: module '{module}' has no '{attribute}'") from None
-    made: Robot = driver(config.spec, **{**config.options, **overrides})
+        plugin.check_options(driver, config.driver, options)
+    except ConfigError as error:
+        raise ConfigError(f"{config.path}: {error}") from None
+    made: Robot = driver(config.spec, **options)
     if config.simulated != isinstance(made, Simulated):
         made.close()
         has = "not what a simulation has" if config.simulated else "what only a simulation has"
@@ -238,11 +235,8 @@ def make_operator(config: RobotConfig, quality: str = "mixed") -> Operator:
 
 
 def find_class(config: RobotConfig, key: str, path: str) -> Any:
-    """The class that `module:Class` names under a key of robot.yaml. Raises ConfigError if there is none."""
-    module, _, attribute = path.partition(":")
+    """The class that `module:Class` names under a key of robot.yaml. Raises ConfigError, with why there is none."""
     try:
-        return getattr(importlib.import_module(module), attribute)
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"{config.path}: {key} '{path}' cannot be imported: {error}") from error
-    except AttributeError:
-        raise ConfigError(f"{config.path}: {key}: module '{module}' has no '{attribute}'") from None
+        return plugin.load_class(path, key)
+    except ConfigError as error:
+        raise ConfigError(f"{config.path}: {error}") from error

@@ -40,6 +40,13 @@ def add_evaluation(run: Path, result: EvaluationResult) -> Path:
     return path
 
 
+def results_of(run: Path) -> list[EvaluationResult]:
+    """Every evaluation of the run's present checkpoint. Raises CheckpointError when it has none."""
+    own = ("", checkpoint.weights_digest(run / "checkpoint"))  # others were of weights that have been replaced
+    every = (EvaluationResult.load(p) for p in sorted((run / EVALUATIONS).glob("*.json")))
+    return [r for r in every if r.weights in own]
+
+
 def write_card(run: Path) -> Path:
     """Write README.md, its figures and report.html into the run's directory; returns the README's path.
 
@@ -48,9 +55,7 @@ def write_card(run: Path) -> Path:
     """
     card = checkpoint.read_card(run / "checkpoint")
     curves = load_curves(run)
-    own = ("", checkpoint.weights_digest(run / "checkpoint"))  # others were of weights that have been replaced
-    every = (EvaluationResult.load(p) for p in sorted((run / EVALUATIONS).glob("*.json")))
-    results = [r for r in every if r.weights in own]
+    results = results_of(run)
     selection = _json(run / "selection.json")
     figures = _write_figures(run, curves)
     path = run / "README.md"

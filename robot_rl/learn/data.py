@@ -119,7 +119,11 @@ def load_data(config: TrainConfig, device: torch.device, world: World | None = N
     spec = datasets[0].spec
     for other in (*datasets[1:], *watched):
         if differences := spec.differences(other.spec):
-            raise TrainingError(f"{other.path} does not fit {config.dataset[0]}:\n  " + "\n  ".join(differences))
+            lines = "\n  ".join(differences)
+            raise TrainingError(
+                f"{other.path} (second) was recorded on robot '{other.spec.robot}' and does not fit "
+                f"{config.dataset[0]} (first), recorded on '{spec.robot}':\n  {lines}"
+            )
     inputs = policy_inputs(config.policy, spec, datasets[0].fields)
     select = rule(config.select)
     episodes = [e for d in datasets for e in d.episodes() if select(e).any()]
@@ -245,7 +249,8 @@ def policy_inputs(config: PolicyConfig, spec: Spec, fields: dict[str, Field]) ->
     for name in names:
         if name not in fields:
             raise TrainingError(
-                f"the data has no observation '{name}'.{did_you_mean(name, fields)} Name those that the policy is to "
+                f"the data, recorded on robot '{spec.robot}', have no observation '{name}'."
+                f"{did_you_mean(name, fields)} Take a recipe for '{spec.robot}', or name those that the policy is to "
                 "look at: --policy.observation, or policy.observation in a recipe of your own"
             )
         if fields[name].kind == "depth":

@@ -23,6 +23,7 @@ from robot_rl.hardware import config as hardware_config
 from robot_rl.hardware.camera import Camera
 from robot_rl.hardware.config import RobotConfig
 from robot_rl.hardware.robot import Robot, Simulated
+from robot_rl.learn.at_the_robot import at_the_robot
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.statistics import PairedComparison, Proportion, compare, wilson
 from robot_rl.learn.workers import shared
@@ -47,8 +48,8 @@ class Trial:
     reward: float
     safety: Mapping[str, int]
     """Steps in which the safety envelope changed the command, by why."""
-    compute_p99: float
-    """Wall time of a tick but for waiting [s], 99 % quantile."""
+    compute_p99: float | None
+    """Wall time of a tick but for waiting [s], 99 % quantile; None where it was not measured."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,19 @@ def evaluate(
         raise TrainingError(f"an evaluation needs distinct seeds, got {list(seeds)}")
     setup = hardware_config.load(robot, control_mode)
     if not setup.simulated:
-        raise TrainingError(f"robot '{robot}' is not simulated: evaluate it through `robot-rl deploy`")
+        command = at_the_robot(
+            execution or ExecutionConfig(),
+            checkpoint=str(path),
+            robot=robot,
+            device="gamepad",
+            episodes=len(seeds),
+            dataset=f"{setup.name}_trials",
+            control_mode=control_mode or "",
+            max_steps=max_steps,
+            fields=fields,
+            prompt=prompt,
+        )
+        raise TrainingError(f"robot '{robot}' is real, a person begins and marks its trials: {command}")
     execution = execution or ExecutionConfig()
     name = str(path) if is_address(str(path)) else str(checkpoint.resolve(path))
     job = _Job(name, robot, control_mode, execution, max_steps, device, fields, prompt)

@@ -35,9 +35,8 @@ class PairedComparison:
     def __str__(self) -> str:
         points = "{:+.0f} points [{:+.0f}, {:+.0f}]".format(*(100 * x for x in (self.difference, self.low, self.high)))
         p = "p < 0.001" if self.p_value < 0.001 else f"p = {self.p_value:.2g}"
-        return (
-            f"{points}, {p} ({self.only_second} states won, {self.only_first} lost, {self.both + self.neither} alike)"
-        )
+        won = f"{self.only_second} state{'' if self.only_second == 1 else 's'} won"
+        return f"{points}, {p} ({won}, {self.only_first} lost, {self.both + self.neither} alike)"
 
 
 def compare(first: Sequence[bool], second: Sequence[bool]) -> PairedComparison:

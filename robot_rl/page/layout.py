@@ -8,6 +8,8 @@ from html import escape
 from pathlib import Path
 
 STYLE = Path(__file__).with_name("page.css")
+FEW = 3
+"""Columns of a table that fit a phone; one of more is scrolled there."""
 
 
 def page(title: str, summary: str, sections: Iterable[str], *, script: str = "") -> str:
@@ -34,9 +36,10 @@ def section(title: str, content: str) -> str:
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table; headings are text, cells are HTML."""
+    few = ' class="few"' if len(head) <= FEW else ""
     top = "".join(f"<th>{escape(h)}</th>" for h in head)
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
-    return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+    return f'<div class="scroll"><table{few}><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def facts(values: Mapping[str, str]) -> str:

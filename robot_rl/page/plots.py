@@ -8,13 +8,15 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.page.charts import round_ticks, svg
+from robot_rl.page.axes import round_ticks, short, tick_room
+from robot_rl.page.drawing import fitted, svg
 
 
 def histogram(
     groups: Mapping[str, NDArray[np.float64]],
     label: str,
     *,
+    counted: str,
     colours: Mapping[str, str],
     bins: int = 24,
     marks: Sequence[float] = (),
@@ -25,7 +27,8 @@ def histogram(
 
     Args:
         groups: name to values (N,); numbers that are not finite are left out.
-        label: what the numbers are, under the axis.
+        label: what the numbers are, with their unit, under the axis.
+        counted: what the height of a bar counts, e.g. `steps`.
         colours: of each group, as CSS.
         marks: where to draw dashed lines, e.g. bounds.
     """
@@ -33,17 +36,35 @@ def histogram(
     every = np.concatenate([*finite.values(), np.empty(0)])
     if not len(every):
         return '<p class="note">No numbers.</p>'
-    low, high = _padded(float(every.min()), float(every.max()))
-    edges = np.linspace(low, high, bins + 1)
+    edges = np.linspace(*_padded(float(every.min()), float(every.max())), bins + 1)
     counts = {name: np.histogram(v, edges)[0] for name, v in finite.items()}
+    return fitted(lambda size: _bars(counts, edges, (label, counted), colours, marks, size, height), width)
+
+
+def _bars(
+    counts: Mapping[str, NDArray[np.int64]],
+    edges: NDArray[np.float64],
+    names: tuple[str, str],
+    colours: Mapping[str, str],
+    marks: Sequence[float],
+    width: int,
+    height: int,
+) -> str:
+    """The bars at a width [px]. `names`: of the horizontal and of the vertical axis."""
+    low, high, bins = float(edges[0]), float(edges[-1]), len(edges) - 1
     top = max(1, int(sum(counts.values()).max()))  # type: ignore[union-attr]
-    left, right, head, foot = 6, 6, 8, 36
+    levels = [v for v in round_ticks(0.0, top, 2) if v <= top and v.is_integer()]
+    left, right, head, foot = tick_room(short(v) for v in levels), 6, 8, 36
     span, tall = width - left - right, height - head - foot
 
     def x(value: float) -> float:
         return left + span * (value - low) / (high - low)
 
-    parts = [f'<line class="grid" x1="{left}" x2="{width - right}" y1="{head + tall}" y2="{head + tall}"/>']
+    parts = []
+    for value in levels:
+        y = head + tall * (1 - value / top)
+        parts.append(f'<line class="grid" x1="{left:.1f}" x2="{width - right}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(f'<text class="tick" x="{left - 7:.1f}" y="{y + 4:.1f}" text-anchor="end">{short(value)}</text>')
     stacked = np.zeros(bins)
     for name, count in counts.items():
         for i in np.flatnonzero(count):
@@ -64,8 +85,17 @@ def histogram(
                 f'<text class="tick" x="{min(max(x(value), 14), width - 14):.1f}" y="{height - 20}" '
                 f'text-anchor="middle">{value:g}</text>'
             )
-    parts.append(f'<text class="name" x="{width / 2}" y="{height - 4}" text-anchor="middle">{escape(label)}</text>')
-    return svg(width, height, parts, f"Histogram of {label}")
+    parts += _named(*names, (left + span / 2, height - 4), head + tall / 2)
+    return svg(width, height, parts, f"Histogram of {names[0]}")
+
+
+def _named(x_label: str, y_label: str, under: tuple[float, float], middle: float) -> list[str]:
+    """The names of both axes: one at the place `under` the drawing, one turned at the height `middle` [px]."""
+    turned = f"translate(11 {middle:.0f}) rotate(-90)"
+    return [
+        f'<text class="name" x="{under[0]:.1f}" y="{under[1]:.0f}" text-anchor="middle">{escape(x_label)}</text>',
+        f'<text class="name" transform="{turned}" text-anchor="middle">{escape(y_label)}</text>',
+    ]
 
 
 def density(
@@ -85,7 +115,9 @@ def density(
     x0, x1 = (x0 + x1 - extent) / 2, (x0 + x1 + extent) / 2
     y0, y1 = (y0 + y1 - extent) / 2, (y0 + y1 + extent) / 2
     counts, *_ = np.histogram2d(x, y, bins=cells, range=[[x0, x1], [y0, y1]])
-    left, top, side = 66, 10, width - 78
+    levels = [value for value in round_ticks(y0, y1, 4) if y0 <= value <= y1]
+    left, top = tick_room((f"{v:g}" for v in levels), least=66), 10
+    side = width - left - 12
     cell = side / cells
     parts = [f'<rect class="plane" x="{left}" y="{top}" width="{side}" height="{side}" rx="4"/>']
     strongest = np.log1p(counts.max())
@@ -99,16 +131,11 @@ def density(
         if x0 <= value <= x1:
             at = left + side * (value - x0) / extent
             parts.append(f'<text class="tick" x="{at:.1f}" y="{top + side + 17}" text-anchor="middle">{value:g}</text>')
-    for value in round_ticks(y0, y1, 4):
-        if y0 <= value <= y1:
-            at = top + side * (1 - (value - y0) / extent)
-            parts.append(f'<text class="tick" x="{left - 7}" y="{at + 4:.1f}" text-anchor="end">{value:g}</text>')
+    for value in levels:
+        at = top + side * (1 - (value - y0) / extent)
+        parts.append(f'<text class="tick" x="{left - 7:.1f}" y="{at + 4:.1f}" text-anchor="end">{value:g}</text>')
     height = top + side + 40
-    middle = f"translate(10 {top + side / 2:.0f}) rotate(-90)"
-    parts.append(
-        f'<text class="name" x="{left + side / 2}" y="{height - 4}" text-anchor="middle">{escape(x_label)}</text>'
-    )
-    parts.append(f'<text class="name" transform="{middle}" text-anchor="middle">{escape(y_label)}</text>')
+    parts += _named(x_label, y_label, (left + side / 2, height - 4), top + side / 2)
     return svg(width, height, parts, f"Density over {x_label} and {y_label}")
 
 

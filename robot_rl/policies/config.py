@@ -39,8 +39,8 @@ AnyHead = (
     | SlowFastConfig
     | JointConfig
 )
-"""Heads that a recipe and the command line know. A recipe's `head: {name: ...}` chooses one; the command line
-changes that one's options (--policy.head.width)."""
+"""Heads that a recipe and the command line know. A recipe's `head: {name: ...}` chooses one, --policy.head.name
+another; the command line changes that one's options (--policy.head.width)."""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def check_fits(policy: Fitted, spec: Spec, cameras: Mapping[str, CameraConfig] |
     Compares rate, control mode, action, and the observation fields that the policy looks at. With `cameras`,
     also the size of each picture it needs. The policy's side is named first.
     """
-    out = _used(policy.spec, policy.inputs).differences(_used(spec, policy.inputs))
+    out = policy.spec.only(policy.inputs).differences(spec.only(policy.inputs))
     for f in policy.inputs.images:
         if cameras is None or f.name in spec.observation:
             continue
@@ -39,8 +39,3 @@ def check_fits(policy: Fitted, spec: Spec, cameras: Mapping[str, CameraConfig] |
         elif (camera.height, camera.width) != f.shape[:2]:
             out.append(f"camera '{f.name}': height, width {f.shape[:2]} against {(camera.height, camera.width)}")
     return out
-
-
-def _used(spec: Spec, inputs: Layout) -> Spec:
-    observation = {n: f for n, f in spec.observation.items() if n in inputs}
-    return Spec(spec.robot, spec.rate, Layout(observation), spec.action, spec.control_mode)

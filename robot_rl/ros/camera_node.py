@@ -46,7 +46,12 @@ class CameraPublisher:
 
 
 class SceneCameras:
-    """Renders the cameras of a simulated robot from its published scene."""
+    """Renders the cameras of a simulated robot from its published scene.
+
+    In lockstep an episode begins only once there is a picture of its start state, and no other state comes before: a
+    picture of that state is due whatever the phase of the camera, whether the state or the event that names it is
+    heard first.
+    """
 
     def __init__(self, node: RobotNode, cameras: list[CameraConfig]) -> None:
         from robot_rl.sim.camera import scene_camera
@@ -59,6 +64,12 @@ class SceneCameras:
         self._renderer: Any = None
         self._xml = ""
         self._waiting: JointState | None = None
+        self._start = -1
+        """Stamp of the state that an episode starts from [ns]."""
+        self._passed: JointState | None = None
+        """The newest state, if not every camera was due."""
+        if node.lockstep:
+            node.on_event(topics.ROBOT_EVENT, self._on_robot)
         node.create_subscription(String, topics.SIM_MODEL, self._on_model, topics.latched(1))
         # A renderer slower than the robot shows the present state, not one from a queue; in lockstep the robot waits.
         queue = topics.stream() if node.lockstep else topics.stream(1)
@@ -73,6 +84,12 @@ class SceneCameras:
         if self._waiting is not None:
             self._on_state(self._waiting)
 
+    def _on_robot(self, event: dict[str, Any]) -> None:
+        if event["event"] == "ready":
+            self._start = event["stamp"]
+            if self._passed is not None and codecs.stamp_of(self._passed) == self._start:
+                self._on_state(self._passed)
+
     def _on_state(self, message: JointState) -> None:
         if self._renderer is None:
             self._waiting = message
@@ -82,15 +99,21 @@ class SceneCameras:
         if qpos.size != self._renderer.model.nq:
             self._waiting = message
             return
+        self._passed = None
         for publisher in self._publishers:
             camera = publisher.camera
-            period = round(1e9 / camera.fps)
-            due = self._due[camera.name]
-            repeated = stamp == due - period  # sent again because somebody missed it
-            if due - 10 * period < stamp < due - self._tolerance and not repeated:
+            if not self._is_due(camera, stamp):
+                self._passed = message
                 continue
-            self._due[camera.name] = self._next(self._due[camera.name], stamp, period)
+            self._due[camera.name] = self._next(self._due[camera.name], stamp, round(1e9 / camera.fps))
             publisher.publish(*self._render(camera, stamp, qpos))
+
+    def _is_due(self, camera: CameraConfig, stamp: int) -> bool:
+        """Whether a state is to be seen by this camera: the period is over, the clock was set back by far, an episode
+        starts from it, or it was seen and is sent again because somebody missed it."""
+        due, period = self._due[camera.name], round(1e9 / camera.fps)
+        early = due - 10 * period < stamp < due - self._tolerance
+        return not early or stamp in (self._start, due - period)
 
     def _next(self, due: int, stamp: int, period: int) -> int:
         """When the frame after this one is due [ns]. In real time the rate is kept on average, though the robot's

@@ -48,8 +48,8 @@ class EpisodeEvents:
         how = {"judge": judge, "stood": preparation.start, "alone": preparation.alone}
         self._publish("begin", stamp=stamp, **self._about, **how, **preparation.episode)
 
-    def end(self, preparation: Preparation, ending: Ending) -> None:
-        """The episode is over."""
+    def end(self, preparation: Preparation, ending: Ending, *, judged: bool) -> None:
+        """The episode is over; `judged` says whether anybody said how it ended."""
         self._publish(
             "end",
             episode=preparation.name,
@@ -59,6 +59,7 @@ class EpisodeEvents:
             terminated=ending.terminated,
             truncated=ending.truncated,
             marked=ending.marked,
+            judged=judged,
         )
 
     def undo(self) -> None:

@@ -302,8 +302,9 @@ class EpisodeNode(RobotNode):
         if ending is None or self._preparation is None:
             return
         self._asked = time.monotonic()
-        self._events.end(self._preparation, ending)
-        self._note = note(self._preparation.episode, ending, self._episode.human_steps)
+        judged = self._episode.is_judged(ending)
+        self._events.end(self._preparation, ending, judged=judged)
+        self._note = note(self._preparation.episode, ending, self._episode.human_steps, judged=judged)
         if not self._record:
             self._saved(None)
 

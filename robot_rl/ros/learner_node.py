@@ -11,10 +11,11 @@ from pathlib import Path
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
-from robot_rl import workspace
+from robot_rl.datasets.store.place import dataset_path
 from robot_rl.hardware.config import ConfigError
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online import recipe
+from robot_rl.learn.online.book import in_turn
 from robot_rl.learn.online.directed import absolute, begin_directions, directed, located
 from robot_rl.learn.online.folder import EPISODES, begin_folder, continue_folder
 from robot_rl.learn.online.opening import Opening
@@ -22,6 +23,7 @@ from robot_rl.learn.online.remote import address, graph
 from robot_rl.learn.online.remote.hosting import Hosted
 from robot_rl.learn.online.remote.learning import Learning
 from robot_rl.learn.online.remote.process import REFUSALS
+from robot_rl.learn.online.telling import Telling
 from robot_rl.ros import topics
 from robot_rl.ros.node import RobotNode, run
 
@@ -53,6 +55,7 @@ class LearnerNode(RobotNode):
         self._ending = False
         self._hosted: dict[str, Hosted] = {}
         """By direction; a session of one task has no name."""
+        self._telling: Telling | None = None
         self._aside: list[threading.Thread] = []
         """Work that learning does not wait for, but the end does: a thread cut off takes the process with it."""
         self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, topics.stream())
@@ -66,9 +69,17 @@ class LearnerNode(RobotNode):
         try:
             try:
                 with Opening(self._folder, spare=(EPISODES,)) as opening:  # the recorder's
-                    for name, plan in self._plans().items():
-                        folder, accept = self._folder / name, self._accept_changes
-                        hosted[name] = Hosted(plan, folder, self.config, self._in_background, accept_changes=accept)
+                    plans = self._plans()
+                    for name, plan in plans.items():
+                        hosted[name] = Hosted(
+                            plan,
+                            self._folder / name,
+                            self.config,
+                            self._in_background,
+                            told=partial(self._tell, name, plan.online.steps),
+                            notes=[in_turn(plans)] if name else (),
+                            accept_changes=self._accept_changes,
+                        )
                     opening.begun()
             except REFUSALS as error:
                 address.refuse(self._folder, str(error))
@@ -90,10 +101,18 @@ class LearnerNode(RobotNode):
             if self._hosted:
                 address.forget(self._folder)
             for each in hosted.values():
-                each.close()
+                if (report := each.close()) is not None:
+                    self.say(f"report: {report}")
 
     def _told_to_end(self) -> bool:
         return self._ending or self.exit_code is not None
+
+    def _tell(self, direction: str, total: int, how: str) -> None:
+        """Say now and then how far the session is, of a practice all directions together."""
+        if self._telling is None:
+            self._telling = Telling(self.say, total)
+        steps = sum(h.learning.tally.robot_steps for h in self._hosted.values())
+        self._telling.episode(steps, f"{direction}: {how}" if direction else how)
 
     def _in_background(self, work: Callable[[], None]) -> None:
         self._aside = [t for t in self._aside if t.is_alive()] + [self.in_thread(work, "curve")]
@@ -111,7 +130,7 @@ class LearnerNode(RobotNode):
         before = recipe.load(self._folder / recipe.FILE if known else self._recipe_name)
         plan = replace(graph.changed(before, self._given), robot=self.config.name)
         plan = directed(plan, "checkpoint", self._base)
-        plan = directed(plan, "dataset", [located(d, _dataset) for d in self._demonstrations])
+        plan = directed(plan, "dataset", [located(d, dataset_path) for d in self._demonstrations])
         plan = directed(plan, "classifier", self._classifiers)
         graph.require_judge(plan, self._classifiers)
         if not known or plan.control_mode:
@@ -143,12 +162,6 @@ class LearnerNode(RobotNode):
         self._ending = True
         if hasattr(self, "_thread"):
             self._thread.join(timeout=30.0)
-
-
-def _dataset(name: str) -> Path:
-    """Where a data set lies, a path or a name under datasets/."""
-    found = workspace.find("datasets", name, "zarr.json")
-    return Path(name) if found is None else found.parent
 
 
 def _figures(learning: Learning) -> dict[str, str]:

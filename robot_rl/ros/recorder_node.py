@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -18,6 +17,7 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from robot_rl.datasets.episode import Episode
 from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.record import Source, Step
+from robot_rl.datasets.store.place import dataset_path
 from robot_rl.hardware.clock import SystemClock
 from robot_rl.hardware.config import CameraConfig, ConfigError
 from robot_rl.hardware.robot import Outcome
@@ -37,18 +37,19 @@ FINISH_WITHIN = 5.0
 
 
 class RecorderNode(RobotNode):
-    """Parameters `dataset` (path), `cameras` (comma-separated names, or `all`), `latency` (of a person's keys [s]: so
-    much further back may the end of an episode reach) and `agenda`: an agent says what each episode is for, and of a
-    practice its direction, which has a data set of its own: `<direction>/` before its name.
+    """Parameters `dataset` (a name under datasets/ or a path, see `dataset_path`), `cameras` (comma-separated names, or
+    `all`), `latency` (of a person's keys [s]: so much further back may the end of an episode reach) and `agenda`: an
+    agent says what each episode is for, and of a practice its direction, which has a data set of its own:
+    `<direction>/` before its name.
     """
 
     def __init__(self) -> None:
         super().__init__("recorder")
-        path = self.param("dataset", "")
-        if not path:
-            raise ConfigError("parameter 'dataset' is empty: give the path to record to, e.g. datasets/my_task")
-        cameras = self.cameras_param()
-        self._shelves = Shelves(Path(path), self.spec, cameras, self._taken_back, self.say)
+        name = self.param("dataset", "")
+        if not name:
+            raise ConfigError("parameter 'dataset' is empty: give a name under datasets/, or a path such as ./my_task")
+        path, cameras = dataset_path(name), self.cameras_param()
+        self._shelves = Shelves(path, self.spec, cameras, self._taken_back, self.say)
         if not self.param("agenda", False):
             self._recorder = self._shelves.take("")
         self._streams = StreamWatch(self.spec, cameras, lockstep=self.lockstep)
@@ -68,7 +69,8 @@ class RecorderNode(RobotNode):
         self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, topics.stream())
         self.create_timer(1.0, self._report)
         self.create_timer(0.1, self._finish_late)
-        self.publish_event(topics.RECORDER_EVENT, event="ready", dataset=path)
+        self.publish_event(topics.RECORDER_EVENT, event="ready", dataset=str(path))
+        self.say(f"recording to {path}")
 
     def _listen(self, cameras: Mapping[str, CameraConfig]) -> None:
         StateSubscriber(self, self.spec, lockstep=self.lockstep, on_sample=self._on_sample)
@@ -250,6 +252,8 @@ class RecorderNode(RobotNode):
             noted["judge"] = judge
         if end["marked"]:
             noted["marked"] = True
+        if not end.get("judged", True):
+            noted["judged"] = False
         steps = self._recorder.steps
         number = self._recorder.end({"success": True, "failure": False}.get(end["result"]), end=over, **noted)
         self._settle(number, marked=end["marked"])

@@ -61,6 +61,16 @@ class JudgedEpisode:
             return "keys"
         return "classifier" if self.classified else "robot"
 
+    @property
+    def states_judged(self) -> bool:
+        """Somebody says of every state of the episode whether it is a success."""
+        return self._task_judges or self.judge != "robot"
+
+    def is_judged(self, ending: Ending) -> bool:
+        """Somebody said how the episode ended: who judges its states, a rule that ended it, or a person's mark. Else it
+        was cut off, by its time limit, the emergency stop or a hand-back, and is a failure for want of a word."""
+        return self.states_judged or ending.terminated or ending.marked
+
     def begin(self, name: str, seed: int | None, purpose: str, start: int) -> None:
         """Steps at `start` [ns] or later belong to the episode."""
         self._decisions.clear()
@@ -167,8 +177,7 @@ class JudgedEpisode:
 
     def _advance(self) -> Ending | None:
         """Judge every decision whose outcome is known."""
-        judged = self._task_judges or self.judge != "robot"
-        for decision, outcome in pair_with_outcomes(self._decisions, self._outcomes if judged else None):
+        for decision, outcome in pair_with_outcomes(self._decisions, self._outcomes if self.states_judged else None):
             self._newest = decision.stamp
             if decision.source is Source.HUMAN:
                 self._human.append(decision.stamp)

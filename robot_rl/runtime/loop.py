@@ -158,7 +158,8 @@ def run_episode(
                 ending = machine.press(senses.marks[0], now)
             steps.add(decision, executed, outcome, ending, now)
         dropped = stamps[ending.steps :]  # by a mark that came late: the last step ended where the first of them began
-        number = _save(recorder, ending, dropped[0] if dropped else robot.clock.now())
+        judged = judge is not None or ending.terminated or ending.marked
+        number = _save(recorder, ending, dropped[0] if dropped else robot.clock.now(), judged=judged)
         machine.saved()
     finally:
         if machine.state != "idle":
@@ -256,15 +257,15 @@ def _send(robot: Robot, decision: Decision, backing_off: bool) -> Array:
     return sent
 
 
-def _save(recorder: EpisodeSink | None, ending: Ending, end: int) -> int | None:
-    """Keep the episode, or drop it if the human said so. Returns its number."""
+def _save(recorder: EpisodeSink | None, ending: Ending, end: int, *, judged: bool) -> int | None:
+    """Keep the episode, or drop it if the human said so. Returns its number. `judged`: anybody said how it ended."""
     if recorder is None:
         return None
     if ending.result == "discarded":
         recorder.discard()
         return None
-    marked = {"marked": True} if ending.marked else {}
-    return recorder.end(ending.result == "success", end=end, interventions=ending.interventions, **marked)
+    noted = {"marked": True} if ending.marked else {} if judged else {"judged": False}
+    return recorder.end(ending.result == "success", end=end, interventions=ending.interventions, **noted)
 
 
 def _stop(robot: Robot) -> None:

@@ -10,11 +10,12 @@ from robot_rl.hardware.errors import ConfigError
 from robot_rl.runtime.episodes import Ending
 
 
-def note(episode: dict[str, Any], ending: Ending, human_steps: int) -> dict[str, Any]:
-    """JSON-ready: what the episode was for, and how it ended."""
+def note(episode: dict[str, Any], ending: Ending, human_steps: int, *, judged: bool) -> dict[str, Any]:
+    """JSON-ready: what the episode was for, how it ended, and whether anybody said so."""
     return {
         **episode,
         "result": ending.result,
+        "judged": judged,
         "steps": ending.steps,
         "human_steps": human_steps,
         "interventions": ending.interventions,

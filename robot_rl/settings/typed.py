@@ -49,7 +49,7 @@ def fill(
     try:
         values = checked(made, data, where, readers=readers)
         for field in dataclasses.fields(made):  # type: ignore[arg-type]
-            if field.init and field.name not in values and _default(field) is dataclasses.MISSING:
+            if field.init and field.name not in values and default_of(field) is dataclasses.MISSING:
                 raise SettingError(f"'{dotted(where, field.name)}' is missing")
     except SettingError as wrong:
         raise error(str(wrong)) from None
@@ -64,7 +64,7 @@ def checked(made: Any, data: Any, where: str = "", *, readers: Mapping[str, Read
     refuse_unknown(data, fields, f"{where}: " if where else "", SettingError)
     hints, readers, out = _hints(made), readers or {}, {}
     for key, given in data.items():
-        default = _default(fields[key])
+        default = default_of(fields[key])
         if key in readers:
             out[key] = readers[key](given, dotted(where, key))
         elif dataclasses.is_dataclass(default) and isinstance(given, Mapping):
@@ -203,7 +203,8 @@ def _words(hint: Any) -> str:
     return _WORDS.get(hint, "a mapping")
 
 
-def _default(field: dataclasses.Field[Any]) -> Any:
+def default_of(field: dataclasses.Field[Any]) -> Any:
+    """What a field holds that is left out; `dataclasses.MISSING` where it must be given."""
     if field.default_factory is not dataclasses.MISSING:
         return field.default_factory()
     return field.default

@@ -6,6 +6,7 @@ number of base 60. Here the former are numbers and the latter is a text, as in Y
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -58,3 +59,9 @@ def load(text: str) -> Any:
 def dump(data: Any) -> str:
     """`data` as text in its own order; `load` reads it back, texts such as '1e5' included."""
     return str(yaml.dump(data, Dumper=_Dumper, sort_keys=False))
+
+
+def line(data: Any) -> str:
+    """`data` as one line of YAML, as it stands behind a key."""
+    text = str(yaml.dump(data, Dumper=_Dumper, sort_keys=False, default_flow_style=True, width=math.inf))
+    return text.removesuffix("...\n").strip()

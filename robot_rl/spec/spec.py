@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +56,11 @@ class Spec:
         if list(self.action) != list(other.action) and set(self.action) == set(other.action):
             out.append(f"action: order of fields {', '.join(self.action)} against {', '.join(other.action)}")
         return out
+
+    def only(self, names: Container[str]) -> Spec:
+        """The same robot as seen by whoever looks at these observation fields alone."""
+        observation = {n: f for n, f in self.observation.items() if n in names}
+        return Spec(self.robot, self.rate, Layout(observation), self.action, self.control_mode)
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready description; `Spec.from_dict` reads it back."""

@@ -39,6 +39,21 @@ def test_the_pictures_folder_is_made(tmp_path: Path) -> None:
     assert "<svg" in (tmp_path / "new" / "deeper" / "c.svg").read_text()
 
 
+def test_by_default_the_picture_lies_beside_the_first_session(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = session(tmp_path / "runs" / "one", (0, 0, 8)), session(tmp_path / "two", (0, 0, 8))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert cli.main(["compare", str(one), str(two)]) == 0
+    assert f"picture: {tmp_path / 'runs' / 'compare.png'}" in capsys.readouterr().out.splitlines()
+    assert (tmp_path / "runs" / "compare.png").is_file()
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    monkeypatch.chdir(one)
+    assert cli.main(["compare", "."]) == 0
+    assert not (one / "compare.png").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [

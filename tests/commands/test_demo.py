@@ -49,6 +49,10 @@ def test_an_interrupted_demo_goes_on_where_it_stopped_and_ends_in_a_report(tmp_p
         trials = read_episodes(tmp_path / f"evaluation_{number}.zarr")
         assert [e.attributes["seed"] for e in trials] == [HELD_OUT, HELD_OUT + 1]
         assert not any(interventions(e) for e in trials)
+        won = sum(bool(e.success) for e in trials)
+        card = (tmp_path / f"policy_{number}" / "README.md").read_text()
+        assert f"| sim_lift | receding | seeds {HELD_OUT} to {HELD_OUT + 1} | {won}/2 = {won / 2:.0%} |" in card
+        assert "Not evaluated yet" not in card
     page = (tmp_path / "report.html").read_text()
     assert "policy 1" in page and "policy 2" in page and "data:image" in page
 

@@ -39,14 +39,19 @@ def test_a_session_is_begun_continued_and_evaluated(
     assert main(["finetune", "--recipe", str(plan), "--output", str(folder), "--trials", "2"]) == 0
     assert main(["finetune", "--resume", str(folder), "--steps", "90"]) == 0
     said = capsys.readouterr().out
-    assert "continued after" in said and "on held-out states" in said
+    assert "continued after" in said and "on held-out states" in said and " of 60 robot steps: " in said
     steps = sum(len(e) for e in Dataset.open(folder / "episodes"))
     document = json.loads((folder / "session.json").read_text())
     assert document["tally"]["robot_steps"] == steps >= 90
     for name in ("report.html", "curve.json", "curve.png", "curves.json", "agent.json", "finetune.yaml"):
         assert (folder / name).stat().st_size > 0, name
     assert "95 % interval" in (folder / "report.html").read_text()
-    assert main(["evaluate", "--checkpoint", str(folder), "--episodes", "2", "--allow-slow"]) == 0
+    evaluate = ["evaluate", "--checkpoint", str(folder), "--episodes", "2", "--allow-slow"]
+    assert main(evaluate) == 0
+    assert "was trained on robot" not in capsys.readouterr().err
+    assert main([*evaluate, "--robot", "sim_pegslot_hard", "--max-steps", "2"]) == 0
+    said = f"warning: {folder} was trained on robot 'sim_pegslot' and is evaluated on 'sim_pegslot_hard'\n"
+    assert said in capsys.readouterr().err
 
 
 def test_a_changed_recipe_is_refused_and_changes_nothing(

@@ -17,3 +17,10 @@ def test_a_command_to_copy_is_one_line_however_narrow_the_terminal(
     with Watch() as watch:
         watch.say(command)
     assert command in capsys.readouterr().out.splitlines()
+
+
+def test_where_there_is_no_terminal_for_the_bar_a_line_says_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    with Watch() as watch:
+        watch.begin("fine-tuning", 0, 500)
+        watch.episode(40, "1/1 of the last succeeded, 12% by the human")
+    assert "40 of 500 robot steps: 1/1 of the last succeeded, 12% by the human" in capsys.readouterr().out.splitlines()

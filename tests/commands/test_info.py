@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,31 @@ def test_recipes_of_fine_tuning_are_listed_and_described_with_their_sessions(
     assert "success 18/20 (70% to 97%) after 600 robot steps, 40 of a person; nothing to deploy yet" in text
 
 
+def test_of_a_session_it_is_said_how_many_of_its_robot_steps_are_done(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch")
+    from robot_rl.learn.online.tally import Tally
+
+    session = tmp_path / "x"
+    for folder in (session, session / "insert", session / "return"):
+        folder.mkdir()
+        (folder / "finetune.yaml").write_text("robot: sim_pegslot\nonline: {steps: 10000}\n")
+    assert cli.main(["info", str(session)]) == 0
+    assert "of 10000 robot steps" not in capsys.readouterr().out, "nothing is saved yet"
+    for name, steps, human in (("insert", 140, 35), ("return", 100, 0)):
+        tally = Tally(robot_steps=steps, human_steps=human, episodes=3, recent=[True, False, True])
+        (session / name / "session.json").write_text(json.dumps({"tally": tally.to_dict()}))
+    for given in (session, session / "finetune.yaml"):
+        assert cli.main(["info", str(given)]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[-3:] == [
+            "240 of 10000 robot steps",
+            "  insert: 3 episodes, 2/3 of the last succeeded, 25% by the human",
+            "  return: 3 episodes, 2/3 of the last succeeded",
+        ]
+
+
 def test_a_recipe_that_is_not_trained_yet_is_described_with_what_to_do(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,6 +126,81 @@ def test_a_recipe_that_is_not_trained_yet_is_described_with_what_to_do(
     monkeypatch.setenv("ROBOT_RL_WORKSPACE", str(tmp_path))
     assert cli.main(["info", "flow_lift"]) == 0
     assert "not trained yet: robot-rl train --recipe flow_lift --dataset NAME" in capsys.readouterr().out
+
+
+def test_a_recipe_is_shown_with_every_setting_those_inherited_and_the_defaults_included(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch")
+    path = tmp_path / "mine" / "finetune.yaml"
+    path.parent.mkdir()
+    path.write_text("like: residual_lift\nrobot: sim_peg\nonline: {improver: {growth: 500}}\n")
+    assert cli.main(["info", str(path)]) == 0
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert "robot: sim_peg  # sim_pegslot" in lines, "its own, and the default"
+    assert "growth: 500  # 0" in lines
+    assert "scale: 0.3  # 0.5" in lines, "inherited"
+    assert "restraint: 0.0" in lines and "n_step: 5  # 3" in lines, "a default as it is"
+    assert "evaluation_seeds: [1000000, 1000001, ..., 1000099]" in lines
+
+
+@pytest.mark.parametrize("name", [*workspace.names("policies", "train.yaml"), "practice_pickinsert", "rlpd_lift"])
+def test_the_settings_shown_of_a_recipe_are_yaml_that_says_the_same(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    from robot_rl.learn import config
+    from robot_rl.learn.online import recipe
+
+    monkeypatch.setenv("ROBOT_RL_WORKSPACE", str(tmp_path))
+    assert cli.main(["info", name]) == 0
+    shown = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
+    path = tmp_path / "shown.yaml"
+    path.write_text("\n".join(line for line in shown if "..." not in line))
+    plan = config if name in workspace.names("policies", "train.yaml") else recipe
+    assert plan.load(path) == plan.load(name)
+
+
+def test_a_trained_policy_is_described_without_what_is_not_known(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    import numpy as np
+
+    from robot_rl.hardware.config import load
+    from robot_rl.learn.evaluate import EvaluationResult, Trial
+    from robot_rl.policies import checkpoint
+    from robot_rl.policies.chunk_policy import ChunkPolicy
+    from robot_rl.policies.config import PolicyConfig
+    from robot_rl.policies.flow import FlowConfig
+    from robot_rl.policies.normalization import Statistics
+    from robot_rl.spec import Layout
+
+    monkeypatch.setenv("ROBOT_RL_WORKSPACE", str(tmp_path))
+    spec = load("sim_pegslot").spec
+    inputs = Layout((spec.observation["tip"],))
+    statistics = {f.name: Statistics.of(np.eye(f.size)) for f in inputs.values()}
+    statistics["action"] = Statistics.of(np.eye(spec.action.size))
+    policy = ChunkPolicy(spec, inputs, PolicyConfig(head=FlowConfig(width=16)), statistics)
+    run = tmp_path / "policies" / "flow_pegslot" / "checkpoints" / "one"
+    data = {"datasets": [{"name": "peg", "identity": "abc", "episodes": 30}], "select": "rac", "steps": 900}
+    training = {"config": {"steps": 2000}, "step": 1000, "loss": 0.0123456, "holdout_loss": None, "seconds": 93.0}
+    training |= {"success": None, "processes": 1}
+    checkpoint.save(run / "checkpoint", policy, statistics, dataset=data | {"episodes": 28}, training=training)
+    (run / "train.yaml").write_text("")
+    assert cli.main(["info", "flow_pegslot"]) == 0
+    text = capsys.readouterr().out
+    assert "None" not in text and "0.0123456" not in text
+    assert "data: peg (30 episodes); select 'rac' keeps 900 steps of 28 episodes, none held out" in text
+    assert "training: step 1000 of 2000, 1.6 min, loss 0.0123\n" in text
+    assert f"success: not evaluated yet: robot-rl evaluate --checkpoint {run}" in text
+    assert "prediction: velocity  # sample" in text, "the recipe's settings"
+
+    weights = checkpoint.weights_digest(run / "checkpoint")
+    trials = tuple(Trial(seed, seed < 3, 10, 0.0, {}, 0.0) for seed in range(4))
+    EvaluationResult("one", "sim_pegslot", trials, 1.0, weights=weights).save(run / "evaluations" / "one.json")
+    assert cli.main(["info", str(run)]) == 0
+    assert "success: 3/4 = 75% [30%, 95%] on sim_pegslot, receding" in capsys.readouterr().out
 
 
 def test_another_control_mode_shows_its_own_action(capsys: pytest.CaptureFixture[str]) -> None:
@@ -121,6 +222,7 @@ def test_a_data_set_is_described_by_its_episodes_and_who_acted(
     text = capsys.readouterr().out
     assert "1 of 1" in text
     assert "policy 42%, human 42%, rewind 17%" in text
+    assert "1 deployment episode: 1/1 = 100% [21%, 100%] succeeded" in text.splitlines()
 
 
 def test_a_plain_name_means_a_data_set_of_the_workspace(

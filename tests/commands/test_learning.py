@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 from robot_rl import cli
+from robot_rl.commands.demo_card import write_card
+from robot_rl.commands.demo_folder import DemoFolder
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.record import Source
 
@@ -48,6 +51,24 @@ def test_deploying_records_what_the_policy_did(lab: Path) -> None:
     assert set(episode.steps["source"].tolist()) == {Source.POLICY}
     assert len(episode) == 12
     assert bool(episode.steps["truncated"][-1]) and not episode.steps["terminated"].any()
+
+
+def test_an_evaluation_is_recorded_as_one_summed_up_and_kept_on_the_card_by_the_demo(
+    lab: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    demo = DemoFolder(tmp_path / "demo")
+    shutil.copytree(lab / "runs/a", demo.policy(1))
+    assert "Not evaluated yet" in (demo.policy(1) / "README.md").read_text()
+    deploy = ["deploy", "--checkpoint", str(demo.policy(1)), "--evaluation", "--in-process", "--cameras", "none"]
+    recorded = ["--episodes", "2", "--seed", "1000000", "--max-steps", "5", "--dataset", str(demo.evaluation(1))]
+    assert cli.main([*deploy, *recorded, "--operator", "Ada"]) == 0
+    assert "2 evaluation episodes: 0/2 = 0% [0%, 66%] succeeded" in capsys.readouterr().out.splitlines()
+    for episode in Dataset.open(demo.evaluation(1)):
+        assert (episode.purpose, episode.attributes["operator"]) == ("evaluation", "Ada")
+        assert set(episode.steps["source"].tolist()) == {Source.POLICY}
+    card = write_card(demo, 1, "sim_lift").read_text()
+    assert "| sim_lift | receding | seeds 1000000 to 1000001 | 0/2 = 0% | 0% to 66% |" in card
+    assert "Not evaluated yet" not in card
 
 
 def test_a_policy_on_another_robot_is_refused_field_by_field(lab: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -64,6 +65,16 @@ def test_the_report_holds_curves_pictures_and_the_interval(folder: Path) -> None
     measured = json.loads((folder / "classifier.json").read_text())["measured"]["test"]
     false = measured["false_successes_per_episode"]
     assert false["low"] <= false["rate"] <= false["high"]
+
+
+def test_success_has_the_colour_of_the_other_pages_and_a_key_says_so(folder: Path) -> None:
+    page = (folder / "report.html").read_text()
+    for name, colour in (("success", "good"), ("other pictures", "bad")):
+        assert f'<b class="swatch" style="background:var(--{colour})"></b>{name}</span>' in page
+        assert re.search(rf'<rect[^>]*fill="var\(--{colour}\)"><title>{name} ', page)
+    dots = re.findall(r'<circle[^>]*r="7" fill="([^"]*)"', page.partition('class="narrow"')[0])
+    assert dots[0] == dots[-1] == "var(--bad)" and set(dots[1:-1]) <= {"var(--good)"}  # false successes, and true ones
+    assert '2.5px dashed var(--c0)"></i>chance' in page and '2.5px solid var(--c1)"></i>test' in page
 
 
 def test_another_crop_is_refused_in_one_line(folder: Path, pushes: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -188,3 +188,31 @@ def test_a_lab_s_own_simulation_says_that_it_is_one(path: Path, monkeypatch: pyt
         with pytest.raises(config.ConfigError, match=f"simulated is {str(said).lower()}, but the driver '{driver}'"):
             config.make(loaded(driver=driver, simulated=said))
         assert Bare.closed == before + 1
+
+
+class Wired(Bare):
+    def __init__(self, spec: Any, host: str) -> None:
+        super().__init__(spec)
+
+
+@pytest.mark.parametrize(
+    ("driver", "options", "words"),
+    [
+        (
+            "my_lab:Wired",
+            {"host": "x", "hots": "x"},
+            "options: driver 'my_lab:Wired' takes no 'hots'. Did you mean 'host'",
+        ),
+        ("my_lab:Wired", {}, "options: driver 'my_lab:Wired' needs 'host'; it takes 'host'"),
+        ("my_lb:Wired", {}, "driver 'my_lb:Wired' cannot be imported: no module 'my_lb' is found"),
+        ("my_lab:Wried", {}, "driver 'my_lab:Wried': module 'my_lab' has no 'Wried'"),
+    ],
+)
+def test_a_driver_that_cannot_be_made_as_the_file_says_is_one_line_with_the_file(
+    path: Path, driver: str, options: dict[str, Any], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "my_lab", SimpleNamespace(Wired=Wired))
+    path.write_text(yaml_text.dump({**read("sim_crazyflie"), "driver": driver, "options": options}))
+    with pytest.raises(config.ConfigError) as raised:
+        config.make(config.load(str(path)))
+    assert str(raised.value).startswith(f"{path}: {words}")

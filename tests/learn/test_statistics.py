@@ -73,3 +73,11 @@ def test_bootstrap_interval_is_near_the_normal_one_for_many_values():
     assert mean == pytest.approx(values.mean())
     assert low == pytest.approx(mean - half, abs=0.02)
     assert high == pytest.approx(mean + half, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("won", "words"), [(0, "(0 states won, 1 lost, 8 alike)"), (1, "(1 state won,"), (2, "(2 states won,")]
+)
+def test_a_comparison_counts_states_in_plain_words(won: int, words: str):
+    first, second = [True] + [False] * 8 + [False] * won, [False] + [False] * 8 + [True] * won
+    assert words in str(compare(first, second))

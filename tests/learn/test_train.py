@@ -169,10 +169,11 @@ def test_not_a_number_in_a_step_that_is_only_seen_by_the_next_is_found_too(make_
 def test_data_sets_of_different_actions_are_not_joined(make_dataset, small, tmp_path):
     one = make_dataset(1)
     two = Field("velocity", (2,), low=(-1, -1), high=(1, 1))
-    other = Spec("toy", 20.0, Dataset.open(one).spec.observation, Layout((two,)))
+    other = Spec("toy_wide", 20.0, Dataset.open(one).spec.observation, Layout((two,)))
     Dataset.create(tmp_path / "wider", other).close()
     config = dataclasses.replace(small(one), dataset=(one, tmp_path / "wider"))
-    with pytest.raises(TrainingError, match=r"wider does not fit .*toy:\n.*velocity.*shape"):
+    first_the_robots = r"wider \(second\) was recorded on robot 'toy_wide' .*toy \(first\), recorded on 'toy':\n"
+    with pytest.raises(TrainingError, match=rf"{first_the_robots}.*velocity.*shape"):
         train(config, progress=False)
 
 
@@ -189,7 +190,7 @@ def test_unusable_settings_are_refused_by_name(make_dataset, small):
     with pytest.raises(TrainingError, match="no data set"):
         train(TrainConfig(), progress=False)
     policy = PolicyConfig(observation=("clokc",))
-    with pytest.raises(TrainingError, match=r"no observation 'clokc'\. Did you mean 'clock'"):
+    with pytest.raises(TrainingError, match=r"on robot 'toy', have no observation 'clokc'\. Did you mean 'clock'"):
         train(small(path, policy=policy), progress=False)
     with pytest.raises(TrainingError, match="batch is 0"):
         small(path, batch=0)

@@ -1,10 +1,10 @@
 import re
-from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
 
-from robot_rl.page import charts
+from robot_rl.page import charts, drawing
+from robot_rl.page.axes import LETTER
 from robot_rl.page.proportion import wilson
 
 
@@ -34,41 +34,29 @@ def test_long_names_get_room_and_longer_ones_are_cut():
 
 def test_names_are_escaped():
     assert "<b>" not in charts.intervals([("<b>", wilson(1, 2))])
-    assert "a &amp; b" in charts.lines({"a & b": [(0, 1.0)]}, x_label="x", y_label="y")
 
 
-def test_a_curve_passes_through_its_points_and_leaves_out_what_is_not_finite():
-    svg = charts.lines(
-        {"loss": [(0, 0.0), (5, float("nan")), (10, 10.0)]}, x_label="x", y_label="y", width=460, height=260
-    )
-    (line,) = elements(svg, "polyline")
-    points = [tuple(map(float, p.split(","))) for p in line.attrib["points"].split()]
-    assert points == [(58.0, 216.0), (446.0, 12.0)]  # from the lower left to the upper right of the axes
+def test_counts_of_many_digits_stay_inside_the_drawing():
+    counts = elements(charts.intervals([("a", wilson(1000, 1000))], width=720), "text")[-1]
+    assert counts.text == "1000/1000"
+    assert float(counts.attrib["x"]) + 9 * LETTER <= 720
 
 
-def test_held_out_series_share_the_colour_of_their_partner_and_given_colours_hold():
-    series = {"a": [(0, 1.0), (1, 2.0)], "b": [(0, 1.0), (1, 2.0)], "b (held out)": [(0, 1.0), (1, 3.0)]}
-    strokes = [
-        e.attrib["stroke"] for e in elements(charts.lines(series, x_label="", y_label="", colours={"b": 4}), "polyline")
-    ]
-    assert strokes[1] == strokes[2] == "var(--c4)"
-    assert strokes[0] != strokes[1]
+def test_bars_have_the_colours_given_or_those_of_the_series_in_turn():
+    rows = [("a", wilson(1, 2)), ("b", wilson(1, 2))]
+    assert [e.attrib["fill"] for e in elements(charts.intervals(rows), "circle")] == ["var(--c0)", "var(--c1)"]
+    given = charts.intervals(rows, colours=["var(--bad)", "var(--good)"])
+    assert [e.attrib["fill"] for e in elements(given, "circle")] == ["var(--bad)", "var(--good)"]
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "first", "last"), [(0.15, 1.2, 0.1, 2.0), (0.02, 0.02, 0.02, 0.05), (3, 4000, 2, 5000)]
-)
-def test_logarithmic_ticks_enclose_the_values(low, high, first, last):
-    ticks = charts._log_ticks(low, high)
-    assert ticks[0] == pytest.approx(first) and ticks[-1] == pytest.approx(last)
-    assert len(ticks) <= 7 and ticks == sorted(ticks)
-
-
-@pytest.mark.parametrize(("low", "high"), [(0, 1500), (0, 0.037), (-3, 9), (2, 2)])
-def test_linear_ticks_enclose_the_values_at_equal_round_distances(low, high):
-    ticks = charts.round_ticks(low, high)
-    assert ticks[0] <= low and ticks[-1] >= high and 2 <= len(ticks) <= 8
-    assert len({f"{b - a:.6g}" for a, b in pairwise(ticks)}) == 1
+def test_on_a_phone_names_stand_above_their_bars_which_are_no_shorter_for_it():
+    name = "a" * 40
+    svg = charts.intervals([(name, wilson(1, 2))], width=drawing.NARROW)
+    (label,) = [e for e in elements(svg, "text") if e.attrib["class"] == "label"]
+    (dot,) = elements(svg, "circle")
+    assert float(label.attrib["y"]) < float(dot.attrib["cy"]) - 7
+    assert float(label.attrib["x"]) + len(name) * charts.LABEL_WIDTH < drawing.NARROW
+    assert float(dot.attrib["cx"]) == pytest.approx(18 + (drawing.NARROW - 18 - 130) / 2, abs=0.1)
 
 
 def test_a_timeline_draws_one_bar_for_each_run_of_equal_steps():
@@ -78,8 +66,8 @@ def test_a_timeline_draws_one_bar_for_each_run_of_equal_steps():
     widths = [float(b.attrib["width"]) for b in bars]
     assert widths == pytest.approx([634 * 0.3, 634 * 0.1, 634 * 0.6], abs=0.1)
     assert re.search("recovery: steps 30 to 39", svg)
+    assert {"episode", "step"} <= {e.text for e in elements(svg, "text")}
 
 
 def test_nothing_to_draw_is_said():
-    assert "No points" in charts.lines({"loss": []}, x_label="", y_label="")
     assert "No episodes" in charts.timeline([])

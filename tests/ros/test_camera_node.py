@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -20,7 +21,8 @@ cv2 = pytest.importorskip("cv2", reason="needs robot_rl[camera]")
 import rclpy  # noqa: E402
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
 from rclpy.node import Node  # noqa: E402
-from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
+from sensor_msgs.msg import CameraInfo, Image, JointState  # noqa: E402
+from std_msgs.msg import String  # noqa: E402
 
 from robot_rl.ros import codecs, topics  # noqa: E402
 from robot_rl.ros.camera_node import CameraNode  # noqa: E402
@@ -55,6 +57,11 @@ class Flaky:
     def close(self):
         pass
 '''
+
+SCENE = """<mujoco><worldbody><camera name="front" pos="0 0 2"/>
+<body><joint type="slide"/><geom size="0.1"/></body></worldbody></mujoco>"""
+PERIOD = 20_000_000
+"""Of the robot's control [ns]."""
 
 
 def describe(folder: Path, **cameras: dict[str, Any]) -> Path:
@@ -103,9 +110,9 @@ def nodes() -> Iterator[list[Any]]:
     rclpy.try_shutdown()
 
 
-def start(nodes: list[Any], spinner: type, robot: Path, *cameras: str) -> tuple[CameraNode, Listener]:
+def start(nodes: list[Any], spinner: type, robot: Path, *cameras: str, lockstep: bool = False) -> tuple[Any, Listener]:
     """A camera node and a listener in this process."""
-    rclpy.init(args=["--ros-args", "-p", f"robot:={robot}"])
+    rclpy.init(args=["--ros-args", "-p", f"robot:={robot}", "-p", f"lockstep:={str(lockstep).lower()}"])
     listener = Listener(spinner, *cameras)
     nodes.append(listener.node)
     node = CameraNode()
@@ -172,3 +179,51 @@ def test_a_camera_that_is_unplugged_is_reported_and_goes_on_when_it_is_back(
     assert {v.key: v.value for v in listener.reports[-1].values}["reconnects"] == "1"
     assert images == sorted(set(images))
     assert node.exit_code is None
+
+
+class Robot:
+    """What a simulated robot in lockstep publishes of itself."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._spin, self._seen = listener.spin, listener.infos["front"]
+        self._states = listener.node.create_publisher(JointState, topics.SIM_STATE, topics.stream())
+        self._events = listener.node.create_publisher(String, topics.ROBOT_EVENT, topics.latched())
+        self._scene = listener.node.create_publisher(String, topics.SIM_MODEL, topics.latched(1))
+        self._scene.publish(String(data=SCENE))
+        assert self._spin(lambda: self._states.get_subscription_count() == self._scene.get_subscription_count() == 1)
+
+    def state(self, stamp: int, *, seen: bool) -> None:
+        """Publish a state; whether there is a picture of it."""
+        self._states.publish(codecs.scene_message(stamp, np.zeros(1), np.zeros(1)))
+        self.expect(stamp, seen=seen)
+
+    def ready(self, stamp: int) -> None:
+        """An episode begins from the state of this stamp."""
+        event = {"event": "ready", "episode": "e", "stamp": stamp, "kept": False}
+        self._events.publish(String(data=json.dumps(event)))
+
+    def expect(self, stamp: int, *, seen: bool) -> None:
+        assert self._spin(lambda: stamp in self._seen, timeout=10.0 if seen else 0.3) == seen, stamp // PERIOD
+
+
+@pytest.mark.parametrize("steps", [4, 5])
+@pytest.mark.parametrize("state_first", [True, False])
+def test_in_lockstep_a_camera_of_half_the_rate_sees_the_start_of_each_episode_whatever_its_phase(
+    nodes: list[Any], spinner: type, tmp_path: Path, steps: int, state_first: bool
+) -> None:
+    pytest.importorskip("mujoco", reason="needs robot_rl[sim]")
+    camera = {"driver": "mujoco", "width": 16, "height": 16, "fps": 25}
+    _, listener = start(nodes, spinner, describe(tmp_path, front=camera), "front", lockstep=True)
+    robot = Robot(listener)
+    first = 100 * PERIOD
+    for episode in range(2):
+        if state_first:  # the last episode's phase decides, until it is known what begins here
+            robot.state(first, seen=episode == 0 or steps % 2 == 1)
+            robot.ready(first)
+        else:
+            robot.ready(first)
+            robot.state(first, seen=True)
+        robot.expect(first, seen=True)
+        for step in range(1, steps + 1):
+            robot.state(first + step * PERIOD, seen=step % 2 == 0)
+        first += (steps + 1) * PERIOD

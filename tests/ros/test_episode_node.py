@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -227,6 +228,28 @@ def test_no_episode_of_a_real_robot_begins_unless_somebody_asks_for_it(
         events = heard(node)
         assert spin(lambda: bool(said or events))
         assert bool(said) == waits and bool(events) != waits
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_a_time_limit_at_a_real_robot_is_nobody_s_judgement_and_said_to_be(
+    simulated: bool, managed: Managed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    known = config.load("sim_crazyflie")
+    monkeypatch.setattr("robot_rl.ros.node.load", lambda *_: replace(known, simulated=simulated))
+    given = ("robot:=sim_crazyflie", "record:=false", "auto:=never", "max_steps:=1", f"results:={tmp_path / 'r.jsonl'}")
+    with managed(*given) as (manager, node, spin):
+        events = heard(node)
+        assert manager._press("start") == "" and manager._preparation is not None
+        manager._on_robot({"event": "ready", "episode": manager._preparation.name, "stamp": time.time_ns()})
+        start, zero = manager._machine.start_stamp, np.zeros(manager.spec.action.size)
+        step = Decision(start, zero, Source.POLICY, Phase.AUTONOMOUS, Safety(0), zero, zero)
+        manager._on_decision(wire.decision_message(manager.spec.action, step))
+        manager._on_outcome(wire.outcome_message(start + manager.spec.period_ns, Outcome()))
+        assert spin(lambda: any(e["event"] == "end" for e in events))
+        end = next(e for e in events if e["event"] == "end")
+        assert (end["result"], end["judged"]) == ("failure", simulated)
+        (line,) = (tmp_path / "r.jsonl").read_text().splitlines()
+        assert json.loads(line)["judged"] == simulated
 
 
 @pytest.mark.parametrize(("human", "device"), [("true", "keyboard"), ("false", "")])

@@ -47,6 +47,7 @@ from robot_rl.policies.flow import FlowConfig  # noqa: E402
 from robot_rl.policies.normalization import Statistics  # noqa: E402
 from robot_rl.rewards.classifier import judge_pictures  # noqa: E402
 from robot_rl.rewards.judge import ClassifierJudge, Trained  # noqa: E402
+from robot_rl.ros.learner_node import LearnerNode  # noqa: E402
 from robot_rl.runtime.launch.domain import claim_domain  # noqa: E402
 from robot_rl.spec import Layout  # noqa: E402
 
@@ -157,6 +158,9 @@ def test_evaluations_are_run_in_between_and_kept_apart(tmp_path: Path) -> None:
     trials = [seed for purpose, seed in every if purpose == "evaluation"]
     curve = json.loads((session / "curve.json").read_text())
     assert len(curve) >= 1 and trials == [1_000_000, 1_000_001] * len(curve)
+    said, report = result.stdout + result.stderr, (session / "report.html").read_text()
+    assert "of 8000 robot steps: " in said and f"report: {session / 'report.html'}" in said
+    assert "2 trials of the policy&#x27;s mean action" in report and f"{curve[-1]['successes']}/2" in report
     assert all(p["trials"] == 2 and p["human_steps"] >= 0 for p in curve)
     mine, recorded, _ = replays(session)
     require_same(mine, recorded, ("state",))
@@ -251,6 +255,26 @@ def call(service: str) -> None:
     node.destroy_node()
     context.try_shutdown()
     assert answer.success, answer.message
+
+
+def test_a_learner_takes_a_bare_name_of_demonstrations_as_every_command_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROBOT_RL_WORKSPACE", str(tmp_path / "lab"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "zarr.json").touch()
+    monkeypatch.setattr(LearnerNode, "_learn", lambda node: None)
+    recipe.save(RECIPE, tmp_path / "session")
+    given = [f"session:={tmp_path / 'session'}", "robot:=sim_pegslot", "dataset:=here,there", "accept_changes:=true"]
+    rclpy.init(args=["--ros-args", *(part for p in given for part in ("-p", p))])
+    node = LearnerNode()
+    try:
+        assert node._recipe().dataset == (str(tmp_path / "here"), str(tmp_path / "lab" / "datasets" / "there"))
+    finally:
+        node.close()
+        node.destroy_node()
+        rclpy.try_shutdown()
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ from rclpy.node import Node  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
+from robot_rl.commands.names import existing_dataset  # noqa: E402
 from robot_rl.control.safety import Safety  # noqa: E402
 from robot_rl.datasets.dataset import Dataset  # noqa: E402
 from robot_rl.datasets.record import Phase, Source  # noqa: E402
@@ -32,6 +33,7 @@ from robot_rl.ros.episode_node import EpisodeNode  # noqa: E402
 from robot_rl.ros.recorder_node import RecorderNode  # noqa: E402
 from robot_rl.ros.robot_node import RobotServer  # noqa: E402
 from robot_rl.runtime.arbiter import Decision  # noqa: E402
+from robot_rl.runtime.outcomes import recorded  # noqa: E402
 
 
 class Cameras(Node):  # type: ignore[misc]
@@ -151,7 +153,7 @@ def begin(node: RecorderNode, steps: int) -> None:
 def end(node: RecorderNode, steps: int, result: str = "success") -> None:
     """It ends with a mark, at the last step."""
     event = {"event": "end", "episode": "e", "stamp": START + (steps - 1) * node.spec.period_ns, "result": result}
-    node._on_episode(event | {"terminated": True, "truncated": False, "marked": True, "steps": steps})
+    node._on_episode(event | {"terminated": True, "truncated": False, "marked": True, "judged": True, "steps": steps})
 
 
 def test_an_episode_that_is_over_is_saved_when_the_recorder_is_stopped(recorder: RecorderNode, tmp_path: Path) -> None:
@@ -163,6 +165,17 @@ def test_an_episode_that_is_over_is_saved_when_the_recorder_is_stopped(recorder:
         (episode,) = dataset
         assert (len(episode), episode.success, dataset.unfinished()) == (4, True, [])
         assert episode.steps["terminated"].tolist() == [False, False, False, True]
+
+
+def test_an_episode_that_nobody_judged_is_noted_as_such(recorder: RecorderNode, tmp_path: Path) -> None:
+    begin(recorder, 4)
+    event = {"event": "end", "episode": "e", "stamp": START + 3 * recorder.spec.period_ns, "result": "failure"}
+    cut_off = {"terminated": False, "truncated": True, "marked": False, "judged": False, "steps": 4}
+    recorder._on_episode(event | cut_off)
+    recorder.close()
+    (episode,) = Dataset.open(tmp_path / "data")
+    assert (episode.success, episode.attributes["judged"]) == (False, False)
+    assert recorded(episode.success, episode.attributes) == "unjudged"
 
 
 def test_an_episode_that_was_to_be_discarded_is_gone_when_the_recorder_is_stopped(
@@ -245,3 +258,20 @@ def test_a_wall_clock_that_is_set_makes_no_stream_silent(
     recorder._report()
     assert recorder._streams.missed == set()
     recorder.close()
+
+
+def test_a_bare_name_is_recorded_under_datasets_of_the_workspace_as_every_command_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROBOT_RL_WORKSPACE", str(tmp_path / "lab"))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for name, place in (("mine", tmp_path / "lab" / "datasets" / "mine"), ("./mine", tmp_path / "here" / "mine")):
+        rclpy.init(args=["--ros-args", "-p", "robot:=sim_crazyflie", "-p", f"dataset:={name}"])
+        node = RecorderNode()
+        try:
+            assert (place / "zarr.json").is_file() and existing_dataset("mine").samefile(place)
+        finally:
+            node.close()
+            node.destroy_node()
+            rclpy.try_shutdown()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from robot_rl.control.safety import Safety
 from robot_rl.datasets.record import Phase, Source
 from robot_rl.hardware.robot import Outcome
 from robot_rl.runtime.arbiter import Decision
-from robot_rl.runtime.episodes import EpisodeRules
+from robot_rl.runtime.episodes import Ending, EpisodeRules
 from robot_rl.runtime.judged_episode import JudgedEpisode
 
 SUCCESS = Outcome(reward=1.0, success=True)
@@ -54,6 +55,15 @@ def test_where_nobody_judges_every_decision_is_a_step() -> None:
     assert episode.decided(decision(10)) is None and episode.decided(decision(10)) is None
     ending = episode.decided(decision(11))
     assert ending is not None and (ending.result, ending.truncated, ending.steps) == ("failure", True, 2)
+
+
+def test_an_episode_that_is_cut_off_unmarked_is_judged_by_nobody_unless_somebody_judges_its_states() -> None:
+    for keys, judged in (("mark", False), ("mark", True), ("hold", False)):
+        episode, _ = running(keys, judged=judged)
+        cut_off = Ending("failure", terminated=False, truncated=True, end_stamp=10, steps=1, interventions=0)
+        assert episode.is_judged(cut_off) == (judged or keys == "hold")
+        assert episode.is_judged(replace(cut_off, marked=True))
+        assert episode.is_judged(replace(cut_off, terminated=True)), "a rule ended it, such as too large a force"
 
 
 def test_what_a_human_did_after_the_last_step_does_not_count() -> None:

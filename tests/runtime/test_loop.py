@@ -18,6 +18,7 @@ from robot_rl.policies.execution import ChunkExecutor
 from robot_rl.runtime.arbiter import Arbiter
 from robot_rl.runtime.episodes import EpisodeMachine, EpisodeRules
 from robot_rl.runtime.loop import run_episode
+from robot_rl.runtime.outcomes import recorded
 from robot_rl.runtime.recorder import Recorder
 
 IDLE: tuple = ({}, set())
@@ -51,6 +52,15 @@ def test_the_time_limit_cuts_an_episode_off(parts):
     result = run_episode(*parts(max_steps=7), purpose="deployment")
     assert (result.ending.result, result.ending.truncated, result.ending.steps) == ("failure", True, 7)
     assert result.sources == {Source.NONE: 7}
+
+
+@pytest.mark.parametrize("real", [False, True])
+def test_an_episode_of_a_real_robot_that_is_cut_off_is_noted_as_judged_by_nobody(parts, robot, dataset, real):
+    if real:
+        robot.outcome = None
+    run_episode(*parts(max_steps=7), recorder=Recorder(dataset), purpose="evaluation")
+    (episode,) = dataset
+    assert recorded(episode.success, episode.attributes) == ("unjudged" if real else "failure")
 
 
 def test_equal_seeds_give_equal_episodes(parts, seek, spec):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -15,7 +15,25 @@ class Square:
     side: float = 1.0
 
 
+@dataclass(frozen=True)
+class Pen:
+    width: float = 0.1
+
+
+@dataclass(frozen=True)
+class Ring:
+    radius: float = 1.0
+    hole: float = 0.5
+    pen: Pen = field(default_factory=Pen)
+
+
+@dataclass(frozen=True)
+class Disc:
+    radius: float = 1.0
+
+
 KINDS = {"square": f"{__name__}:Square", "circle": "nowhere:Circle"}
+ROUND = {"ring": f"{__name__}:Ring", "disc": f"{__name__}:Disc", "square": f"{__name__}:Square", "lost": "nowhere:Lost"}
 
 
 def test_the_name_chooses_and_the_rest_fills() -> None:
@@ -39,3 +57,18 @@ def test_what_is_wrong_is_named_by_its_key(data: object, words: str) -> None:
         named(data, KINDS, "shape", "draw.shape")
     with pytest.raises(LookupError, match=words):
         named(data, KINDS, "shape", "draw.shape", error=LookupError)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"name": "square", "hole": 1}, r"option 'hole' of shape 'square': shape 'ring' has it\. Known: side\.$"),
+        ({"name": "square", "radius": 1}, r"of shape 'square': shapes 'ring' and 'disc' have it\. Known: side\.$"),
+        ({"name": "ring", "width": 1}, r"of shape 'ring': it belongs at draw\.shape\.pen\.width\. Known: "),
+        ({"name": "disc", "colour": 1}, r"of shape 'disc': it belongs at draw\.colour\. Known: radius\.$"),
+    ],
+)
+def test_an_option_that_belongs_elsewhere_is_told_where(data: object, words: str) -> None:
+    with pytest.raises(SettingError, match=words) as raised:
+        named(data, ROUND, "shape", "draw.shape", around=("shape", "colour"))
+    assert str(raised.value).startswith("draw.shape: unknown option '")

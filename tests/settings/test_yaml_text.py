@@ -53,3 +53,9 @@ def test_a_key_given_twice_is_refused_with_its_line() -> None:
     assert yaml_text.load("a: {rate: 20}\nb: {rate: 30}")["b"]["rate"] == 30
     merged = yaml_text.load("base: &b {rate: 20, lr: 1}\nown: {<<: *b, rate: 30}")
     assert merged["own"] == {"rate": 30, "lr": 1}
+
+
+@pytest.mark.parametrize("value", ["1e5", "", None, 1e-6, [0.5, "a: b"], {"a": [1], "b": "x # y"}, ["word " * 90]])
+def test_one_line_holds_a_whole_value(value: object) -> None:
+    line = yaml_text.line(value)
+    assert "\n" not in line and yaml_text.load(f"key: {line}") == {"key": value}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from robot_rl.commands.graph_options import SCRIPTED, check_driver
+from robot_rl.commands.graph_options import SCRIPTED, check_driver, device_and_file
 from robot_rl.commands.names import UsageError
 from robot_rl.extras import require
 from robot_rl.hardware import config
@@ -22,8 +22,8 @@ class Live:
     robot: str = "sim_lift"
     """A folder of hardware/ with a robot.yaml."""
     device: str = ""
-    """What the person holds: starts teleoperation too. Empty joins the ROS graph that is running: teleop, record,
-    deploy or finetune."""
+    """What the person holds, perhaps with its file, `gamepad:/dev/input/js1`: starts teleoperation too. Empty joins the
+    ROS graph that is running: teleop, record, deploy or finetune."""
     path: str = ""
     """Device file, such as /dev/input/js0; empty to find the device."""
     in_process: bool = False
@@ -66,6 +66,8 @@ def run(live: Live, picture: Picture) -> int:
         known = setup.cameras
         raise UsageError(f"robot '{live.robot}' has no camera '{picture.camera}'.{did_you_mean(picture.camera, known)}")
     if live.device:
+        device, path = device_and_file(live.device, live.path)
+        live = replace(live, device=device, path=path)
         check_driver(setup, live.device, simulated_only=live.in_process)
     if live.in_process:
         return _in_process(setup, live, picture)

@@ -16,6 +16,7 @@ from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.kinds import step_kinds
 from robot_rl.datasets.record import Source
 from robot_rl.datasets.report.summary import Summary, summarise
+from robot_rl.datasets.report.units import units
 from robot_rl.page.pictures import jpeg_uri
 
 STILLS = (0.0, 0.5, 1.0)
@@ -59,6 +60,8 @@ class Contents:
     """Who acted to the executed actions (N, A)."""
     labels: tuple[str, ...]
     """Names of the A numbers of an action."""
+    units: tuple[str, ...]
+    """Their units; empty for what has none."""
     bounds: tuple[NDArray[np.float64], NDArray[np.float64]]
     """Lowest and highest action allowed (A,)."""
     attributes: dict[str, Any]
@@ -102,6 +105,7 @@ def gather(dataset: Dataset, *, pictures: int) -> Contents:
         frames={f.name: f.frame for f in poses},
         actions={who: np.concatenate(a) for who, a in actions.items() if sum(map(len, a))},
         labels=dataset.spec.action.labels,
+        units=tuple(unit for f in dataset.spec.action.vectors for unit in units(f)),
         bounds=(dataset.spec.action.low, dataset.spec.action.high),
         attributes=dataset.attributes,
     )

@@ -15,6 +15,7 @@ from robot_rl.datasets.record import Source
 from robot_rl.datasets.report.gather import Card, Contents
 from robot_rl.datasets.report.sizes import readable_size
 from robot_rl.page import charts
+from robot_rl.page.drawing import swatches
 from robot_rl.page.layout import facts, table
 from robot_rl.page.plots import density, histogram
 from robot_rl.page.proportion import wilson
@@ -40,7 +41,7 @@ def tiles(c: Contents) -> str:
     s = c.summary
     labelled = s.succeeded + s.failed
     rate = wilson(s.succeeded, labelled) if labelled else None
-    problems = sum(g.worst.severity >= Severity.WARNING for g in c.checked.groups())
+    serious, notes = found(c)
     items = [
         (str(s.episodes), "episodes", ", ".join(f"{n} {p}" for p, n in s.purposes.items())),
         (f"{s.minutes:.1f} min", "recorded", f"{s.steps} steps at {s.rate:g} Hz"),
@@ -56,13 +57,24 @@ def tiles(c: Contents) -> str:
             "on disk",
             f"{readable_size(round(s.bytes / s.minutes)) if s.minutes else '–'} a minute",
         ),
-        (str(problems) if problems else "none", "problems", "found by check; details below"),
+        (str(serious) if serious else "none", "problem" if serious == 1 else "problems", notes),
     ]
     cells = "".join(
         f'<div class="tile"><b>{escape(big)}</b><span>{escape(name)}</span><small>{escape(more)}</small></div>'
         for big, name, more in items
     )
     return f'<div class="tiles">{cells}</div>'
+
+
+def found(c: Contents) -> tuple[int, str]:
+    """How many problems the check found, errors and warnings; and in words what else there is to read."""
+    errors, warnings, notes = (c.checked.count(s) for s in (Severity.ERROR, Severity.WARNING, Severity.INFO))
+    counts = {"error": errors, "warning": warnings, "note": notes}
+    parts = [f"{n} {name}" + ("s" if n != 1 else "") for name, n in counts.items() if n]
+    words = ", ".join(parts)
+    if not errors + warnings:
+        words = f"only {words}" if notes else ""
+    return errors + warnings, f"{words}; see below" if words else "the check found nothing"
 
 
 def problems(c: Contents) -> str:
@@ -108,10 +120,10 @@ def lengths(c: Contents) -> str:
     }
     groups = {name: v for name, v in groups.items() if len(v)}
     colours = dict(OUTCOMES.values())
-    chart = histogram(groups, "length [s]", colours=colours, bins=30, width=720, height=190)
+    chart = histogram(groups, "length [s]", counted="episodes", colours=colours, bins=30, width=720, height=190)
     seconds = np.array([card.seconds for card in c.cards])
     note = f"Median {np.median(seconds):.1f} s, shortest {seconds.min():.1f} s, longest {seconds.max():.1f} s"
-    return f'<div class="card"><p class="note">{note}</p>{chart}{_legend({n: colours[n] for n in groups})}</div>'
+    return f'<div class="card"><p class="note">{note}</p>{chart}{swatches({n: colours[n] for n in groups})}</div>'
 
 
 def pictures(c: Contents) -> str:
@@ -166,14 +178,15 @@ def actions(c: Contents) -> str:
     plots = "".join(
         histogram(
             {names[who]: c.actions[who][:, i] for who in names},
-            label,
+            f"{label} [{unit}]" if unit else label,
+            counted="steps",
             colours=colours,
             marks=[float(b) for b in (low[i], high[i]) if np.isfinite(b)],
         )
-        for i, label in enumerate(c.labels)
+        for i, (label, unit) in enumerate(zip(c.labels, c.units))
     )
     note = "Executed actions of every step in which somebody acted; dashed: the bounds."
-    return f'<div class="card"><p class="note">{note}</p><div class="grid">{plots}</div>{_legend(colours)}</div>'
+    return f'<div class="card"><p class="note">{note}</p><div class="grid">{plots}</div>{swatches(colours)}</div>'
 
 
 def phases(c: Contents) -> str:
@@ -188,7 +201,7 @@ def phases(c: Contents) -> str:
         if kinds[k]
     )
     some = "" if len(picked) == len(c.cards) else f" {len(picked)} of {len(c.cards)} episodes are shown."
-    note = f"The axis counts steps. ✓ success, ✗ failure, · unlabelled.{some}"
+    note = f"✓ success, ✗ failure, · unlabelled.{some}"
     return f'<div class="card"><p class="note">{note}</p>{chart}<div class="legend">{keys}</div></div>'
 
 
@@ -223,11 +236,3 @@ def about(c: Contents) -> str:
             "Unreadable": ", ".join(map(str, c.unreadable)) or "none",
         }
     )
-
-
-def _legend(colours: dict[str, str]) -> str:
-    keys = "".join(
-        f'<span class="key"><b class="swatch" style="background:{colour}"></b>{escape(name)}</span>'
-        for name, colour in colours.items()
-    )
-    return f'<div class="legend">{keys}</div>'

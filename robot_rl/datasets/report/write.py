@@ -43,7 +43,7 @@ def render(c: Contents) -> str:
         lead,
         [
             sections.tiles(c),
-            section("Problems found", sections.problems(c)),
+            section("Problems and notes", sections.problems(c)),
             section("Success", sections.success(c)),
             section("Episodes", sections.pictures(c)),
             section("Lengths", sections.lengths(c)),

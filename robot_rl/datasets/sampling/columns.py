@@ -115,7 +115,10 @@ def _facts(episode: Episode, action_free: bool) -> EpisodeFacts:
 
 def _same_spec(spec: Spec | None, episode: Episode) -> Spec:
     if spec is not None and spec is not episode.spec and (differences := spec.differences(episode.spec)):
-        raise DatasetError(f"episode {episode.number} is of another spec: {'; '.join(differences)}")
+        raise DatasetError(
+            f"episode {episode.number} of {episode.folder.parents[1]} was recorded on robot '{episode.spec.robot}', "
+            f"those before it on '{spec.robot}': {'; '.join(differences)}"
+        )
     return spec or episode.spec
 
 

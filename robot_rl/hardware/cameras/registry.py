@@ -9,6 +9,7 @@ from robot_rl import extras
 from robot_rl.hardware.camera import Camera, CameraError
 from robot_rl.hardware.cameras.drivers import DRIVERS
 from robot_rl.hardware.config import CameraConfig, ConfigError
+from robot_rl.hardware.plugin import import_failure, load_class
 from robot_rl.workspace import did_you_mean
 
 
@@ -21,7 +22,7 @@ def make_camera(config: CameraConfig, **resources: Any) -> Camera:
         resources: what a driver needs beyond its configuration: for `mujoco` the renderer and the scene's state.
 
     Raises:
-        ConfigError: no such driver, or options that it does not take.
+        ConfigError: no such driver, one that cannot be loaded, or options that it does not take.
         CameraError: the driver's package is not installed.
     """
     path = DRIVERS.get(config.driver, config.driver)
@@ -29,11 +30,11 @@ def make_camera(config: CameraConfig, **resources: Any) -> Camera:
     if not name:
         raise ConfigError(f"camera '{config.name}': no driver '{config.driver}'.{did_you_mean(config.driver, DRIVERS)}")
     try:
-        driver = getattr(importlib.import_module(module), name)
+        importlib.import_module(module)
     except ModuleNotFoundError as error:
-        hint = extras.explain(error) or f"driver '{config.driver}' cannot be imported: {error}"
+        why = import_failure(module, error)
+        hint = extras.explain(error) or f"driver '{config.driver}' cannot be imported: {why}"
         raise CameraError(f"camera '{config.name}': {hint}") from error
-    except AttributeError:
-        raise ConfigError(f"camera '{config.name}': module '{module}' has no '{name}'") from None
+    driver = load_class(path, f"camera '{config.name}': driver")
     camera: Camera = driver(config, **resources)
     return camera

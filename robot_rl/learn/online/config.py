@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 from robot_rl.learn.config import TrainingError
@@ -130,4 +131,6 @@ class OnlineConfig:
         Raises:
             TrainingError: an unknown one, with the nearest, or a value that is not allowed; the message names it.
         """
-        return fill(cls, data, where, error=TrainingError, readers={"improver": improver_config})
+        beside = [f.name for f in dataclasses.fields(cls)]
+        readers = {"improver": partial(improver_config, around=beside)}
+        return fill(cls, data, where, error=TrainingError, readers=readers)

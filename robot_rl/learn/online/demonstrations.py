@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable, Iterator
 
 from robot_rl.control.safety import Safety
 from robot_rl.datasets.episode import Episode
@@ -10,6 +10,37 @@ from robot_rl.datasets.record import Phase, Source, Step
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.observe import Observer, Row
 from robot_rl.learn.online.replay import Replay
+from robot_rl.spec import Spec
+
+
+def fitting(episodes: Iterable[Episode], spec: Spec, names: Container[str]) -> Iterator[Episode]:
+    """The episodes, each data set of them looked at first.
+
+    Limits of actions may differ: the envelope may have been tightened since.
+
+    Args:
+        spec: of the session's robot.
+        names: the observation fields that are learnt from.
+
+    Raises:
+        TrainingError: one was recorded on a robot that senses, or is commanded, in another way.
+    """
+    known: list[Spec] = []
+    for episode in episodes:
+        if not any(episode.spec is k for k in known):
+            _require_fitting(episode, spec, names)
+            known.append(episode.spec)
+        yield episode
+
+
+def _require_fitting(episode: Episode, spec: Spec, names: Container[str]) -> None:
+    if differences := episode.spec.only(names).differences(spec.only(names), bounds=False):
+        lines = "\n  ".join(differences)
+        raise TrainingError(
+            f"the demonstrations in {episode.folder.parents[1]} were recorded on robot '{episode.spec.robot}', this "
+            f"session's robot is '{spec.robot}' (first: data set, second: robot):\n  {lines}\nName a data set of "
+            f"'{spec.robot}', or a recipe for '{episode.spec.robot}'"
+        )
 
 
 def add_episodes(

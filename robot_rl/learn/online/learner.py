@@ -15,7 +15,7 @@ from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online import checkpoint
 from robot_rl.learn.online.acting import consider, no_notes, note_fields
 from robot_rl.learn.online.config import OnlineConfig
-from robot_rl.learn.online.demonstrations import add_episodes
+from robot_rl.learn.online.demonstrations import add_episodes, fitting
 from robot_rl.learn.online.guard import Guard
 from robot_rl.learn.online.improvers.improver import Agent, Improver, Parts
 from robot_rl.learn.online.improvers.rlpd import RlpdConfig
@@ -46,7 +46,7 @@ class Learner:
     def __init__(
         self, config: OnlineConfig, spec: Spec, base: Policy | None = None, cameras: Pictures | None = None
     ) -> None:
-        self.config, self.device = config, torch_device(config.device)
+        self.config, self.spec, self.device = config, spec, torch_device(config.device)
         self.observer = make_observer(config, spec, base, cameras)
         self.shaping = Shaping(config.shaping, self.observer.layout) if config.shaping is not None else None
         self.improver = make_improver(config, spec, self.observer, base, self.shaping)
@@ -66,8 +66,9 @@ class Learner:
         """Take those recorded episodes that the replay does not hold yet; returns how many.
 
         Raises:
-            ReplayError, TrainingError: as `demonstrations.add_episodes` and `Shaping.fit`.
+            ReplayError, TrainingError: as `demonstrations.fitting`, `demonstrations.add_episodes` and `Shaping.fit`.
         """
+        episodes = fitting(episodes, self.spec, self.observer.needed)
         if self.shaping is not None and not self.shaping.fitted:
             episodes = list(episodes)
             self.shaping.fit(episodes)

@@ -15,6 +15,8 @@ from robot_rl.page import charts, layout
 
 SHOWN = 12
 """Evaluations shown at most, spread over the session."""
+COLOUR = 1
+"""Of success, in bars and curves alike."""
 
 
 def write_report(
@@ -60,15 +62,21 @@ def _success(curve: Sequence[Point]) -> str:
     ):
         if not any(x):
             continue
-        lines = {
-            "success": list(zip(x, [100 * p.success for p in curve])),
-            "95 % interval, low": list(zip(x, [100 * p.low for p in curve])),
-            "95 % interval, high": list(zip(x, [100 * p.high for p in curve])),
-        }
-        charted.append(charts.lines(lines, x_label=label, y_label="success [%]", width=720, height=260))
+        charted.append(
+            charts.lines(
+                {"success": list(zip(x, [100 * p.success for p in curve]))},
+                bands={"success": list(zip(x, [100 * p.low for p in curve], [100 * p.high for p in curve]))},
+                colours={"success": COLOUR},
+                x_label=label,
+                y_label="success [%]",
+                width=720,
+                height=260,
+            )
+        )
     stride = max(-(-len(curve) // SHOWN), 1)
     shown = [*curve[:-1][::stride], curve[-1]]
-    bars = charts.intervals([(f"{p.robot_steps} steps", wilson(p.successes, p.trials)) for p in shown])
+    rates = [(f"{p.robot_steps} steps", wilson(p.successes, p.trials)) for p in shown]
+    bars = charts.intervals(rates, colours=[f"var(--c{COLOUR})"] * len(rates))
     head = ["Robot steps", "Minutes", "Human steps", "Updates", "Success", "95 % interval", "Seconds to success"]
     rows = [
         [

@@ -8,6 +8,7 @@ import numpy as np
 
 from robot_rl.learn.rewards.train import Result
 from robot_rl.page import charts, layout
+from robot_rl.page.drawing import swatches
 from robot_rl.page.pictures import jpeg_uri
 from robot_rl.page.plots import histogram
 from robot_rl.page.proportion import Proportion
@@ -17,6 +18,8 @@ from robot_rl.rewards.threshold import episodes_needed
 
 WORST = 12
 """Pictures that are shown of each sort of mistake."""
+GOOD, BAD = "var(--good)", "var(--bad)"
+"""Of success and of what is none, as in the report of a data set; told apart without seeing red or green too."""
 
 
 def write_report(path: Path, frames: LabelledFrames, result: Result, target: float) -> Path:
@@ -42,15 +45,18 @@ def write_report(path: Path, frames: LabelledFrames, result: Result, target: flo
 def _episodes(result: Result, target: float) -> str:
     test = result.test.point
     rows: list[tuple[str, Proportion]] = [("false successes, test", test.false_successes)]
+    colours = [BAD]
     if test.detections is not None:
         rows.append(("successes said, test", test.detections))
+        colours.append(GOOD)
     rows.append(("false successes, choosing", result.chosen.false_successes))
+    colours.append(BAD)
     needed = f"{episodes_needed(target)} episodes without one" if target > 0 else "no number of episodes"
     note = (
         f"The target was {target:g} false successes per episode; {needed} would show it with 95 % confidence. The test "
         "episodes were used for nothing else. Each row counts episodes, at the first moment success is said."
     )
-    return f'<p class="note">{note}</p><div class="card">{charts.intervals(rows)}</div>'
+    return f'<p class="note">{note}</p><div class="card">{charts.intervals(rows, colours=colours)}</div>'
 
 
 def _curves(result: Result) -> str:
@@ -59,11 +65,17 @@ def _curves(result: Result) -> str:
         {"test": list(zip(curve.false_positives.tolist(), curve.true_positives.tolist())), "chance": [(0, 0), (1, 1)]},
         x_label="share of other pictures taken for success",
         y_label="share of successes found",
+        colours={"test": 1, "chance": 0},
+        dashed=("chance",),
+        width=420,
     )
     calibration = charts.lines(
         {"test": [(b.said, b.true) for b in bins], "as said": [(0, 0), (1, 1)]},
         x_label="probability said",
         y_label="share that was success",
+        colours={"test": 1, "as said": 0},
+        dashed=("as said",),
+        width=420,
     )
     facts = layout.facts(
         {
@@ -73,21 +85,20 @@ def _curves(result: Result) -> str:
             "temperature": f"{float(result.trained.classifier.temperature):.2f}",
         }
     )
-    return f'<div class="card">{roc}{calibration}{facts}</div>'
+    return f'<div class="card"><div class="pair"><div>{roc}</div><div>{calibration}</div></div>{facts}</div>'
 
 
 def _worst(frames: LabelledFrames, result: Result) -> str:
     rows, p = result.test.rows, result.test.probabilities
     labels = frames.labels[rows]
-    scores = {"success": p[labels], "other": p[~labels]}
+    scores = {"success": p[labels], "other pictures": p[~labels]}
+    colours = {"success": GOOD, "other pictures": BAD}
+    threshold = result.chosen.threshold
     chart = histogram(
-        scores,
-        "probability",
-        colours={"success": "var(--c2)", "other": "var(--c0)"},
-        marks=(result.chosen.threshold,),
-        width=520,
+        scores, "probability said", counted="pictures", colours=colours, marks=(threshold,), width=720, height=190
     )
-    parts = [f'<div class="card">{chart}</div>']
+    note = f"What was said of each picture; dashed: the threshold, {threshold:.3f}."
+    parts = [f'<div class="card"><p class="note">{note}</p>{chart}{swatches(colours)}</div>']
     for title, mask, sign in (("Taken for success most", ~labels, -1.0), ("Missed most", labels, 1.0)):
         order = np.argsort(sign * p[mask], kind="stable")[:WORST]
         cells = "".join(

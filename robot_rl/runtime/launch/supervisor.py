@@ -15,6 +15,7 @@ from robot_rl import extras
 from robot_rl.runtime.launch import guard, locate, reader
 from robot_rl.runtime.launch.child import ASKED, Child
 from robot_rl.runtime.launch.description import LaunchError
+from robot_rl.runtime.launch.last_error import last_error
 from robot_rl.runtime.launch.output import Output
 from robot_rl.runtime.launch.terminal import Terminal
 
@@ -65,6 +66,8 @@ class Launch:
         self._output = Output(stream or sys.stdout, quiet=quiet, log_dir=self._log_dir)
         self._children: list[Child] = []
         self._ended: set[str] = set()
+        self._failed: list[list[str]] = []
+        """Of each process that failed, in that order: which, how, and its last lines of error."""
         self._guard: subprocess.Popen[bytes] | None = None
         self._terminal = Terminal()
         self._finished = False
@@ -186,9 +189,12 @@ class Launch:
         self._guard = None
         self._terminal.restore()
         self._finished = True
+        for lines in reversed(self._failed):  # the others may only have followed: the first has the last word
+            for line in lines:
+                self._output.warn(line)
 
     def _report(self, child: Child, code: int) -> None:
-        """Say how a process ended. One that failed makes the launch fail."""
+        """Say how a process ended. One that failed makes the launch fail, and is named again in its last lines."""
         if code == 0:
             self._output.say(f"{child.name} ended")
             return
@@ -196,6 +202,9 @@ class Launch:
         words = self._output.last_words(child.name)
         how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
         self._output.warn(f"{child.name} {how}")
+        first, *more = last_error(words) or ["it said nothing"]
+        order = "after that" if self._failed else "failed first"
+        self._failed.append([f"{order}: {child.name} {how}: {first}", *more])
         if self._quiet:
             for line in words:
                 self._output.warn(f"  {child.name}: {line}")

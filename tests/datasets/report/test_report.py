@@ -4,14 +4,19 @@ import base64
 import io
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from robot_rl import cli
+from robot_rl.commands.data_jobs.report import default_output
 from robot_rl.datasets import Dataset, DatasetError, Phase, Sample, Source, Step
+from robot_rl.datasets.check.findings import CheckReport, Finding, Severity
+from robot_rl.datasets.report import sections
 from robot_rl.datasets.report.gather import gather, shrunk
+from robot_rl.datasets.report.units import units
 from robot_rl.datasets.report.write import render, write_report
 from robot_rl.hardware.config import CameraConfig
 from robot_rl.spec import Field, Layout, Spec
@@ -117,6 +122,51 @@ def test_an_empty_data_set_or_a_folder_that_cannot_be_written_is_refused(
     assert "no episode is labelled" in (tmp_path / "r.html").read_text()
 
 
+@pytest.mark.parametrize(
+    ("severities", "count", "words"),
+    [
+        ((), 0, "the check found nothing"),
+        ((Severity.INFO,), 0, "only 1 note; see below"),
+        ((Severity.WARNING, Severity.INFO, Severity.INFO), 1, "1 warning, 2 notes; see below"),
+        ((Severity.ERROR, Severity.ERROR, Severity.WARNING), 3, "2 errors, 1 warning; see below"),
+    ],
+)
+def test_the_first_figures_and_the_table_below_say_the_same_of_what_was_found(
+    dataset: Dataset, record: Record, severities: tuple[Severity, ...], count: int, words: str
+) -> None:
+    record(5, True, "ann")
+    findings = tuple(Finding(s, f"kind {i}", "message", "remedy") for i, s in enumerate(severities))
+    contents = replace(gather(dataset, pictures=0), checked=CheckReport(1, findings))
+    assert sections.found(contents) == (count, words)
+    name = "problem" if count == 1 else "problems"
+    tile = f"<b>{count or 'none'}</b><span>{name}</span><small>{words}</small>"
+    assert tile in sections.tiles(contents)
+    text = render(contents)
+    assert "Problems and notes" in text and text.count('class="chip') == len(severities)
+
+
+def test_plots_name_their_axes_with_units(dataset: Dataset, record: Record) -> None:
+    record(5, True, "ann")
+    contents = gather(dataset, pictures=0)
+    assert contents.units == ("m/s", "m/s")
+    text = render(contents)
+    for name in ("length [s]", "episodes", "twist.0 [m/s]", "steps", "x [m]", "z [m]", "episode", "step"):
+        assert f">{name}</text>" in text, name
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        (Field("twist", (6,), "twist", unit="m/s, rad/s"), ["m/s"] * 3 + ["rad/s"] * 3),
+        (Field("wrench", (6,), "wrench", unit="N, N m"), ["N"] * 3 + ["N m"] * 3),
+        (Field("gripper", (1,)), [""]),
+        (Field("joints", (2,), unit="rad"), ["rad", "rad"]),
+    ],
+)
+def test_each_number_has_its_own_unit(field: Field, expected: list[str]) -> None:
+    assert units(field) == expected
+
+
 def test_from_the_command_line(
     dataset: Dataset, record: Record, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -124,6 +174,24 @@ def test_from_the_command_line(
     assert cli.main(["data", "report", str(dataset.path), "--output", str(tmp_path / "x.html")]) == 0
     assert "x.html: 1 episodes" in capsys.readouterr().out
     assert (tmp_path / "x.html").stat().st_size > 5000
+
+
+def test_by_default_the_page_lies_beside_the_data_set(
+    dataset: Dataset, record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(2, True, "ann")
+    (tmp_path / "elsewhere").mkdir()
+    for here, name in ((tmp_path / "elsewhere", str(dataset.path)), (dataset.path, ".")):
+        monkeypatch.chdir(here)
+        before = set(here.iterdir())
+        assert cli.main(["data", "report", name]) == 0
+        assert set(here.iterdir()) == before
+        (dataset.path.parent / "lift_report.html").unlink()
+
+
+def test_the_page_of_a_data_set_in_an_object_store_lies_here() -> None:
+    assert default_output(Path("s3://bucket/lift")) == Path("lift_report.html")
+    assert default_output(Path("datasets/lift")) == Path("datasets/lift_report.html")
 
 
 def test_pictures_shrink_by_averaging_whole_blocks() -> None:

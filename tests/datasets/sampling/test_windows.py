@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -148,3 +149,17 @@ def test_of_an_episode_that_is_only_watched_no_action_is_looked_at(dataset: Data
     of_known = Windows([next(iter(dataset))], ["joints"], n_obs=1, horizon=2).statistics()["action"]
     assert windows.statistics()["action"].max.tolist() == of_known.max.tolist()
     assert "action_known" not in Windows(dataset, ["joints"], n_obs=1, horizon=2).batch(np.arange(2))
+
+
+def test_an_episode_of_another_robot_is_refused_by_both_robots_and_what_differs(
+    dataset: Dataset, record: Record
+) -> None:
+    record(4)
+    record(4)
+    first, second = dataset[0], dataset[1]
+    second.spec = replace(second.spec, robot="hand", rate=10.0)
+    words = rf"^episode 1 of {dataset.path} was recorded on robot 'hand', those before it on 'arm': rate: 20 Hz against"
+    with pytest.raises(DatasetError, match=words):
+        Windows([first, second], ["joints"], n_obs=1, horizon=1)
+    with pytest.raises(DatasetError, match=r"^episode 1, recorded on robot 'hand', has no stream 'jionts'\. Did you"):
+        second.stream("jionts")

@@ -52,6 +52,13 @@ def test_a_recipe_names_a_robot_and_comes_back_as_it_was_written(name: str, tmp_
         ("reset_steps: soon", "reset_steps is 'soon'; it must be a whole number"),
         ("online: {guard: {attempts: -1}}", "attempts at least 0"),
         ("online: {improver: {name: residul}}", "no improver 'residul'. Did you mean 'residual'"),
+        (
+            "online: {improver: {name: rlpd, growth: 500}}",
+            "online.improver: unknown option 'growth' of improver 'rlpd': improver 'residual' has it",
+        ),
+        ("online: {improver: {name: rlpd, reward: rlif}}", "of improver 'rlpd': it belongs at online.reward"),
+        ("online: {improver: {name: rlif}}", "RLIF is improver 'rlpd' with online.reward: rlif beside it"),
+        ("online: {improver: {name: rlpd, critics: 4}}", "it belongs at online.improver.sac.critics"),
         ("[1, 2]", "a mapping was expected, got list"),
         ("a: [", "not readable"),
     ],

@@ -176,6 +176,27 @@ def test_a_required_process_that_fails_ends_all_with_code_1_and_its_last_words(m
     assert not any(guard.alive(p) for p in nodes.pids.values())
 
 
+@pytest.mark.parametrize("quiet", [True, False])
+def test_the_last_line_says_which_process_failed_how_and_why(make: Callable[..., Path], quiet: bool):
+    out = io.StringIO()
+    with Launch(make("polite", "done", required=("crash",)), quiet=quiet, stream=out) as nodes:
+        assert nodes.wait(timeout=10) == 1
+    last = out.getvalue().splitlines()[-1]
+    assert last == "[launch] failed first: crash ended with exit code 1: ValueError: the arm is unplugged"
+
+
+def test_of_several_that_failed_the_first_has_the_last_word(make: Callable[..., Path], tmp_path: Path):
+    out = io.StringIO()
+    with Launch(make("crash", "deaf"), stream=out) as nodes:
+        await_ready(tmp_path, "deaf")
+        wait_until(lambda: nodes.poll() is None and "exit code 1" in out.getvalue(), "the crash is not reported")
+        nodes.shutdown()
+    assert out.getvalue().splitlines()[-2:] == [
+        "[launch] after that: deaf was ended by signal 9: it said nothing",
+        "[launch] failed first: crash ended with exit code 1: ValueError: the arm is unplugged",
+    ]
+
+
 def test_a_required_process_that_is_done_ends_all_with_code_0(make: Callable[..., Path]):
     with Launch(make("polite", required=("done",)), stream=io.StringIO()) as nodes:
         assert nodes.wait(timeout=10) == 0

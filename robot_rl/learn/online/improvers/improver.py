@@ -8,7 +8,7 @@ the agent's weights go back to where the robot is.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Protocol
@@ -24,6 +24,7 @@ from robot_rl.learn.online.scale import ActionScale
 from robot_rl.learn.online.steady import Steady
 from robot_rl.policies.chunk_policy import ChunkPolicy
 from robot_rl.settings.named import named
+from robot_rl.settings.typed import dotted
 from robot_rl.spec import Spec
 
 Mode = Literal["warmup", "sample", "mode"]
@@ -161,16 +162,21 @@ class ImproverConfig(Protocol):
         ...
 
 
-def improver_config(data: Mapping[str, Any], where: str = "improver") -> Any:
+def improver_config(data: Mapping[str, Any], where: str = "improver", around: Collection[str] = ()) -> Any:
     """The configuration that `{"name": ..., option: value}` describes; options that are mappings fill dataclasses.
 
     Args:
         where: the key of `data` in its file.
+        around: the options beside `data`.
 
     Raises:
-        TrainingError: unknown improver or option, with the nearest, or a value that is not allowed.
+        TrainingError: unknown improver or option, with the nearest, or where it belongs; or a value that is not
+            allowed.
     """
-    return named(data, IMPROVERS, "improver", where, error=TrainingError)
+    if isinstance(data, Mapping) and data.get("name") == "rlif":
+        reward = dotted(where.rpartition(".")[0], "reward")
+        raise TrainingError(f"{dotted(where, 'name')} is 'rlif': RLIF is improver 'rlpd' with {reward}: rlif beside it")
+    return named(data, IMPROVERS, "improver", where, around=around, error=TrainingError)
 
 
 def improver_dict(config: ImproverConfig) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -17,11 +18,13 @@ def tell(directory: Path, address: str, token: str) -> None:
 
 
 def refuse(directory: Path, reason: str) -> None:
-    """There will be no learner: whoever waits for one is told why, once."""
-    _write(directory, {"error": reason})
+    """There will be no learner: whoever waits for one is told why, once. Folders that this makes go with it."""
+    place = (directory / FILE).parent
+    made = [str(folder.absolute()) for folder in (place, *place.parents) if not folder.exists()]
+    _write(directory, {"error": reason, "made": made})
 
 
-def _write(directory: Path, words: dict[str, str]) -> None:
+def _write(directory: Path, words: dict[str, str | list[str]]) -> None:
     path = directory / FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".new")
@@ -32,8 +35,16 @@ def _write(directory: Path, words: dict[str, str]) -> None:
 
 
 def forget(directory: Path) -> None:
-    """There is no learner."""
-    (directory / FILE).unlink(missing_ok=True)
+    """There is no learner; of a refusal nothing is left."""
+    path = directory / FILE
+    try:
+        made = list(map(str, json.loads(path.read_text()).get("made", ())))
+    except (OSError, ValueError, AttributeError, TypeError):
+        made = []
+    path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # others have put something there
+        for folder in made:
+            Path(folder).rmdir()
 
 
 def find(directory: Path) -> tuple[str, str] | None:

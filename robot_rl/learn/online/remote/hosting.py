@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from robot_rl.hardware.config import RobotConfig
-from robot_rl.learn.online.logbook import Logbook
-from robot_rl.learn.online.picture import draw
+from robot_rl.learn.online.book import Book, Seen
 from robot_rl.learn.online.recipe import Recipe
 from robot_rl.learn.online.remote import address
 from robot_rl.learn.online.remote.learning import Learning
@@ -16,12 +18,19 @@ from robot_rl.learn.online.remote.prepared import prepared
 from robot_rl.learn.online.remote.process import hold_lock
 from robot_rl.learn.online.remote.server import ActorServer
 
+log = logging.getLogger(__name__)
+
 
 class Hosted:
     """The learner of the session in `folder`, restored or begun; `close` lets go of the folder.
 
+    Curves are written after every episode, the report and the picture of the curve after every evaluation and at the
+    end.
+
     Args:
         in_background: does work that learning does not wait for.
+        told: hears after each episode how the session goes, in a line.
+        notes: for the report's readers.
         accept_changes: continue a session that was begun with another configuration.
 
     Raises:
@@ -35,23 +44,29 @@ class Hosted:
         setup: RobotConfig,
         in_background: Callable[[Callable[[], None]], object],
         *,
+        told: Callable[[str], None] = lambda text: None,
+        notes: Sequence[str] = (),
         accept_changes: bool = False,
     ) -> None:
-        self.folder, self._in_background = folder, in_background
+        self.folder, self._in_background, self._told = folder, in_background, told
         self._lock = hold_lock(folder)
         self._server: ActorServer | None = None
-        self._logbook: Logbook | None = None
-        self._logged = (0, 0)
-        """Episodes and evaluations that are in the logbook."""
+        self._book = Book(plan, folder, operator="as the graph was launched", simulated=setup.simulated, notes=notes)
+        self._logged: tuple[int, int] | None = None
+        """Episodes and evaluations that are in the book; None before it is opened."""
+        self._reporting = threading.Lock()
+        self._written: Path | None = None
+        """The report, as far as it could be written."""
         try:
             self.learning = prepared(plan, folder, setup, accept_changes=accept_changes, on_saved=self._log)
-            self._logbook = Logbook(folder, self.learning.tally.robot_steps)
+            self._book.begin(_seen(self.learning))
             self._logged = (self.learning.tally.episodes, len(self.learning.curve))
             token = secrets.token_hex(16)
             self._server = ActorServer(token, lambda: self.learning.status, period=plan.remote.period)
             address.tell(folder, self._server.address, token)
         finally:
             if self._server is None:
+                self._book.close()
                 self._lock.release()
 
     def run(self, stopped: Callable[[], bool]) -> None:
@@ -59,25 +74,48 @@ class Hosted:
         if self._server is not None:
             self.learning.run(self._server, stopped)
 
-    def close(self) -> None:
-        """There is no learner any more."""
-        if self._server is not None:
-            self._server.close()
-            address.forget(self.folder)
+    def close(self) -> Path | None:
+        """There is no learner any more. Returns the report's path, None where there is nothing to report."""
+        if self._server is None:
+            return None
+        self._server.close()
+        self._server = None
+        address.forget(self.folder)
+        try:
+            self._book.close()
+            if any(self._logged or ()):
+                self._report(_seen(self.learning))
+            return self._written
+        except OSError as error:
+            log.warning("%s: the curves are not complete: %s", self.folder, error)
+            return None
+        finally:
             self._lock.release()
-            self._server = None
-        if self._logbook is not None:
-            self._logbook.close()
 
     def _log(self, learning: Learning) -> None:
-        if self._logbook is None:
+        if self._logged is None:
             return
+        seen = _seen(learning)
         if learning.tally.episodes != self._logged[0]:
-            counts = {"lag_steps": float(learning.owed), "fetched_episodes": float(learning.recovered)}
-            figures = {**learning.figures, **learning.actor, **counts}
-            self._logbook.episode(learning.tally, learning.learner.improver.updates, figures)
-        curve = list(learning.curve)
-        if len(curve) != self._logged[1]:
-            self._logbook.point(curve[-1])
-            self._in_background(lambda: draw({"": curve}, self.folder / "curve.png"))
-        self._logged = (learning.tally.episodes, len(curve))
+            self._told(self._book.episode(seen))
+        if len(seen.curve) != self._logged[1]:
+            self._book.point(seen.curve[-1])
+            self._in_background(lambda: self._report(seen))
+        self._logged = (learning.tally.episodes, len(seen.curve))
+
+    def _report(self, seen: Seen) -> None:
+        """Write the report; a disk that cannot take it costs the session nothing."""
+        with self._reporting:
+            try:
+                self._written = self._book.report(seen)
+            except OSError as error:
+                log.warning("%s: no report is written: %s", self.folder, error)
+                self._written = None
+
+
+def _seen(learning: Learning) -> Seen:
+    """The session as it is now, whatever learning does to it meanwhile."""
+    tally = replace(learning.tally, recent=list(learning.tally.recent))
+    counts = {"lag_steps": float(learning.owed), "fetched_episodes": float(learning.recovered)}
+    figures = {**learning.figures, **learning.actor, **counts}
+    return Seen(tally, list(learning.curve), figures, learning.learner.improver.updates, learning.recovered)

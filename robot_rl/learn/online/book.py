@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -13,12 +14,17 @@ from robot_rl.learn.online.recipe import Recipe
 from robot_rl.learn.online.report import write_report
 from robot_rl.learn.online.tally import Tally
 
+PICTURE = "curve.png"
+
 
 class Shown(Protocol):
     """A session as far as it is shown."""
 
-    tally: Tally
-    curve: list[Point]
+    @property
+    def tally(self) -> Tally: ...
+
+    @property
+    def curve(self) -> Sequence[Point]: ...
 
     @property
     def figures(self) -> Mapping[str, float]: ...
@@ -30,16 +36,45 @@ class Shown(Protocol):
     def recovered(self) -> int: ...
 
 
-class Book:
-    """Curves and report of one session in its folder."""
+@dataclass(frozen=True)
+class Seen:
+    """A session as it was at one moment."""
 
-    def __init__(self, recipe: Recipe, directory: Path) -> None:
-        self.recipe, self.directory = recipe, directory
+    tally: Tally
+    curve: Sequence[Point]
+    figures: Mapping[str, float]
+    updates: int
+    recovered: int
+
+
+class Book:
+    """Curves and report of one session in its folder.
+
+    Args:
+        operator: who watches, if others than the recipe say so.
+        simulated: evaluations begin in the recipe's held-out states.
+        notes: what a reader of the report must know to judge the figures.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        directory: Path,
+        *,
+        operator: str = "",
+        simulated: bool = True,
+        notes: Sequence[str] = (),
+    ) -> None:
+        self.recipe, self.directory, self._notes = recipe, directory, tuple(notes)
+        self._operator, self._simulated = operator or recipe.operator, simulated
         self._logbook: Logbook | None = None
+        self._drawn = 0
+        """Evaluations that the picture of the curve shows."""
 
     def begin(self, session: Shown) -> None:
         """The first robot step is near."""
         self._logbook = Logbook(self.directory, session.tally.robot_steps)
+        self._drawn = len(session.curve) if (self.directory / PICTURE).is_file() else 0
         if not session.tally.episodes and session.curve:
             self.point(session.curve[-1])
 
@@ -60,29 +95,42 @@ class Book:
             self._logbook.close()
 
     def report(self, session: Shown, notes: Sequence[str] = ()) -> Path:
-        """Write the report and the picture of the curve; returns the report's path."""
-        if session.curve:
-            draw({"": session.curve}, self.directory / "curve.png")
+        """Write the report, and the picture of the curve if that has grown; returns the report's path."""
+        if len(session.curve) != self._drawn:
+            draw({"": session.curve}, self.directory / PICTURE)
+            self._drawn = len(session.curve)
         online, improver = self.recipe.online, self.recipe.online.improver
-        trials = len(online.evaluation_seeds)
         facts = {
             "Robot": self.recipe.robot,
             "Improver": improver.name,
             "Base policy": self.recipe.checkpoint or "none",
             "Demonstrations": ", ".join(self.recipe.dataset) or "none",
-            "Operator": self.recipe.operator,
+            "Operator": self._operator,
             "Reward": online.reward,
             "Resets": self.recipe.reset,
             "Seed": str(online.seed),
         }
-        notes = (
-            f"An evaluation is the policy's mean action from {trials} held-out initial states (seeds "
-            f"{online.evaluation_seeds[0]} to {online.evaluation_seeds[-1]}), nobody helping; intervals are Wilson's.",
-            *_resets(session.tally),
-            *notes,
-        )
+        notes = (self._evaluations(session), *_resets(session.tally), *self._notes, *notes)
         title = f"{improver.name} on {self.recipe.robot}"
         return write_report(self.directory, title, session.curve, session.tally, facts, notes)
+
+    def _evaluations(self, session: Shown) -> str:
+        """What an evaluation is, in a sentence."""
+        seeds = self.recipe.online.evaluation_seeds
+        trials = session.curve[-1].trials if session.curve else len(seeds)
+        where = "at the robot itself"
+        if self._simulated:
+            where = f"from held-out initial states (seeds {seeds[0]} to {seeds[:trials][-1]})"
+        return (
+            f"An evaluation is {trials} trials of the policy's mean action {where}, nobody helping; intervals are "
+            "Wilson's."
+        )
+
+
+def in_turn(directions: Iterable[str]) -> str:
+    """What a reader must know of a direction of a practice."""
+    names = " and ".join(f"'{name}'" for name in directions)
+    return f"The robot practised {names} in turn, each from where the other ended."
 
 
 def _resets(tally: Tally) -> list[str]:
