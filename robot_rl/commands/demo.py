@@ -18,14 +18,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
 from robot_rl import workspace
-from robot_rl.commands.demo_card import write_card
+from robot_rl.commands import deploy, record
+from robot_rl.commands.demo_card import add_demo_evaluation
 from robot_rl.commands.demo_folder import DemoFolder, read_episodes
 from robot_rl.commands.demo_report import DemoReport
+from robot_rl.commands.graph_options import SCRIPTED
 from robot_rl.commands.session import Session, run_together
 from robot_rl.hardware import config as hardware_config
 
@@ -113,7 +116,7 @@ class Demo:
         with self.folder.times.timed(f"train {number}"):
             recipe = config.load(self.options.recipe)
             steps = self.options.steps or recipe.steps
-            train(replace(recipe, dataset=(self.folder.data,), output=folder, seed=self.options.seed, steps=steps))
+            train(replace(recipe, dataset=(str(self.folder.data),), output=folder, seed=self.options.seed, steps=steps))
 
     def deploy(self) -> None:
         """(c) The policy drives; the operator rewinds and corrects."""
@@ -132,7 +135,7 @@ class Demo:
                 ]
             )
         for n in (1, 2):
-            card = write_card(self.folder, n, hardware_config.load(self.options.robot).name)
+            card = add_demo_evaluation(self.folder, n, hardware_config.load(self.options.robot).name)
             self.console.print(f"model card: {escape(str(card))}", soft_wrap=True)
 
     # -- their parts ----------------------------------------------------------------------------------
@@ -148,22 +151,14 @@ class Demo:
         done = sum(e.purpose == purpose for e in read_episodes(data))
         if done >= wanted:
             return None
-        arguments = {
-            "robot": o.robot,
-            "device": "scripted",
-            "quality": o.quality,
-            "operator": f"scripted:{o.quality}",
-            "dataset": str(data),
-            "cameras": o.cameras,
-            "seed": str(first + done),
-            "lockstep": "true",
-        }
+        common: dict[str, Any] = {"robot": o.robot, "device": SCRIPTED, "quality": o.quality, "cameras": o.cameras}
+        common |= {"dataset": str(data.absolute()), "seed": first + done, "lockstep": True}
         if policy:
-            arguments |= {
-                "checkpoint": str(self.folder.policy(policy) / "checkpoint"),
-                "purpose": purpose,
-                "intervene": str(purpose == "deployment").lower(),
-            }
+            checkpoint, alone = str(self.folder.policy(policy) / "checkpoint"), purpose == "evaluation"
+            deployed = deploy.Options(checkpoint=checkpoint, evaluation=alone, intervene=not alone, **common)
+            arguments = deploy.arguments(deployed, checkpoint)
+        else:
+            arguments = record.Options(**common).launch_arguments()
         notes = self.folder.path / "sessions" / title.replace(" ", "_")
         return Session(title, description, arguments, wanted - done, notes)
 

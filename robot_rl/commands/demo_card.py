@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,11 @@ if TYPE_CHECKING:
     from robot_rl.learn.evaluate import Trial
 
 
-def write_card(folder: DemoFolder, number: int, robot: str) -> Path:
-    """Keep one policy's evaluation with its training run and write the run's model card anew; returns the card's path.
+def add_demo_evaluation(folder: DemoFolder, number: int, robot: str) -> Path:
+    """Keep one policy's evaluation with its training run, whose model card is written anew; returns the card's path.
+
+    One that is there already, of the same weights on the same states, stays as it is: it may be of `robot-rl evaluate`,
+    which measures more.
 
     Args:
         robot: the name of the robot that was evaluated on.
@@ -21,25 +25,29 @@ def write_card(folder: DemoFolder, number: int, robot: str) -> Path:
     Raises:
         CheckpointError: the run has no checkpoint.
     """
-    from robot_rl.learn.card import add_evaluation
+    from robot_rl.learn.card import add_evaluation, holds_evaluation
     from robot_rl.learn.evaluate import EvaluationResult, manner
     from robot_rl.policies import checkpoint
     from robot_rl.policies.modes import ExecutionConfig
 
     run = folder.policy(number)
-    trials = tuple(trial(e) for e in read_episodes(folder.evaluation(number)))
-    add_evaluation(
-        run,
-        EvaluationResult(
-            str(run / "checkpoint"),
-            robot,
-            trials,
-            folder.times.seconds.get("evaluate", 0.0),
-            manner(ExecutionConfig()),
-            checkpoint.weights_digest(run / "checkpoint"),
-        ),
+    episodes = read_episodes(folder.evaluation(number))
+    result = EvaluationResult(
+        str(run / "checkpoint"),
+        robot,
+        tuple(trial(e) for e in episodes),
+        seconds(episodes),
+        manner(ExecutionConfig()),
+        checkpoint.weights_digest(run / "checkpoint"),
     )
+    if not holds_evaluation(run, result):
+        add_evaluation(run, result)
     return run / "README.md"
+
+
+def seconds(episodes: Iterable[Episode]) -> float:
+    """How long the episodes lasted together, without what came between them."""
+    return sum(e.end - int(e.steps["stamp"][0]) for e in episodes) / 1e9
 
 
 def trial(episode: Episode) -> Trial:

@@ -8,7 +8,7 @@ Examples:
   robot-rl deploy --checkpoint flow_lift --device gamepad
   robot-rl deploy --checkpoint flow_lift --device scripted --episodes 20 --dataset lift --lockstep
   robot-rl deploy --checkpoint runs/lift/checkpoint --no-intervene --episodes 5 --in-process
-  robot-rl deploy --checkpoint my_policy --evaluation --episodes 20 --dataset my_trials --operator Ada
+  robot-rl deploy --checkpoint my_policy --evaluation --episodes 20 --dataset my_trials --person Ada
   robot-rl deploy --checkpoint flow_lift --execution rtc
   robot-rl deploy --checkpoint ws://gpu-box:8000 --robot sim_lift --execution async
   robot-rl deploy --checkpoint ws://pi0-box:8000 --robot my_arm --fields observation/state=ee_pose
@@ -37,8 +37,8 @@ class Options(GraphOptions):
     checkpoint: str
     """A checkpoint's folder, a training run's folder, a recipe (its newest run), or ws://host:port of a server."""
     evaluation: bool = False
-    """Measure the policy: nobody can take over, and of the device only marks and the emergency stop are heard. What is
-    recorded has the purpose `evaluation`."""
+    """Measure the policy: nobody can take over, and of the device only start, marks, undo and the emergency stop are
+    heard. What is recorded has the purpose `evaluation`."""
     intervene: bool = True
     """Somebody stands by with the device and may take over."""
     policy_device: Literal["cpu", "cuda"] = "cpu"
@@ -51,9 +51,14 @@ class Options(GraphOptions):
         return "evaluation" if self.evaluation else "deployment"
 
     @property
+    def helped(self) -> bool:
+        """Somebody may take over."""
+        return self.intervene and not self.evaluation
+
+    @property
     def driver(self) -> str:
-        """Who is noted with each episode; nobody but who is named where nobody stands by."""
-        return super().driver if self.intervene else self.operator
+        """Who is noted with each episode; nobody but who is named where nobody may take over."""
+        return super().driver if self.helped else self.person
 
 
 def run(options: Options) -> int:
@@ -68,8 +73,7 @@ def run(options: Options) -> int:
     if options.intervene:
         options.check_driver(robot)
     if options.in_process:
-        helped = options.intervene and not options.evaluation
-        if helped and options.device != SCRIPTED:
+        if options.helped and options.device != SCRIPTED:
             raise UsageError("--in-process has no person in it: add --device scripted or --no-intervene")
         from robot_rl.commands.in_process import run_job
 
@@ -77,7 +81,7 @@ def run(options: Options) -> int:
             options.job(
                 robot,
                 options.purpose,
-                quality=options.quality if helped else None,
+                quality=options.quality if options.helped else None,
                 checkpoint=policy,
                 policy_device=options.policy_device,
                 execution=execution,

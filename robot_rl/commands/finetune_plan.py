@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from robot_rl import workspace
 from robot_rl.commands.names import UsageError, dataset_path
 from robot_rl.hardware import config as hardware_config
+from robot_rl.hardware.devices.named import device_and_file
 from robot_rl.hardware.devices.profile import devices
 from robot_rl.learn.files import require_folder
 from robot_rl.learn.online import recipe as recipes
@@ -64,7 +65,7 @@ def check(recipe: Recipe, options: Options) -> None:
         raise UsageError("a practice takes turns in one process: leave --processes and --actors out")
     if options.actors and (options.untouched or options.processes == 2):
         raise UsageError("--actors goes with neither --processes 2 nor --untouched: many robots have no row of wins")
-    if options.actors and recipe.operator.partition(":")[0] in devices():
+    if options.actors and device_and_file(recipe.operator)[0] in devices():
         raise UsageError(f"--actors are many robots at a time: nobody can watch them all with a {recipe.operator}")
 
 

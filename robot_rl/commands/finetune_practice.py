@@ -89,7 +89,8 @@ def _end(whole: PracticeSession, books: dict[str, Book], watch: Watch, recipe: R
     """The reports, how often anybody had to set the scene up, and what to do next."""
     for name, session in whole.sessions.items():
         path = books[name].report(session)
-        watch.say(f"{name}: {session.tally.successes} of {session.tally.episodes} episodes succeeded; report: {path}")
+        where = f"; report: {path}" if path is not None else ""
+        watch.say(f"{name}: {session.tally.successes} of {session.tally.episodes} episodes succeeded{where}")
     if watch.reason is not None:
         watch.say(f"over after {whole.robot_steps} robot steps: {watch.reason}")
     elif whole.robot_steps < recipe.online.steps:

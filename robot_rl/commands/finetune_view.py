@@ -18,7 +18,8 @@ from robot_rl.runtime.loop import EpisodeResult
 
 
 class View:
-    """A progress bar over robot steps, curves and, at each evaluation and at the end, the report.
+    """A progress bar over robot steps, curves and, at the end and at each evaluation but the one before the first step,
+    the report.
 
     Args:
         opening: of the session's folder; over when the session begins.
@@ -82,7 +83,8 @@ class View:
                 f"resets: {session.tally.driven} by the robot ({session.tally.reset_steps} steps), "
                 f"{session.tally.set_up} from outside"
             )
-        self.say(f"report: {path}")
+        if path is not None:
+            self.say(f"report: {path}")
         self._deploy("deploy", self.directory)
         if better := better_before(session.curve):
             self.say(better)

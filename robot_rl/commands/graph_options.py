@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from robot_rl.commands.names import UsageError, dataset_path
-from robot_rl.datasets.store.urls import store_url
+from robot_rl.datasets.store.place import from_anywhere
 from robot_rl.hardware import config
+from robot_rl.hardware.devices.named import device_and_file
 from robot_rl.hardware.devices.profile import devices
 from robot_rl.workspace import did_you_mean
 
@@ -30,7 +31,7 @@ class GraphOptions:
     device: str = "gamepad"
     """What the person holds: gamepad, spacemouse, keyboard, or another folder of hardware/devices/, perhaps with its
     file, `gamepad:/dev/input/js1`; `scripted` is the simulated operator of the robot's task."""
-    operator: str = ""
+    person: str = ""
     """Name of the person at the device, kept with each episode; by default nobody's, or `scripted:` and its quality."""
     dataset: str = ""
     """The data set to record to: a name under datasets/, or a path; empty records nothing."""
@@ -64,16 +65,16 @@ class GraphOptions:
 
     def check_driver(self, robot: config.RobotConfig) -> None:
         """Raise UsageError when nobody can drive the robot like that."""
-        check_driver(robot, device_and_file(self.device)[0], simulated_only=self.lockstep or self.in_process)
+        check_driver(robot, device_and_path(self.device)[0], simulated_only=self.lockstep or self.in_process)
 
     @property
     def driver(self) -> str:
         """Who is noted with each episode as the one at the device."""
-        return self.operator or (f"{SCRIPTED}:{self.quality}" if self.device == SCRIPTED else "")
+        return self.person or (f"{SCRIPTED}:{self.quality}" if self.device == SCRIPTED else "")
 
     def launch_arguments(self) -> dict[str, str]:
         """What both launch descriptions take of it."""
-        device, path = device_and_file(self.device)
+        device, path = device_and_path(self.device)
         return {
             "robot": self.robot,
             "device": device,
@@ -91,8 +92,7 @@ class GraphOptions:
 
     def _dataset_argument(self) -> str:
         """The data set as a launch description takes it: absolute, for `./lift` would else be read as a name."""
-        path = dataset_path(self.dataset)
-        return (store_url(path) or str(path.absolute())) if self.dataset else ""
+        return from_anywhere(dataset_path(self.dataset)) if self.dataset else ""
 
     def job(self, robot: config.RobotConfig, purpose: Purpose, **others: Any) -> Job:
         """The same as work for this one process.
@@ -108,7 +108,7 @@ class GraphOptions:
             "cameras": self.cameras,
             "dataset": dataset_path(self.dataset) if self.dataset else None,
             "quality": self.quality,
-            "operator": self.operator,
+            "operator": self.person,
             "max_steps": self.max_steps,
         }
         return Job(robot=robot, purpose=purpose, **{**own, **others})
@@ -129,9 +129,8 @@ def refuse_computer(device: str, own: str, policy: str) -> None:
         )
 
 
-def device_and_file(device: str, path: str = "") -> tuple[str, str]:
-    """`gamepad:/dev/input/js1` as the device and its file, which is empty where none is named. What is no device stays
-    as it is.
+def device_and_path(device: str, path: str = "") -> tuple[str, str]:
+    """As `device_and_file`, for who may also say the file apart.
 
     Args:
         path: the file, where it is given apart.
@@ -139,14 +138,12 @@ def device_and_file(device: str, path: str = "") -> tuple[str, str]:
     Raises:
         UsageError: two files are given, or one of the scripted operator.
     """
-    kind, _, own = device.partition(":")
-    if not own or kind not in (SCRIPTED, *devices()):
-        return device, path
-    if kind == SCRIPTED:
+    if device.startswith(f"{SCRIPTED}:"):
         raise UsageError(f"'{device}': the scripted operator has no device file; how well it drives is its quality")
-    if path not in ("", own):
+    kind, own = device_and_file(device)
+    if own and path not in ("", own):
         raise UsageError(f"the {kind} is said to be '{own}' and '{path}': name its file once")
-    return kind, own
+    return kind, own or path
 
 
 def check_driver(robot: config.RobotConfig, device: str, *, simulated_only: bool) -> None:

@@ -65,7 +65,7 @@ def run_job(job: Job) -> int:
         for result in episodes(job):
             results.append(result)
             _show(bar, row, results)
-    print(closing(((job.purpose, r.ending.result) for r in results), job.dataset))
+    print(closing(((job.purpose, r.verdict) for r in results), job.dataset))
     return 0
 
 

@@ -38,8 +38,8 @@ from robot_rl.commands.info_robot import show_robot
 from robot_rl.commands.info_session import show_progress
 from robot_rl.commands.names import UsageError, dataset_path, datasets
 from robot_rl.datasets.store.urls import store_url
+from robot_rl.datasets.verdicts import recorded, told
 from robot_rl.hardware import config
-from robot_rl.runtime.outcomes import recorded, told
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,11 @@ def _list(console: Console) -> None:
 def _dataset(console: Console, path: Path) -> None:
     from robot_rl.datasets.dataset import Dataset
     from robot_rl.datasets.report.summary import render, summarise
+    from robot_rl.datasets.report.unfinished import unfinished
 
     dataset = Dataset.open(path)
     console.print(render(summarise(dataset)))
     for line in told((e.purpose, recorded(e.success, e.attributes)) for e in dataset):
         console.print(escape(line), soft_wrap=True)
+    if left := unfinished(dataset):
+        console.print(escape(left), soft_wrap=True)

@@ -46,6 +46,10 @@ def _check(camera: CameraConfig) -> str:
             scene_camera(camera)
         elif camera.driver in DRIVERS:
             make_camera(camera)
+            if camera.driver == "opencv":  # imports it only when the camera is opened
+                extras.require("camera")
+    except extras.MissingExtraError as error:
+        return f"camera '{camera.name}': {error}"
     except CameraError as error:
         return str(error)
     except ModuleNotFoundError as error:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from robot_rl.commands.info_cameras import camera_lines
 from robot_rl.control.limits import FieldLimits, parse
-from robot_rl.hardware import config
+from robot_rl.hardware import config, teleop_map
 from robot_rl.runtime.arbiter import Arbiter
 from robot_rl.spec import Layout, Spec
 
@@ -90,6 +90,11 @@ def _field_limits(f: FieldLimits) -> Iterator[str]:
         where = f"{f.box.measurement.field} " if f.box.measurement else ""
         pairs = [f"{low:g} to {high:g}" for low, high in zip(f.box.low, f.box.high)]
         yield f"{where}within {', '.join(pairs)}"
+    if f.cone is not None:
+        yield (
+            f"{f.cone.measurement.field} turned by up to {f.cone.angle:g} rad from the orientation "
+            f"{' '.join(f'{x:g}' for x in f.cone.reference)} (x y z w)"
+        )
 
 
 def _teleop(robot: config.RobotConfig) -> Iterator[str]:
@@ -101,8 +106,20 @@ def _teleop(robot: config.RobotConfig) -> Iterator[str]:
     axes = [f"{a} {label}" + (f" ({scale[label]:g})" if label in scale else "") for a, label in section["axes"].items()]
     how = "moving a target" if section.get("integrate") else "at once"
     yield f"teleop, {how}: {', '.join(axes)}"
+    if beyond := _beyond_bounds(robot):
+        yield f"  warning: at full deflection {', '.join(beyond)}: what is beyond is cut off; lower the scale"
     if gripper := section.get("gripper"):
         yield f"  gripper {gripper['field']}: open {gripper['open']:g}, closed {gripper['closed']:g}"
+
+
+def _beyond_bounds(robot: config.RobotConfig) -> list[str]:
+    """The numbers that an axis drives beyond their bounds, with how far; a target that is moved has no such scale."""
+    teleop = teleop_map.parse(robot.spec, robot.teleop)
+    if teleop.integrate:
+        return []
+    reach, action = np.abs(teleop.rates).max(axis=1), robot.spec.action
+    each = zip(action.labels, reach, action.high)
+    return [f"{label} is {most:g}, beyond its high of {high:g}" for label, most, high in each if most > high]
 
 
 def _task(robot: config.RobotConfig) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from robot_rl.commands.graph_options import check_driver, device_and_file, refuse_computer
+from robot_rl.commands.graph_options import check_driver, device_and_path, refuse_computer
 from robot_rl.commands.names import UsageError
 from robot_rl.hardware import config
 
@@ -24,7 +24,7 @@ def completed(name: str, given: Mapping[str, str]) -> dict[str, str]:
         TrainingError: there is no such recipe, or it does not hold.
     """
     if name in _CHECKS and ":" in given.get("device", ""):
-        device, path = device_and_file(given["device"], given.get("path", ""))
+        device, path = device_and_path(given["device"], given.get("path", ""))
         given = {**given, "device": device, "path": path}
     if name != "finetune" or not (known := _recipe_of(given)):
         return dict(given)
@@ -79,6 +79,7 @@ def _finetune(given: Mapping[str, str]) -> None:
             f"{given['session']} holds no session yet: give recipe:=, a folder of policies/ with a {recipe.FILE}"
         )
     recipe.load(known)
+    refuse_computer(given.get("device", ""), "device:=", "policy_device:=")
     if "robot" in given:
         _graph(given)
 

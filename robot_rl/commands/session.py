@@ -6,7 +6,6 @@ node graph runs in its own processes.
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
@@ -16,10 +15,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from robot_rl.datasets.store.place import dataset_path, from_anywhere
+from robot_rl.datasets.verdicts import Verdict, told, verdict
+from robot_rl.runtime import results
 from robot_rl.runtime.episodes import Result
-from robot_rl.runtime.launch import Launch, launch
+from robot_rl.runtime.launch import Launch, arguments_of, launch
 from robot_rl.runtime.launch.domain import claim_domain
-from robot_rl.runtime.outcomes import UNJUDGED, Verdict, told
 
 
 class SessionError(RuntimeError):
@@ -47,17 +48,13 @@ class EpisodeNote:
 
     @property
     def verdict(self) -> Verdict:
-        return UNJUDGED if self.result == "failure" and not self.judged else self.result
+        return verdict(self.result, judged=self.judged)
 
 
 def read_notes(path: Path) -> list[EpisodeNote]:
-    """The complete lines of a results file; a line still being written is left for the next look."""
-    if not path.is_file():
-        return []
-    text = path.read_text()
+    """What a results file says of its episodes; a line still being written is left for the next look."""
     names = EpisodeNote.__dataclass_fields__
-    lines = text[: text.rfind("\n") + 1].splitlines()
-    return [EpisodeNote(**{k: v for k, v in json.loads(line).items() if k in names}) for line in lines]
+    return [EpisodeNote(**{k: v for k, v in note.items() if k in names}) for note in results.read(path)]
 
 
 def progress(console: Console | None = None) -> Progress:
@@ -98,12 +95,15 @@ def run_graph(description: str, arguments: Mapping[str, str]) -> int:
         arguments: of the description; a `results` file among them may hold the episodes of earlier sittings.
     """
     with tempfile.TemporaryDirectory() as folder:
-        results = Path(arguments.get("results") or Path(folder) / "episodes.jsonl")
-        earlier = len(read_notes(results))
-        code = launch(description, {**arguments, "results": str(results)})
-        notes = read_notes(results)[earlier:]
+        path = Path(arguments.get("results") or Path(folder) / "episodes.jsonl")
+        earlier = len(read_notes(path))
+        code = launch(description, {**arguments, "results": str(path)})
+        notes = read_notes(path)[earlier:]
     if notes:
-        print(closing(((n.purpose, n.verdict) for n in notes), arguments.get("dataset")))
+        usual = {a.name: a.default for a in arguments_of(description)}
+        dataset = arguments.get("dataset", usual.get("dataset"))
+        place = from_anywhere(dataset_path(dataset)) if dataset else None
+        print(closing(((n.purpose, n.verdict) for n in notes), place))
     return code
 
 

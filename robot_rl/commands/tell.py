@@ -2,7 +2,11 @@
 
 For an input device without such buttons, as the SpaceMouse, and where no `ros2` command is installed. Without a word
 the keys of this terminal are passed on until Ctrl-C: Enter starts, 1 and 0 mark success and failure, Backspace
-discards, u takes the last mark back, Esc is the emergency stop. `release` lets go of that stop.
+discards, u takes the last mark back, Esc is the emergency stop. `release` lets go of that stop. `launch teleop` has no
+episodes: of it only the emergency stop is heard.
+
+`robot-rl tell estop` takes seconds, since it has to start and find the graph first: for an emergency keep
+`robot-rl tell` open and press Esc, and the robot's own stop in reach.
 
 Examples:
   robot-rl tell                     # beside `robot-rl launch record device:=spacemouse`, in another terminal

@@ -66,8 +66,8 @@ def run(options: Options) -> int:
 
     if not options.config.dataset:
         raise UsageError("no data set to learn from: add --dataset NAME; `robot-rl info` lists those there are")
-    paths = tuple(existing_dataset(str(d)) for d in options.config.dataset)
-    watched = tuple(existing_dataset(str(d)) for d in options.config.action_free)
+    paths = tuple(str(existing_dataset(d)) for d in options.config.dataset)
+    watched = tuple(str(existing_dataset(d)) for d in options.config.action_free)
     result = train(replace(options.config, dataset=paths, action_free=watched))
     if not is_first_process():
         return 0

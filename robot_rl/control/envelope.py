@@ -21,11 +21,14 @@ positions keep their last value. Every intervention is flagged in the result and
 
 Where something else may have moved the robot (its driver in a reset, a hand in an emergency stop), or nothing has
 yet, its set-points are not known until they are measured: until then `placed` is false, and what `filter` returns is
-not to be sent. A command made before that measurement counts as too old: it was made of where the robot was before.
+not to be sent. A measurement well outside the bounds of its set-point (in another unit, or a robot pushed out of its
+bounds) places nothing either: it is flagged BOUND beside STALE_OBSERVATION, and logged. A command made before that
+measurement counts as too old: it was made of where the robot was before.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -42,6 +45,9 @@ from robot_rl.spec import Spec
 
 LONGEST_STEP = 2.0
 """A command never changes by more than this many control periods' worth, however long the silence before it."""
+START_SLACK = 0.02
+"""How far outside its bounds a set-point may be measured and still begin there, at the bound: a share of its range."""
+_log = logging.getLogger(__name__)
 
 _BOUND, _RATE, _WORKSPACE, _NOT_FINITE = (
     int(Safety.BOUND),
@@ -103,6 +109,8 @@ class SafetyEnvelope:
         self._observation_timeout = round(self.limits.observation_timeout * 1e9)
         self._estopped = False
         self._stop_at: Array | None = None
+        self._astray: set[int] = set()
+        """Where in the action the set-points stand that are measured too far outside their bounds to begin there."""
         self._placed_at: int | None = None
         """When that was measured [ns] from which the set-points began last."""
         initial = [np.zeros(len(f.low)) if f.initial is None else f.initial for f in fields]
@@ -132,7 +140,8 @@ class SafetyEnvelope:
         """Begin anew: something else has moved the robot, or nothing has yet. The emergency stop stays as it is.
 
         Velocities begin at 0. A set-point begins where it is measured, clipped to its bounds; one that nothing
-        measures at its `initial` value. Until it has been measured, a set-point keeps its last command.
+        measures at its `initial` value. Until it has been measured, and not far outside its bounds, a set-point keeps
+        its last command.
 
         Args:
             measured: observations by name, from when the robot came to stand.
@@ -140,6 +149,7 @@ class SafetyEnvelope:
         """
         self._last = np.where(self._unmeasured, self._initial, self._last)
         self._unplaced, self._since, self._placed_at = list(self._measured), since, None
+        self._astray = set()
         self.rest()
         self.place(Seen(measured, since, since, 0))
         self._stamp: int | None = None
@@ -154,11 +164,38 @@ class SafetyEnvelope:
             value, stamp = seen.read(measurement), seen.stamp(measurement.field)
             if value is None or stamp is None or stamp < self._since:
                 waiting.append((index, measurement))
+            elif self._outside(index, value):
+                waiting.append((index, measurement))
+                self._tell_astray(index, measurement.field, value)
             else:
+                self._astray.discard(index.start)
                 self._last = self._with(self._last, index, value)
                 placed_at.append(stamp)
         self._unplaced = waiting
         self._placed_at = max(placed_at, default=None)
+
+    def _outside(self, index: slice, measured: Array) -> bool:
+        """Set-points measured there would have to leap to get inside their bounds."""
+        out = self._last.copy()
+        out[index] = measured
+        slack = START_SLACK * (self._high - self._low) + 1e-9
+        out = self._turned_inside(out)
+        return bool(((out < self._low - slack) | (out > self._high + slack))[index].any())
+
+    def _tell_astray(self, index: slice, field: str, value: Array) -> None:
+        """Say once why the robot holds."""
+        if index.start in self._astray:
+            return
+        self._astray.add(index.start)
+        _log.warning(
+            "the robot holds: '%s' measures %s, and the set-points that begin there (%s) have the bounds %s to %s. "
+            "Bring the robot inside by hand, or correct low and high, or the unit of the one or the other",
+            field,
+            value.tolist(),
+            ", ".join(self.spec.action.labels[index]),
+            self._low[index].tolist(),
+            self._high[index].tolist(),
+        )
 
     def rest(self) -> None:
         """Go on from where the robot is, at rest: velocities begin at 0, and set-points stay as they were commanded."""
@@ -176,7 +213,7 @@ class SafetyEnvelope:
             return
         self._estopped, self._stop_at = False, None
         self._unplaced, self._since = list(self._measured), max(self._since, self._stamp or 0)
-        self._placed_at = None
+        self._placed_at, self._astray = None, set()
         self.rest()
 
     def filter(
@@ -208,7 +245,7 @@ class SafetyEnvelope:
         flags = 0 if action is None else self._refusal(now, command_stamp, deadman)
         corridors = self._enclosure.around(seen, self._last, self._slope)
         if not (self._known(seen) and corridors.known):
-            flags |= _STALE_OBSERVATION
+            flags |= _STALE_OBSERVATION | (_BOUND if self._astray else 0)
         asked = self._asked(action)
         if action is not None and asked is None:
             flags |= _NOT_FINITE

@@ -13,7 +13,7 @@
       order: position              # its numbers are set-points; holding still is keeping them
       rate: [...]                  # largest change per second
       acceleration: [...]          # optional: largest change of the rate per second
-      measured: <observation field>  # where its measured value stands, see `measured.py`: there it begins
+      measured: <observation field>  # where its measured value stands, in the same unit: there it begins
       initial: [...]               # where it begins if nothing measures it, such as a gripper
       workspace: {low: [x, y, z], high: [x, y, z]}
     joints:                        # optional, for joint_position and joint_velocity actions
@@ -37,7 +37,7 @@ from numpy.typing import NDArray
 
 from robot_rl.control.cone import Cone
 from robot_rl.control.force_limit import ForceLimit
-from robot_rl.control.measured import Measurement, numbers
+from robot_rl.control.measured import Measurement, numbers, one_unit
 from robot_rl.control.rewind_section import RewindConfig
 from robot_rl.control.safety import Safety
 from robot_rl.spec import Field, Spec, SpecError
@@ -192,11 +192,23 @@ def _field(spec: Spec, field: Field, section: Mapping[str, Any]) -> FieldLimits:
 def _counterpart(spec: Spec, field: Field, section: Mapping[str, Any]) -> Measurement | None:
     """The measured value of a set-point: what `measured` names, else the observation field of the same name."""
     if "measured" in section:
-        return Measurement.parse(spec.observation, section["measured"], field.size)
+        return _in_its_unit(spec, field, Measurement.parse(spec.observation, section["measured"], field.size))
     same = spec.observation.get(field.name)
     if same is not None and same.shape == field.shape and same.unit == field.unit:
         return Measurement.parse(spec.observation, field.name, field.size)
     return None
+
+
+def _in_its_unit(spec: Spec, field: Field, measurement: Measurement) -> Measurement:
+    """The measurement, unless it is in another unit than the set-point, which would begin far from the robot."""
+    theirs, own = measurement.unit(spec.observation), one_unit(field.unit)
+    if theirs != own:
+        raise SpecError(
+            f"limits of '{field.name}': it is commanded in '{own}', and what measures it, '{measurement.field}', is "
+            f"in '{theirs}': set-points begin where they are measured, so give both in the same unit, or "
+            "'initial' in place of 'measured'"
+        )
+    return measurement
 
 
 def _workspace(spec: Spec, field: Field, order: Order, section: Mapping[str, Any]) -> Box:
@@ -251,7 +263,8 @@ def _with_joints(spec: Spec, fields: list[FieldLimits], section: Mapping[str, An
             low, high = np.maximum(limits.low, -speed), np.minimum(limits.high, speed)
             out.append(replace(limits, box=box, low=low, high=high))
         else:
-            first, begins = np.minimum(limits.first, speed), limits.measurement or measurement
+            begins = limits.measurement or _in_its_unit(spec, field, measurement)
+            first = np.minimum(limits.first, speed)
             out.append(replace(limits, box=box, first=first, measurement=begins))
     if all(limits.box is None or limits.box.flag is not Safety.JOINT for limits in out):
         raise SpecError(f"limits of 'joints': no action field of control mode '{spec.control_mode}' commands joints")

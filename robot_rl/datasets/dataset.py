@@ -29,7 +29,7 @@ from robot_rl.datasets.store.episode_attributes import begun, complete
 from robot_rl.datasets.store.files import fsync, fsync_tree, group_json, replace_atomically
 from robot_rl.datasets.store.foreign import convert_command, foreign
 from robot_rl.datasets.store.index import Entry, Index, episode_name
-from robot_rl.datasets.store.lock import WriterLock
+from robot_rl.datasets.store.lock import WriterLock, is_written
 from robot_rl.datasets.store.root import HIDDEN, check_writable, make_folder, read_root
 from robot_rl.datasets.store.streams import DEFAULT_CODEC
 from robot_rl.datasets.store.urls import store_url
@@ -193,6 +193,13 @@ class Dataset(Sequence[Episode]):
         incoming = self._hidden / "incoming"
         found = (p for p in incoming.iterdir() if p.is_dir()) if incoming.is_dir() else ()
         return sorted(p for p in found if p not in self._recording)
+
+    def left(self) -> list[Path]:
+        """Those of `unfinished` whose process died; none while another process writes, since one may be its own."""
+        before = self.unfinished()
+        if not before or (self._lock is None and is_written(self._hidden / "lock")):
+            return []
+        return [folder for folder in self.unfinished() if folder in before]
 
     @property
     def untouched(self) -> bool:

@@ -67,7 +67,9 @@ class Robot(Protocol):
     def send(self, action: NDArray[np.float64]) -> NDArray[np.float64]:
         """Command one action (A,), laid out as `spec.action`; returns what was really sent.
 
-        The command holds until the next one. Raises RobotError if the robot cannot take it.
+        The command holds until the next one, but no longer than a short time-out below this process, in the robot's
+        own controller: when the process that calls this dies, nothing else stops a robot that follows a velocity.
+        Raises RobotError if the robot cannot take it.
         """
         ...
 

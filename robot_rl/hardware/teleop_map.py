@@ -159,6 +159,11 @@ def _gripper(spec: Spec, section: GripperSection, where: str) -> GripperMap:
     if measured and measured not in spec.observation:
         hint = did_you_mean(measured, spec.observation)
         raise ConfigError(f"{where}.gripper.measured: no observation field '{measured}'.{hint}")
+    if measured and (theirs := spec.observation[measured].units[:1]) != (ours := spec.action[name].units[:1]):
+        raise ConfigError(
+            f"{where}.gripper.measured: '{measured}' is in '{theirs[0]}' and the action '{name}' in '{ours[0]}', so "
+            "the gripper would move when the clutch is pressed; name an observation in the action's unit, or leave it out"
+        )
     for key in ("open", "closed"):
         _inside(getattr(section, key), spec.action[name], f"{where}.gripper.{key}")
     return GripperMap(spec.action.slices[name], section.open, section.closed, measured)

@@ -31,13 +31,23 @@ def run_of(checkpoint_directory: Path) -> Path | None:
 
 def add_evaluation(run: Path, result: EvaluationResult) -> Path:
     """Keep a result with the run, in place of one on the same states in the same way, and write the card anew."""
-    seeds = [t.seed for t in result.trials]
-    how = re.sub(r"\W+", "_", result.execution)
-    name = "_".join(filter(None, [result.robot, how, f"{min(seeds)}-{max(seeds)}"]))
-    path = run / EVALUATIONS / f"{name}.json"
+    path = _file(run, result)
     result.save(path)
     write_card(run)
     return path
+
+
+def holds_evaluation(run: Path, result: EvaluationResult) -> bool:
+    """Whether the run has a result of the same weights, on the same states in the same way."""
+    path = _file(run, result)
+    return path.is_file() and EvaluationResult.load(path).weights == result.weights
+
+
+def _file(run: Path, result: EvaluationResult) -> Path:
+    seeds = [t.seed for t in result.trials]
+    how = re.sub(r"\W+", "_", result.execution)
+    name = "_".join(filter(None, [result.robot, how, f"{min(seeds)}-{max(seeds)}"]))
+    return run / EVALUATIONS / f"{name}.json"
 
 
 def results_of(run: Path) -> list[EvaluationResult]:

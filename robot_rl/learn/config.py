@@ -28,10 +28,11 @@ class TrainingError(RuntimeError):
 class TrainConfig:
     """Offline training of a chunk policy by imitation."""
 
-    dataset: tuple[Path, ...] = ()
-    """Data sets to learn from; several are joined and must have the same spec."""
+    dataset: tuple[str, ...] = ()
+    """Data sets to learn from; several are joined and must have the same spec. As text, for `./lift` is another name
+    than `lift`, and as paths they are equal."""
     policy: PolicyConfig = field(default_factory=PolicyConfig)
-    action_free: tuple[Path, ...] = ()
+    action_free: tuple[str, ...] = ()
     """Data sets that are only watched: of the same spec, all their episodes are learned from whatever `select` says,
     and their actions are not looked at. Needs a policy that learns from observations: `head: {name: joint}`, or
     `auxiliary: {latents: 0.1}` with any head."""
@@ -106,7 +107,7 @@ class TrainConfig:
         for key in ("dataset", "action_free"):
             given: Any = getattr(self, key)
             several = (given,) if isinstance(given, str | Path) else given
-            object.__setattr__(self, key, tuple(Path(d) for d in several))
+            object.__setattr__(self, key, tuple(str(d) for d in several))
         if self.output is not None:
             object.__setattr__(self, "output", Path(self.output))
         require_at_least(
@@ -139,8 +140,8 @@ class TrainConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON- and YAML-ready form; `from_dict` reads it back."""
-        out = dataclasses.asdict(self) | {"policy": self.policy.to_dict(), "dataset": [str(d) for d in self.dataset]}
-        out["action_free"] = [str(d) for d in self.action_free]
+        out = dataclasses.asdict(self) | {"policy": self.policy.to_dict(), "dataset": list(self.dataset)}
+        out["action_free"] = list(self.action_free)
         return out | {"output": None if self.output is None else str(self.output)}
 
     @classmethod

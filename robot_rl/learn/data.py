@@ -28,7 +28,7 @@ from robot_rl.learn.parallel import World
 from robot_rl.policies.chunk_module import action_space
 from robot_rl.policies.config import PolicyConfig
 from robot_rl.policies.normalization import Statistics
-from robot_rl.spec import Field, Layout, Spec
+from robot_rl.spec import Field, Layout, Spec, mismatch
 from robot_rl.workspace import did_you_mean
 
 log = logging.getLogger(__name__)
@@ -119,11 +119,8 @@ def load_data(config: TrainConfig, device: torch.device, world: World | None = N
     spec = datasets[0].spec
     for other in (*datasets[1:], *watched):
         if differences := spec.differences(other.spec):
-            lines = "\n  ".join(differences)
-            raise TrainingError(
-                f"{other.path} (second) was recorded on robot '{other.spec.robot}' and does not fit "
-                f"{config.dataset[0]} (first), recorded on '{spec.robot}':\n  {lines}"
-            )
+            first, second = (f"data set {config.dataset[0]}", spec), (f"data set {other.path}", other.spec)
+            raise TrainingError(mismatch(first, second, differences))
     inputs = policy_inputs(config.policy, spec, datasets[0].fields)
     select = rule(config.select)
     episodes = [e for d in datasets for e in d.episodes() if select(e).any()]

@@ -145,6 +145,7 @@ def evaluate(
             dataset=f"{setup.name}_trials",
             control_mode=control_mode or "",
             max_steps=max_steps,
+            policy_device=device if device == "cuda" else "",
             fields=fields,
             prompt=prompt,
         )

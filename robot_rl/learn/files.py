@@ -18,7 +18,7 @@ class OutputError(RuntimeError):
 def replace_text(path: Path, text: str) -> None:
     """Put `text` at `path` at once: a reader finds what was there before, or all of it."""
     fresh = path.with_name(f"{path.name}.new")
-    fresh.write_text(text)
+    fresh.write_text(text, encoding="utf-8")
     fresh.replace(path)
 
 

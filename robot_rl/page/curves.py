@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import count
 
 from robot_rl.page.axes import log_ticks, round_ticks, short, tick_room
 from robot_rl.page.drawing import SERIES, fitted, svg
@@ -147,10 +148,10 @@ def _legend(colours: Mapping[str, str], broken: Collection[str], areas: Mapping[
 
 
 def _colours(series: Mapping[str, Points], given: Mapping[str, int]) -> dict[str, str]:
-    """The colour of each series: as given, else the next; a held-out series takes that of its partner."""
-    bases = dict(given)
+    """The colour of each series: as given, else the first that is free; a held-out series takes that of its partner."""
+    bases = {name: number % SERIES for name, number in given.items()}
     for name in series:
-        bases.setdefault(_base(name), len(bases))
+        bases.setdefault(_base(name), next(i for i in count() if i not in bases.values()))
     return {name: f"var(--c{bases[_base(name)] % SERIES})" for name in series}
 
 

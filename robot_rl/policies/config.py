@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated, Any
 
 from tyro.conf import AvoidSubcommands
@@ -127,4 +128,5 @@ class PolicyConfig:
         Raises:
             ValueError: an unknown key, with the nearest, or a value that is not allowed; the message names it.
         """
-        return fill(cls, data, where, readers={"head": head_config})
+        beside = [f.name for f in dataclasses.fields(cls)]
+        return fill(cls, data, where, readers={"head": partial(head_config, around=beside)})

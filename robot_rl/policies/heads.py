@@ -7,7 +7,7 @@ A head's configuration is a frozen dataclass with a `name` and a `build` method;
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from torch import Generator, Tensor
@@ -64,16 +64,17 @@ class HeadConfig(Protocol):
         ...
 
 
-def head_config(data: Mapping[str, Any], where: str = "head") -> Any:
+def head_config(data: Mapping[str, Any], where: str = "head", *, around: Collection[str] = ()) -> Any:
     """The head configuration that `{"name": ..., option: value}` describes.
 
     Args:
         where: the key of `data` in its file.
+        around: the options beside it; see `named`.
 
     Raises:
-        ValueError: unknown head or option, with the nearest, or a value that is not allowed.
+        ValueError: unknown head or option, with the nearest or where it belongs, or a value that is not allowed.
     """
-    return named(data, HEADS, "policy head", where)
+    return named(data, HEADS, "policy head", where, around=around)
 
 
 def head_dict(config: HeadConfig) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from robot_rl.ros import codecs, topics, wire
 from robot_rl.ros.node import RobotNode, run
 from robot_rl.ros.state import StateSubscriber
 from robot_rl.runtime.arbiter import Arbiter, Decision, Proposal
+from robot_rl.runtime.silence import Silence
 from robot_rl.runtime.ticks import Pacer
 from robot_rl.spec import SpecError
 
@@ -71,6 +72,8 @@ class ArbiterNode(RobotNode):
         self._running = True
         if not self.lockstep:
             self._system_clock = SystemClock()
+            timeout = self._arbiter.envelope.limits.observation_timeout
+            self._silence = Silence(self._system_clock.now(), timeout)
             self._pacer = Pacer(self._system_clock, self.spec.period_ns, remember=round(REMEMBER * self.spec.rate))
             self._thread = self.in_thread(self._loop, "arbiter")
 
@@ -86,7 +89,8 @@ class ArbiterNode(RobotNode):
                 self._episode, self._start = event["episode"], event["stamp"]
                 self._stood = self._episode
                 self._back(self._start)
-                self._arbiter.reset("free" if self._driven else event["purpose"], kept=not self._driven)
+                purpose = "free" if self._driven else event["purpose"]
+                self._arbiter.reset(purpose, kept=not self._driven, hands_back=event.get("hands_back", True))
                 self._last = None
             elif event["event"] in ("reset", "end", "driven") and self._episode:
                 self._episode = ""
@@ -109,6 +113,8 @@ class ArbiterNode(RobotNode):
         """The robot's driver, if it was moving the robot, is done since that stamp [ns]."""
         if self._away:
             self._away = ""
+            if not self.lockstep:
+                self._silence.stood = self._system_clock.now()
             self._arbiter.moved(since)
 
     @property
@@ -223,21 +229,22 @@ class ArbiterNode(RobotNode):
         reading = self._state.latest
         if reading is None:
             return DiagnosticStatus.WARN, "no reading from the robot yet"
-        if not self.lockstep and (text := self._silent(self._system_clock.now(), reading)):
+        if self._away and not self.lockstep:
+            return DiagnosticStatus.OK, "off: the robot's driver is bringing it to its start"
+        text, warn = ("", False) if self.lockstep else self._silent(self._system_clock.now(), reading)
+        if warn:
             self.get_logger().warning(text, throttle_duration_sec=5.0)
-            return DiagnosticStatus.WARN, text
-        return DiagnosticStatus.OK, "on"
+        return (DiagnosticStatus.WARN, text) if text else (DiagnosticStatus.OK, "on")
 
-    def _silent(self, now: int, reading: Reading) -> str:
-        """Who is not heard at `now` [ns], and what comes of it; nothing while all are."""
-        limits = self._arbiter.envelope.limits
-        newest = {"the robot": reading.stamp} | {f"'{name}'": reading.stamps[name] for name in limits.named}
-        for name, stamp in newest.items():
-            if (age := (now - stamp) * 1e-9) > limits.observation_timeout:
-                return f"no reading from {name} for {age:.1f} s: every command is refused"
+    def _silent(self, now: int, reading: Reading) -> tuple[str, bool]:
+        """Who is not heard at `now` [ns], and what comes of it, and whether to warn of it; nothing while all are."""
+        named = self._arbiter.envelope.limits.named
+        newest = {"the robot": reading.stamp} | {f"'{name}'": reading.stamps[name] for name in named}
+        if text := self._silence.robot(now, newest):
+            return text, True
         if self._arbiter.unattended(now, self._human):
-            return "the person's input device is silent: no policy moves the robot until it is heard"
-        return ""
+            return self._silence.person(now, ever_heard=self._human is not None)
+        return "", False
 
     def _timing(self) -> dict[str, str]:
         """How well the beat is kept, and how long a tick takes: the decision, encoding and publishing."""

@@ -66,8 +66,8 @@ class SceneCameras:
         self._waiting: JointState | None = None
         self._start = -1
         """Stamp of the state that an episode starts from [ns]."""
-        self._passed: JointState | None = None
-        """The newest state, if not every camera was due."""
+        self._passed: tuple[JointState, list[CameraPublisher]] | None = None
+        """The newest state, and the cameras that were not due; None if all were."""
         if node.lockstep:
             node.on_event(topics.ROBOT_EVENT, self._on_robot)
         node.create_subscription(String, topics.SIM_MODEL, self._on_model, topics.latched(1))
@@ -87,24 +87,30 @@ class SceneCameras:
     def _on_robot(self, event: dict[str, Any]) -> None:
         if event["event"] == "ready":
             self._start = event["stamp"]
-            if self._passed is not None and codecs.stamp_of(self._passed) == self._start:
-                self._on_state(self._passed)
+            if self._passed is not None and codecs.stamp_of(self._passed[0]) == self._start:
+                message, others = self._passed
+                self._passed = None
+                self._show(message, others)
 
     def _on_state(self, message: JointState) -> None:
         if self._renderer is None:
             self._waiting = message
             return
         self._waiting = None
-        stamp, qpos = codecs.stamp_of(message), np.frombuffer(message.position, np.float64)
-        if qpos.size != self._renderer.model.nq:
+        if len(message.position) != self._renderer.model.nq:
             self._waiting = message
             return
-        self._passed = None
-        for publisher in self._publishers:
+        stamp = codecs.stamp_of(message)
+        due = [p for p in self._publishers if self._is_due(p.camera, stamp)]
+        others = [p for p in self._publishers if p not in due]
+        self._passed = (message, others) if others else None
+        self._show(message, due)
+
+    def _show(self, message: JointState, publishers: list[CameraPublisher]) -> None:
+        """Render a state for these cameras, and publish it."""
+        stamp, qpos = codecs.stamp_of(message), np.frombuffer(message.position, np.float64)
+        for publisher in publishers:
             camera = publisher.camera
-            if not self._is_due(camera, stamp):
-                self._passed = message
-                continue
             self._due[camera.name] = self._next(self._due[camera.name], stamp, round(1e9 / camera.fps))
             publisher.publish(*self._render(camera, stamp, qpos))
 

@@ -42,14 +42,15 @@ class EpisodeEvents:
         episode = preparation.episode_of(drive)
         self._publish("driven", **episode, success=success, steps=drive.steps, why=why)
 
-    def begin(self, preparation: Preparation, stamp: int, judge: str) -> None:
+    def begin(self, preparation: Preparation, stamp: int, judge: str, *, hands_back: bool) -> None:
         """Steps at `stamp` [ns] or later belong to the episode; `judge` says whose word counts of each state, `stood`
-        since when [ns] the robot has stood at its start, `alone` whether it is to be left to itself."""
-        how = {"judge": judge, "stood": preparation.start, "alone": preparation.alone}
+        since when [ns] the robot has stood at its start, `alone` whether it is to be left to itself, `hands_back`
+        whether a policy acts again after a person did."""
+        how = {"judge": judge, "stood": preparation.start, "alone": preparation.alone, "hands_back": hands_back}
         self._publish("begin", stamp=stamp, **self._about, **how, **preparation.episode)
 
-    def end(self, preparation: Preparation, ending: Ending, *, judged: bool) -> None:
-        """The episode is over; `judged` says whether anybody said how it ended."""
+    def end(self, preparation: Preparation, ending: Ending, *, states_judged: bool) -> None:
+        """The episode is over; `judged` says whether it is known without a person's mark how it ended."""
         self._publish(
             "end",
             episode=preparation.name,
@@ -59,7 +60,7 @@ class EpisodeEvents:
             terminated=ending.terminated,
             truncated=ending.truncated,
             marked=ending.marked,
-            judged=judged,
+            judged=ending.judged_unmarked(states=states_judged),
         )
 
     def undo(self) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +15,23 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 
 from robot_rl.hardware.clock import SystemClock
-from robot_rl.hardware.errors import ConfigError
 from robot_rl.hardware.robot import Outcome
 from robot_rl.ros import topics, wire
 from robot_rl.ros.codecs import stamp_of
 from robot_rl.ros.episode_events import EpisodeEvents
+from robot_rl.ros.episode_settings import begins_by_itself, episode_rules
 from robot_rl.ros.judge_watch import JudgeWatch
 from robot_rl.ros.node import RobotNode, run
 from robot_rl.ros.person_keys import PersonKeys
 from robot_rl.ros.state import StateSubscriber
 from robot_rl.runtime.coming import LEFT_ALONE, Coming
 from robot_rl.runtime.driving import Driving
-from robot_rl.runtime.episodes import Ending, EpisodeRules
+from robot_rl.runtime.episodes import Ending
 from robot_rl.runtime.judged_episode import JudgedEpisode
 from robot_rl.runtime.preparation import Preparation, describe
 from robot_rl.runtime.prompt import Prompt
 from robot_rl.runtime.results import Results, note
+from robot_rl.runtime.unrecorded import UnrecordedMarks
 
 ASK_AGAIN = 2.0
 """A reset request that was not answered is sent again after this long [s]."""
@@ -60,7 +60,7 @@ class EpisodeNode(RobotNode):
         super().__init__("episodes")
         self._seed = self.param("seed", 0)
         self._purpose = self.param("purpose", "demonstration")
-        self._auto = self._by_itself(self.param("auto", "never"))
+        self._auto = begins_by_itself(self)
         self._record = self.param("record", True)
         self._agenda = self.param("agenda", False)
         self._exit = self.param("exit_when_done", True)
@@ -68,11 +68,13 @@ class EpisodeNode(RobotNode):
         self._end_on_success = self.param("end_on_success", True)
         results = self.param("results", "")
         self._results = Results(self._purpose, self.param("episodes", 0), Path(results) if results else None)
+        self._unrecorded = None if self._record else UnrecordedMarks(self._results, self.say)
         self._next = Coming()
         self._preparation: Preparation | None = None
         """Of the newest episode; kept when it has begun."""
         near = self.spec.period_ns // 2
-        self._episode = JudgedEpisode(self._rules(), self._say_verdict, judged=self.config.simulated, near=near)
+        rules = episode_rules(self, end_on_success=self._end_on_success)
+        self._episode = JudgedEpisode(rules, self._say_verdict, judged=self.config.simulated, near=near)
         self._machine = self._episode.machine
         self._keys = PersonKeys(
             self, self._press, self._judges, lambda stamp, held: self._conclude(self._episode.key(stamp, held))
@@ -85,20 +87,6 @@ class EpisodeNode(RobotNode):
         self._system_clock = SystemClock()
         self._listen()
         self.create_timer(0.05, self._tick)
-
-    def _by_itself(self, auto: str) -> bool:
-        if auto not in ("simulated", "always", "never"):
-            raise ConfigError(f"parameter 'auto' is '{auto}'; it must be simulated, always or never")
-        return auto == "always" or (auto == "simulated" and self.config.simulated)
-
-    def _rules(self) -> EpisodeRules:
-        rules = EpisodeRules.of_task(
-            self.config.task,
-            max_steps=self.param("max_steps", 0),
-            end_after_intervention=self.param("end_after_intervention", False),
-            latency=self.param("latency", 0.0),
-        )
-        return rules if self._end_on_success else replace(rules, success_hold=2**31)
 
     def _listen(self) -> None:
         self.create_subscription(JointState, topics.DECISION, self._on_decision, topics.kept())
@@ -120,6 +108,8 @@ class EpisodeNode(RobotNode):
         """Start, mark the running episode, or take the newest mark back. Returns why not, or nothing."""
         if name == "undo":
             self._events.undo()
+            if self._unrecorded is not None:
+                self._unrecorded.undo(under_way=self._machine.state == "running")
             return ""
         if name == "start":
             if self._machine.state != "idle":
@@ -155,7 +145,7 @@ class EpisodeNode(RobotNode):
                 if self._auto:
                     self._reset()
                 else:
-                    self._prompt.waiting()
+                    self._prompt.waiting(self._keys.heard, time.monotonic())
         elif self._machine.state == "resetting" and waited > ASK_AGAIN:
             self._ask()
         elif self._machine.state == "saving" and waited > SAVE_WITHIN:
@@ -275,7 +265,10 @@ class EpisodeNode(RobotNode):
         stamp = coming.start if self.lockstep else self._system_clock.now() + AHEAD
         self._episode.begin(coming.name, coming.episode["seed"], self._purpose, stamp)
         self._judge.begin()
-        self._events.begin(coming, stamp, self._episode.judge)
+        hands_back = not self._machine.rules.end_after_intervention
+        self._events.begin(coming, stamp, self._episode.judge, hands_back=hands_back)
+        if not self.lockstep:  # nobody keeps step with simulated time
+            self.say(self._results.begins(coming.episode["purpose"], recorded=self._record))
         if coming.alone:
             self.say(LEFT_ALONE)
 
@@ -302,15 +295,19 @@ class EpisodeNode(RobotNode):
         if ending is None or self._preparation is None:
             return
         self._asked = time.monotonic()
-        judged = self._episode.is_judged(ending)
-        self._events.end(self._preparation, ending, judged=judged)
+        states_judged = self._episode.states_judged
+        self._events.end(self._preparation, ending, states_judged=states_judged)
+        judged = ending.judged(states=states_judged)
         self._note = note(self._preparation.episode, ending, self._episode.human_steps, judged=judged)
-        if not self._record:
+        if self._unrecorded is not None:
             self._saved(None)
+            self._unrecorded.add(self._preparation.name, ending, states_judged=states_judged)
 
     def _on_recorder(self, event: dict[str, Any]) -> None:
         if event["event"] == "ready":
             self._recorder_ready = True
+        elif event["event"] == "relabelled":
+            self._results.take_back(event["episode"], judged=event["judged"])
         elif self._preparation is None or event.get("episode") != self._preparation.name:
             return
         elif event["event"] == "prepared":

@@ -49,6 +49,11 @@ class PersonKeys:
         waited for."""
         return self._keys.silent(time.monotonic(), since) and not (self._lockstep and self._keys.known)
 
+    @property
+    def heard(self) -> bool:
+        """The device is heard now: what is pressed on it counts."""
+        return not self.silent(float("-inf"))
+
     def _serve(self, name: str, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         response.message = self._ask(name)
         response.success = not response.message

@@ -11,27 +11,27 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import CameraInfo, Image, JointState
 
 from robot_rl.datasets.episode import Episode
 from robot_rl.datasets.errors import DatasetError
 from robot_rl.datasets.record import Source, Step
 from robot_rl.datasets.store.place import dataset_path
+from robot_rl.datasets.verdicts import UNJUDGED, recorded
 from robot_rl.hardware.clock import SystemClock
 from robot_rl.hardware.config import CameraConfig, ConfigError
 from robot_rl.hardware.robot import Outcome
 from robot_rl.learn.online.shelves import Shelves
 from robot_rl.ros import codecs, topics, wire
 from robot_rl.ros.node import RobotNode, run
+from robot_rl.ros.recorded_attributes import at_begin, at_end
+from robot_rl.ros.recorder_status import recorder_status
 from robot_rl.ros.state import StateSubscriber
 from robot_rl.runtime.assembly import HOLD, StepAssembler
 from robot_rl.runtime.backlog import Backlog
 from robot_rl.runtime.stream_watch import StreamWatch
 
-NOT_NOTED = ("event", "stamp", "stood", "episode", "direction", "judge", "alone")
-"""Of an episode's begin event, what is no attribute of the record; the judge is one where it is not the robot's task,
-see `_save`."""
 FINISH_WITHIN = 5.0
 """After the end of an episode, late messages are waited for this long [s, wall]; then it is saved as it is."""
 
@@ -188,8 +188,10 @@ class RecorderNode(RobotNode):
             self.get_logger().error(f"undo: {error}")
 
     def _taken_back(self, episode: Episode, was: bool) -> None:
+        """A mark is taken back, of an episode as it is now; `judged`: even so somebody said how it ended."""
+        name, judged = episode.attributes["episode_id"], recorded(False, episode.attributes) != UNJUDGED
         self.publish_event(
-            topics.RECORDER_EVENT, event="relabelled", episode=episode.attributes["episode_id"], was=was, success=False
+            topics.RECORDER_EVENT, event="relabelled", episode=name, was=was, success=False, judged=judged
         )
 
     def _on_robot(self, event: dict[str, Any]) -> None:
@@ -208,10 +210,9 @@ class RecorderNode(RobotNode):
         self._streams.begin(event["stamp"])
         judged = self.config.simulated or event.get("judge", "robot") != "robot"
         self._assembler = StepAssembler(expect_outcome=judged, hold=self._hold)
-        attributes = {k: v for k, v in event.items() if k not in NOT_NOTED}
         clock = "simulated" if self.lockstep else "system"
         self._human_steps = 0
-        self._recorder.begin(clock=clock, episode_id=event["episode"], **attributes)
+        self._recorder.begin(clock=clock, **at_begin(event))
         self._backlog.replay(self._streams.earliest)
 
     def _finish(self) -> None:
@@ -247,13 +248,7 @@ class RecorderNode(RobotNode):
         if self._recorder.steps != end["steps"]:
             self.get_logger().warning(f"{self._recorder.steps} steps recorded, the episode had {end['steps']}")
         over = end["stamp"] + self.spec.period_ns
-        noted: dict[str, Any] = {"silent": sorted(self._streams.missed)} if self._streams.missed else {}
-        if (judge := episode.get("judge", "robot")) != "robot":
-            noted["judge"] = judge
-        if end["marked"]:
-            noted["marked"] = True
-        if not end.get("judged", True):
-            noted["judged"] = False
+        noted = at_end(episode, end, self._streams.missed)
         steps = self._recorder.steps
         number = self._recorder.end({"success": True, "failure": False}.get(end["result"]), end=over, **noted)
         self._settle(number, marked=end["marked"])
@@ -293,13 +288,7 @@ class RecorderNode(RobotNode):
         silent = self._streams.silent(SystemClock().now()) if recording else []
         if silent:
             self.get_logger().warning(f"recording, but nothing comes from: {', '.join(silent)}")
-        status = DiagnosticStatus(
-            level=DiagnosticStatus.WARN if silent else DiagnosticStatus.OK,
-            name="recorder",
-            message=f"nothing comes from {', '.join(silent)}" if silent else "recording" if self._episode else "idle",
-            values=[KeyValue(key="streams", value=str(self._streams.heard))],
-        )
-        message = DiagnosticArray(status=[status])
+        message = recorder_status(self._streams.heard, silent, recording=self._episode is not None)
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
 

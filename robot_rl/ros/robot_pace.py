@@ -14,6 +14,7 @@ from robot_rl.hardware.clock import SystemClock
 from robot_rl.hardware.config import ConfigError
 from robot_rl.hardware.robot import Reading, RobotError, Simulated
 from robot_rl.ros import codecs, topics
+from robot_rl.runtime.silence import starting
 
 if TYPE_CHECKING:
     from robot_rl.ros.robot_node import RobotServer
@@ -127,6 +128,8 @@ class RealtimePace:
         self._timeout = round(float(node.config.limits.get("command_timeout", 0.25)) * 1e9)
         self._episode, self._resetting, self._offset = "", "", 0
         self._last_command: int | None = None
+        self._started, self._obeyed = self._clock.now(), False
+        """Whether any command was obeyed since: while a graph starts, the first may come late."""
         self._cut = False
         """The reset under way, or the next, has been stopped before its end."""
         self._ended = threading.Event()
@@ -189,13 +192,18 @@ class RealtimePace:
         with self._lock:
             age = self._clock.now() - stamp
             if age > self._timeout:
-                self._node.get_logger().warning(
-                    f"command refused: {age * 1e-6:.0f} ms old, at most {self._timeout * 1e-6:.0f} ms are allowed",
-                    throttle_duration_sec=1.0,
-                )
+                self._refuse(age)
                 return
-            self._last_command = self._clock.now()
+            self._last_command, self._obeyed = self._clock.now(), True
             self._node.send(stamp, action)
+
+    def _refuse(self, age: int) -> None:
+        """Say that a command is too old [ns], unless it is of those that wait while the graph starts."""
+        if self._obeyed or not starting(self._clock.now(), self._started):
+            self._node.get_logger().warning(
+                f"command refused: {age * 1e-6:.0f} ms old, at most {self._timeout * 1e-6:.0f} ms are allowed",
+                throttle_duration_sec=1.0,
+            )
 
     def _loop(self) -> None:
         deadline = self._clock.now()

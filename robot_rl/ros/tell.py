@@ -1,6 +1,7 @@
 """What a person says to a running graph from a terminal: `python -m robot_rl.ros.tell WORD`, or the keys of this one.
 
-For a device in hand that has no buttons to say it with, and for another computer.
+For a device in hand that has no buttons to say it with, and for another computer. One word takes seconds, since the
+graph has to be found first: to stop the robot in a hurry, the keys have to be open already.
 """
 
 from __future__ import annotations
@@ -21,14 +22,11 @@ from robot_rl.hardware.devices.keyboard import Keyboard
 from robot_rl.hardware.devices.raw import DeviceError, RawState
 from robot_rl.hardware.human import BUTTONS
 from robot_rl.ros.sole import domains_of
+from robot_rl.ros.tell_keys import ESTOP_KEYS, NO_EPISODES, EpisodeKeys
 
 SERVICES = {name: f"episode/{name}" for name in ("start", "success", "failure", "discard", "undo")}
 SERVICES |= {"estop": "arbiter/estop", "release": "arbiter/release_estop"}
 """What can be said, and the service that hears it."""
-KEYS = """\
-  Enter  start    1  success    0  failure    Backspace  discard    u  take the last mark back
-  Esc    emergency stop (the robot's own is quicker: keep it in reach)    Ctrl-C  end this, not the graph
-"""
 THERE_WITHIN = 5.0
 """[s] that a graph has to be found."""
 ANSWER_WITHIN = 5.0
@@ -64,6 +62,11 @@ class Teller:
         if not self._clients[word].wait_for_service(timeout_sec=THERE_WITHIN):
             raise TellError(self._nobody(word))
 
+    @property
+    def episodes(self) -> bool:
+        """Somebody is there who runs episodes."""
+        return bool(self._clients["start"].service_is_ready())
+
     def ask(self, word: str) -> None:
         """Say it. Raises TellError where nobody hears it now."""
         if not self._clients[word].service_is_ready():
@@ -93,6 +96,8 @@ class Teller:
         return heard[0][1:]
 
     def _nobody(self, word: str) -> str:
+        if not self.episodes and self._clients["estop"].service_is_ready() and SERVICES[word].startswith("episode/"):
+            return NO_EPISODES
         return (
             f"nobody hears '{SERVICES[word]}' in ROS domain {self._node.context.get_domain_id()}: is a graph with "
             "it running? In another domain, or on another computer, say --domain"
@@ -116,8 +121,11 @@ class Pressed:
         return sorted(new, key=lambda word: word != "estop")
 
 
-def obey(keyboard: Keys, teller: Teller, show: Callable[[str], object]) -> None:
-    """Pass on what is pressed until the terminal is gone, and show what comes of it."""
+def obey(
+    keyboard: Keys, teller: Teller, show: Callable[[str], object], meanwhile: Callable[[], object] = lambda: None
+) -> None:
+    """Pass on what is pressed until the terminal is gone, and show what comes of it; `meanwhile` is called again and
+    again."""
     pressed = Pressed()
     keyboard.open()
     try:
@@ -129,6 +137,7 @@ def obey(keyboard: Keys, teller: Teller, show: Callable[[str], object]) -> None:
                     show(f"{word}: {error}")
             for word, done, answer in teller.answers(LOOK):
                 show(f"{word}: {answer or 'done'}" if done else f"{word}: not done: {answer}")
+            meanwhile()
     finally:
         keyboard.close()
 
@@ -164,10 +173,16 @@ def _say(word: str, domain: int) -> int:
     return 0 if done else 1
 
 
+def _show(line: str) -> None:
+    print(line, flush=True)
+
+
 def _listen(domain: int) -> int:
     with _teller(domain) as teller:
         teller.find("estop")
-        obey(Keyboard(show=lambda _: sys.stderr.write(KEYS)), teller, lambda line: print(line, flush=True))
+        keys = EpisodeKeys(lambda: teller.episodes, _show, time.monotonic())
+        keyboard = Keyboard(show=lambda _: sys.stderr.write(ESTOP_KEYS))
+        obey(keyboard, teller, _show, lambda: keys.look(time.monotonic()))
     return 0
 
 

@@ -111,9 +111,9 @@ class Arbiter:
     @property
     def policy_wanted(self) -> bool:
         """A policy's proposal can count in the next step."""
-        return self.purpose != "demonstration" and not self.takeover.in_control
+        return self.purpose != "demonstration" and not (self.takeover.in_control or self.takeover.over)
 
-    def reset(self, purpose: str, *, kept: bool = False) -> None:
+    def reset(self, purpose: str, *, kept: bool = False, hands_back: bool = True) -> None:
         """A new episode, or with `free` none: nobody has taken over, and there is nothing to rewind.
 
         An episode begins at rest, after a reset by the robot's own driver: see `moved`. With `free` the robot goes on
@@ -121,6 +121,8 @@ class Arbiter:
 
         Args:
             kept: nothing else has moved the robot before this episode: its set-points stay as they were commanded.
+            hands_back: False where an episode ends when a person lets go: the policy, whose command might be under way
+                before the end is, then never acts again.
 
         Raises:
             ValueError: no such purpose.
@@ -128,7 +130,7 @@ class Arbiter:
         if purpose not in PURPOSES:
             raise ValueError(f"purpose is '{purpose}'; it must be one of {', '.join(PURPOSES)}")
         self.purpose = purpose
-        self.takeover.reset()
+        self.takeover.reset(hands_back=hands_back)
         self._pickup.release()
         self._rewinder.reset()
         if self._guard is not None:

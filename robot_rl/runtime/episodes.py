@@ -85,6 +85,19 @@ class Ending:
     marked: bool = False
     """A human said how: by a button, or by a verdict that comes late."""
 
+    def judged(self, *, states: bool) -> bool:
+        """Somebody said how: a human's mark, or as in `judged_unmarked`."""
+        return self.marked or self.judged_unmarked(states=states)
+
+    def judged_unmarked(self, *, states: bool) -> bool:
+        """Even without a human's mark somebody said how: who judges its states, or a rule that ended it. Else it was
+        cut off, by its time limit, the emergency stop or a hand-back.
+
+        Args:
+            states: somebody says of every state whether it is a success.
+        """
+        return states or (self.terminated and not self.marked)
+
 
 class EpisodeMachine:
     """One episode after another: `reset`, `begin`, then `step` until it gives an Ending, then `saved`."""

@@ -66,11 +66,6 @@ class JudgedEpisode:
         """Somebody says of every state of the episode whether it is a success."""
         return self._task_judges or self.judge != "robot"
 
-    def is_judged(self, ending: Ending) -> bool:
-        """Somebody said how the episode ended: who judges its states, a rule that ended it, or a person's mark. Else it
-        was cut off, by its time limit, the emergency stop or a hand-back, and is a failure for want of a word."""
-        return self.states_judged or ending.terminated or ending.marked
-
     def begin(self, name: str, seed: int | None, purpose: str, start: int) -> None:
         """Steps at `start` [ns] or later belong to the episode."""
         self._decisions.clear()

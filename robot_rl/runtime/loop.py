@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from robot_rl.control.safety import Safety
 from robot_rl.datasets.record import Source
+from robot_rl.datasets.verdicts import Verdict, verdict
 from robot_rl.hardware.camera import Camera
 from robot_rl.hardware.clock import SystemClock
 from robot_rl.hardware.human import HumanInput, Operator
@@ -77,10 +78,16 @@ class EpisodeResult:
     safety: Mapping[Safety, int]
     """Steps by what the safety envelope did."""
     timing: TickStatistics
+    judged: bool = True
+    """Somebody said how it ended; else it was cut off, and is a failure for want of a word."""
 
     @property
     def success(self) -> bool:
         return self.ending.result == "success"
+
+    @property
+    def verdict(self) -> Verdict:
+        return verdict(self.ending.result, judged=self.judged)
 
 
 def run_episode(
@@ -127,7 +134,7 @@ def run_episode(
     ending: Ending | None = None
     number: int | None = None
     try:
-        arbiter.reset(purpose)
+        arbiter.reset(purpose, hands_back=not machine.rules.end_after_intervention)
         machine.reset()
         robot.reset(seed)
         if executor is not None:
@@ -158,8 +165,8 @@ def run_episode(
                 ending = machine.press(senses.marks[0], now)
             steps.add(decision, executed, outcome, ending, now)
         dropped = stamps[ending.steps :]  # by a mark that came late: the last step ended where the first of them began
-        judged = judge is not None or ending.terminated or ending.marked
-        number = _save(recorder, ending, dropped[0] if dropped else robot.clock.now(), judged=judged)
+        states_judged = judge is not None
+        number = _save(recorder, ending, dropped[0] if dropped else robot.clock.now(), states_judged=states_judged)
         machine.saved()
     finally:
         if machine.state != "idle":
@@ -167,7 +174,8 @@ def run_episode(
             if recorder is not None:
                 recorder.discard()
         _stop(robot)
-    return EpisodeResult(seed, purpose, ending, number, steps.reward, steps.sources, steps.safety, pacer.statistics())
+    judged, timing = ending.judged(states=states_judged), pacer.statistics()
+    return EpisodeResult(seed, purpose, ending, number, steps.reward, steps.sources, steps.safety, timing, judged)
 
 
 class _Senses:
@@ -257,14 +265,15 @@ def _send(robot: Robot, decision: Decision, backing_off: bool) -> Array:
     return sent
 
 
-def _save(recorder: EpisodeSink | None, ending: Ending, end: int, *, judged: bool) -> int | None:
-    """Keep the episode, or drop it if the human said so. Returns its number. `judged`: anybody said how it ended."""
+def _save(recorder: EpisodeSink | None, ending: Ending, end: int, *, states_judged: bool) -> int | None:
+    """Keep the episode, or drop it if the human said so. Returns its number."""
     if recorder is None:
         return None
     if ending.result == "discarded":
         recorder.discard()
         return None
-    noted = {"marked": True} if ending.marked else {} if judged else {"judged": False}
+    noted = {"marked": True} if ending.marked else {}
+    noted |= {} if ending.judged_unmarked(states=states_judged) else {"judged": False}
     return recorder.end(ending.result == "success", end=end, interventions=ending.interventions, **noted)
 
 

@@ -1,4 +1,7 @@
-"""What came of each episode: counted, told in a line, and written down one JSON line an episode."""
+"""What came of each episode: counted, told in a line, and written down one JSON line an episode.
+
+A mark that is taken back later is a line of its own, which names the episode and what counts of it instead.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,9 @@ from typing import Any
 
 from robot_rl.hardware.errors import ConfigError
 from robot_rl.runtime.episodes import Ending
+
+TAKEN_BACK = "taken_back"
+"""What a line has in place of an episode's own figures, where it says something else of an earlier one: its name."""
 
 
 def note(episode: dict[str, Any], ending: Ending, human_steps: int, *, judged: bool) -> dict[str, Any]:
@@ -45,11 +51,15 @@ class Results:
         """All episodes have been run."""
         return self._total > 0 and self.count >= self._total
 
+    def begins(self, purpose: str, *, recorded: bool) -> str:
+        """A line for the operator when the next episode begins."""
+        total = f" of {self._total}" if self._total else ""
+        which = f"episode {self.count + 1}{total}" if purpose == self._purpose else purpose
+        return f"{which} begins{': recording' if recorded else ''}"
+
     def add(self, note: dict[str, Any]) -> str:
         """One more episode is over. Returns a line for the operator. Raises OSError."""
-        if self._path is not None:
-            with self._path.open("a") as file:
-                file.write(json.dumps(note) + "\n")
+        self._write(note)
         told = f"{note['result']} in {note['steps']} steps"
         if note["purpose"] != self._purpose:
             return f"{note['purpose']}: {told}"
@@ -59,3 +69,33 @@ class Results:
         self.count += 1
         total = f"/{self._total}" if self._total else ""
         return f"episode {self.count}{total}: {direction}{told}"
+
+    def take_back(self, episode: str, *, judged: bool) -> None:
+        """The mark of an earlier episode does not stand any more: it was cut off. Raises OSError.
+
+        Args:
+            judged: even so somebody said how it ended.
+        """
+        self._write({TAKEN_BACK: episode, "result": "failure", "judged": judged})
+
+    def _write(self, line: dict[str, Any]) -> None:
+        if self._path is not None:
+            with self._path.open("a") as file:
+                file.write(json.dumps(line) + "\n")
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The notes in a file, each with what counts of its episode now; a line still being written is left for the next
+    look, and a file that is not there has none."""
+    if not path.is_file():
+        return []
+    text = path.read_text()
+    notes: list[dict[str, Any]] = []
+    by_name: dict[str, dict[str, Any]] = {}
+    for line in map(json.loads, text[: text.rfind("\n") + 1].splitlines()):
+        if TAKEN_BACK not in line:
+            notes.append(line)
+            by_name[line.get("episode", "")] = line
+        elif line[TAKEN_BACK] in by_name:
+            by_name[line[TAKEN_BACK]].update(result=line["result"], judged=line["judged"])
+    return notes

@@ -30,10 +30,17 @@ class Takeover:
         self.rules = rules or TakeoverRules()
         self.reset()
 
-    def reset(self) -> None:
-        """Nobody has taken over."""
+    def reset(self, *, hands_back: bool = True) -> None:
+        """Nobody has taken over.
+
+        Args:
+            hands_back: the policy gets control back; False: nobody acts once the human lets go, until the next reset.
+        """
+        self._hands_back = hands_back
         self.in_control = False
         """The human is in control."""
+        self.over = False
+        """The human has let go, and the policy does not get control back."""
         self._since = 0
         self._changing: int | None = None
 
@@ -52,7 +59,7 @@ class Takeover:
         if engaged and waited >= self.rules.engage:
             self.in_control, self._since, self._changing = True, now, None
         elif not engaged and waited >= self.rules.release and (now - self._since) * 1e-9 >= self.rules.minimum:
-            self.in_control, self._changing = False, None
+            self.in_control, self._changing, self.over = False, None, not self._hands_back
         return self.in_control
 
 

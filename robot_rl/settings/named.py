@@ -42,10 +42,7 @@ def named(
         for key in options:
             places = _places(key, name, made, kinds, what, where, around) if key not in _options(made) else []
             if places:
-                raise SettingError(
-                    f"{where}: unknown option '{key}' of {what} '{name}': {' or '.join(places)}."
-                    f"{did_you_mean(key, _options(made))}"
-                )
+                raise SettingError(f"{where}: unknown option '{key}' of {what} '{name}': {' or '.join(places)}.")
     except SettingError as wrong:
         raise error(str(wrong)) from None
     return fill(made, options, where, error=error)

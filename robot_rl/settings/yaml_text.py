@@ -51,6 +51,17 @@ class _Dumper(yaml.SafeDumper):
     yaml_implicit_resolvers = _resolvers(yaml.SafeDumper.yaml_implicit_resolvers)
 
 
+class _LineDumper(_Dumper):
+    """Writes a text with line breaks in double quotes, where they are escapes; other quotes keep them."""
+
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        style = '"' if "\n" in data else None
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+
+_LineDumper.add_representer(str, _LineDumper.represent_str)
+
+
 def load(text: str) -> Any:
     """The one document in `text`. Raises YAMLError."""
     return yaml.load(text, Loader=_Loader)
@@ -63,5 +74,5 @@ def dump(data: Any) -> str:
 
 def line(data: Any) -> str:
     """`data` as one line of YAML, as it stands behind a key."""
-    text = str(yaml.dump(data, Dumper=_Dumper, sort_keys=False, default_flow_style=True, width=math.inf))
+    text = str(yaml.dump(data, Dumper=_LineDumper, sort_keys=False, default_flow_style=True, width=math.inf))
     return text.removesuffix("...\n").strip()

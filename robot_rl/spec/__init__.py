@@ -11,6 +11,6 @@ which field differs when they do not. Conventions, everywhere in robot_rl:
 
 from robot_rl.spec.field import Field, SpecError
 from robot_rl.spec.layout import Layout
-from robot_rl.spec.spec import Spec
+from robot_rl.spec.spec import Spec, mismatch
 
-__all__ = ["Field", "Layout", "Spec", "SpecError"]
+__all__ = ["Field", "Layout", "Spec", "SpecError", "mismatch"]

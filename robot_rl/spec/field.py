@@ -10,6 +10,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from robot_rl.spec import units
+
 Kind = Literal[
     "vector", "joint_position", "joint_velocity", "joint_effort", "pose", "twist", "wrench", "image", "depth"
 ]
@@ -37,6 +39,7 @@ class Field:
     kind: Kind = "vector"
     dtype: str = "float64"
     unit: str = "1"
+    """One for all numbers, or one for each, see `units.py`; SI where the kind is a pose, a twist or of joints."""
     frame: str = ""
     """Frame of reference the numbers are expressed in, e.g. `base`, `world`, `map`."""
     rate: float = 0.0
@@ -67,6 +70,8 @@ class Field:
         expected = _KIND_LABELS.get(self.kind)
         if expected and self.shape != (len(expected),):
             raise SpecError(f"field '{self.name}': a {self.kind} has shape ({len(expected)},), not {self.shape}")
+        if why := units.refusal(self.kind, self.unit, self.size):
+            raise SpecError(f"field '{self.name}': {why}")
         if not self.labels and len(self.shape) == 1:
             labels = expected or (("",) if self.size == 1 else tuple(str(i) for i in range(self.size)))
             object.__setattr__(self, "labels", labels)
@@ -87,6 +92,11 @@ class Field:
     @property
     def is_image(self) -> bool:
         return self.kind in ("image", "depth")
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """The unit of each of its numbers."""
+        return units.each(self.kind, self.unit, self.size)
 
     def check(self, value: ArrayLike) -> NDArray[Any]:
         """Return `value` as an array of this field's shape and dtype, or raise SpecError."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,3 +85,20 @@ class Spec:
             observation=Layout.from_dict(data["observation"]),
             action=Layout.from_dict(data["action"]),
         )
+
+
+def mismatch(first: tuple[str, Spec], second: tuple[str, Spec], differences: Iterable[str]) -> str:
+    """What a message says of two that were to fit: both robots, then a line for each difference.
+
+    Args:
+        first, second: what is of that spec, as in `data set datasets/lift`, in the order of `differences`.
+    """
+    (one, a), (other, b) = first, second
+    if a.robot == b.robot:
+        told = (
+            f"{one} (first) and {other} (second) are both of robot '{a.robot}', whose robot.yaml or control mode has "
+            "changed in between"
+        )
+    else:
+        told = f"{one} (first) is of robot '{a.robot}', {other} (second) of robot '{b.robot}'"
+    return "\n  ".join([f"{told}:", *differences])

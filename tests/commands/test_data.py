@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import fcntl
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
 from robot_rl import cli
 from robot_rl.datasets.dataset import Dataset
+from robot_rl.datasets.store.lock import is_written
 
 KILLED = """
 import os, signal, sys, time
@@ -57,6 +60,37 @@ def test_what_a_killed_recording_left_is_kept_or_dropped(copy: Path, capsys: pyt
     assert cli.main(["data", "salvage", str(copy), "--drop"]) == 0
     assert "dropped" in capsys.readouterr().out
     assert len(Dataset.open(copy)) == len(dataset)
+
+
+@pytest.mark.parametrize("command", [("info",), ("data", "verify")])
+def test_where_a_killed_recording_left_an_episode_that_is_said_with_what_keeps_it(
+    copy: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
+) -> None:
+    def told() -> str:
+        assert cli.main([*command, str(copy)]) == 0
+        return capsys.readouterr().out
+
+    assert "unfinished" not in told()
+    subprocess.run([sys.executable, "-c", KILLED, str(copy), "3"], check=False)
+    assert f"1 unfinished episode: robot-rl data salvage {copy}" in told()
+    with Dataset.open(copy, "a") as dataset:
+        assert len(dataset.left()) == 1
+        writer = dataset.new_episode()
+        assert len(dataset.left()) == 1, "its own is not dead"
+        assert "2 unfinished episodes, while the data set is being written" in told()
+        writer.discard()
+    assert f"1 unfinished episode: robot-rl data salvage {copy}" in told()
+
+
+def test_a_reader_s_look_at_the_lock_keeps_no_writer_out(copy: Path) -> None:
+    lock = copy / ".robot_rl" / "lock"
+    Dataset.open(copy, "a").close()
+    looking = lock.open()
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    Timer(0.03, looking.close).start()
+    with Dataset.open(copy, "a"):
+        assert is_written(lock)
+    assert not is_written(lock)
 
 
 def test_drop_with_verify_is_refused(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:

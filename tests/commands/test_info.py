@@ -33,6 +33,23 @@ def test_limits_teleoperation_and_task_of_a_robot_are_shown(capsys: pytest.Captu
     assert "task: put the peg into the hole; 200 steps (10 s), success when held for 5" in text
 
 
+def test_how_far_a_tool_may_turn_and_a_scale_beyond_the_bounds_are_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    robot = workspace.find("hardware", "sim_peg", "robot.yaml")
+    assert robot is not None
+    path, text = tmp_path / "robot.yaml", robot.read_text()
+    cone = "orientation: {pose: ee_pose, reference: [1, 0, 0, 0], angle: 0.8}"
+    walls = "        workspace:"
+    path.write_text(text.replace(walls, f"        {cone}\n{walls}").replace("twist.vx: 0.25", "twist.vx: -0.5"))
+    assert cli.main(["info", str(path)]) == 0
+    shown = capsys.readouterr().out
+    assert ", ee_pose turned by up to 0.8 rad from the orientation 1 0 0 0 (x y z w)" in shown
+    assert "warning: at full deflection twist.vx is 0.5, beyond its high of 0.25: what is beyond is cut off" in shown
+    assert cli.main(["info", str(robot)]) == 0
+    assert "warning" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [

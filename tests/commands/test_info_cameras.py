@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +82,13 @@ def test_a_camera_whose_package_is_not_installed_here_is_shown_with_what_install
     text = capsys.readouterr().out
     assert "camera front: realsense 640x480 at 30 Hz; serial of the only one plugged in" in text
     assert "not on this computer: camera 'front': pyrealsense2 not installed" in text
+
+
+def test_that_opencv_is_not_installed_is_said_though_it_is_imported_only_with_the_first_picture(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "cv2" else found(name))
+    assert cli.main(["info", str(robot_with(tmp_path, driver="opencv"))]) == 0
+    said = "  not on this computer: camera 'front': cv2 not installed: pip install 'robot_rl[camera]'"
+    assert said in capsys.readouterr().out.splitlines()

@@ -1,21 +1,18 @@
 from __future__ import annotations
 
-import shutil
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from robot_rl import cli, workspace
+from robot_rl import cli
 from robot_rl.commands import deploy, launch, record
-from robot_rl.commands.graph_options import check_driver
 from robot_rl.commands.launch_checks import completed
 from robot_rl.commands.names import UsageError
 from robot_rl.commands.policy_options import PolicyOptions
 from robot_rl.hardware.config import load
 from robot_rl.policies.modes import ExecutionConfig
-from robot_rl.runtime import launch as runtime_launch
 from robot_rl.runtime.launch import arguments_of
 from robot_rl.runtime.launch.locate import launch_file
 from robot_rl.serving.loading import check_options
@@ -98,19 +95,6 @@ def test_so_are_those_of_an_evaluation(given: list[str], said: str, capsys: pyte
     assert said in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("more", [[], ["--no-intervene"]])
-def test_a_device_that_computes_is_no_input_device_and_the_option_for_it_is_named(
-    more: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    given = ["deploy", "--robot", "sim_lift", "--checkpoint", "flow_lift", "--device", "cuda", *more]
-    assert cli.main(given) == 2
-    said = "--device cuda is no input device: --device is what a person holds. For the policy to compute there, say "
-    assert f"{said}--policy-device cuda" in capsys.readouterr().err
-    assert cli.main(["launch", "deploy", "checkpoint:=flow_lift", "device:=cuda:1"]) == 2
-    errors = capsys.readouterr().err
-    assert "device:=cuda:1 is no input device" in errors and errors.endswith("say policy_device:=cuda\n")
-
-
 def test_what_counts_for_one_of_several_policies_is_taken() -> None:
     both = ["flow_lift", "ws://gpu:8000"]
     check_options(both, device="cuda", fields="state=ee", prompt="lift")
@@ -165,68 +149,10 @@ def test_arguments_that_lead_nowhere_are_refused_in_one_line_before_anything_sta
     assert said in errors and len(errors.splitlines()) == 1
 
 
-@pytest.mark.parametrize("name", ["gamepad:/dev/input/js1", "spacemouse:/dev/hidraw3"])
-def test_a_device_may_be_named_with_its_file_by_every_command(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pytest.importorskip("rclpy")
-    pytest.importorskip("torch")
-    kind, _, file = name.partition(":")
-    recording = record.Options(device=name)
-    recording.check_driver(load("sim_lift"))
-    deploying = deploy.arguments(deploy.Options(checkpoint="x", device=name), "x")
-    collecting: dict[str, str] = {}
-    monkeypatch.setattr(runtime_launch, "launch", lambda _name, given: collecting.update(given) or 0)
-    given = ["--live", "--device", name, "--camera", "front", "--output", str(tmp_path)]
-    assert cli.main(["reward", "collect", *given]) == 0
-    launched = [completed(n, {"device": name}) for n in ("teleop", "record", "collect", "deploy")]
-    for arguments in (recording.launch_arguments(), deploying, collecting, *launched):
-        assert (arguments["device"], arguments["path"]) == (kind, file)
-    assert completed("my_own.launch.yaml", {"device": name}) == {"device": name}
-    assert completed("teleop", {"device": name, "path": file})["path"] == file
-
-
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        (["record", "--device", "gamepd:/dev/input/js1"], "no input device 'gamepd:/dev/input/js1'. Did you mean"),
-        (["record", "--device", "scripted:expert"], "'scripted:expert': the scripted operator has no device file"),
-        (["launch", "teleop", "device:=gamepad:/a", "path:=/b"], "the gamepad is said to be '/a' and '/b'"),
-    ],
-)
-def test_a_device_file_that_cannot_be_is_refused(
-    given: list[str], said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert cli.main(given) == 2
-    assert said in capsys.readouterr().err
-
-
-def test_the_person_at_the_device_is_noted_with_each_episode() -> None:
-    assert record.Options(operator="Ada").launch_arguments()["operator"] == "Ada"
-    assert record.Options().launch_arguments()["operator"] == ""
-    scripted = {"device": "scripted", "quality": "expert"}
-    assert record.Options(**scripted).launch_arguments()["operator"] == "scripted:expert"
-    assert record.Options(**scripted, operator="Ada").launch_arguments()["operator"] == "Ada"
-    alone = deploy.Options(checkpoint="x", intervene=False, **scripted)
-    assert deploy.arguments(alone, "x")["operator"] == ""
-
-
 @pytest.mark.parametrize("evaluation", [False, True])
 def test_a_deployment_may_be_an_evaluation(evaluation: bool) -> None:
     options = deploy.Options(checkpoint="x", evaluation=evaluation)
     assert deploy.arguments(options, "x")["purpose"] == ("evaluation" if evaluation else "deployment")
-
-
-def test_a_device_of_ones_own_is_a_folder_of_hardware_devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    own = tmp_path / "hardware" / "devices" / "my_pad"
-    own.mkdir(parents=True)
-    found = workspace.find("hardware/devices", "gamepad", "device.yaml")
-    assert found is not None
-    shutil.copy(found, own)
-    monkeypatch.setenv("ROBOT_RL_WORKSPACE", str(tmp_path))
-    check_driver(load("sim_lift"), "my_pad", simulated_only=False)
-    with pytest.raises(UsageError, match="Did you mean 'my_pad'"):
-        check_driver(load("sim_lift"), "my_pd", simulated_only=False)
 
 
 def test_a_recording_without_a_data_set_is_refused() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from robot_rl import cli
-from robot_rl.commands.demo_card import write_card
+from robot_rl.commands.demo_card import add_demo_evaluation
 from robot_rl.commands.demo_folder import DemoFolder
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.record import Source
@@ -61,14 +61,21 @@ def test_an_evaluation_is_recorded_as_one_summed_up_and_kept_on_the_card_by_the_
     assert "Not evaluated yet" in (demo.policy(1) / "README.md").read_text()
     deploy = ["deploy", "--checkpoint", str(demo.policy(1)), "--evaluation", "--in-process", "--cameras", "none"]
     recorded = ["--episodes", "2", "--seed", "1000000", "--max-steps", "5", "--dataset", str(demo.evaluation(1))]
-    assert cli.main([*deploy, *recorded, "--operator", "Ada"]) == 0
+    assert cli.main([*deploy, *recorded, "--person", "Ada"]) == 0
     assert "2 evaluation episodes: 0/2 = 0% [0%, 66%] succeeded" in capsys.readouterr().out.splitlines()
     for episode in Dataset.open(demo.evaluation(1)):
         assert (episode.purpose, episode.attributes["operator"]) == ("evaluation", "Ada")
         assert set(episode.steps["source"].tolist()) == {Source.POLICY}
-    card = write_card(demo, 1, "sim_lift").read_text()
+    card = add_demo_evaluation(demo, 1, "sim_lift").read_text()
     assert "| sim_lift | receding | seeds 1000000 to 1000001 | 0/2 = 0% | 0% to 66% |" in card
     assert "Not evaluated yet" not in card
+    (file,) = (demo.policy(1) / "evaluations").iterdir()
+    kept = json.loads(file.read_text())
+    assert kept["seconds"] == pytest.approx(2 * 5 / 20), "two episodes of five steps at 20 Hz"
+    measured = json.dumps(kept | {"seconds": 3.5})
+    file.write_text(measured)
+    add_demo_evaluation(demo, 1, "sim_lift")
+    assert file.read_text() == measured, "what was kept already, with what else was measured, stays"
 
 
 def test_a_policy_on_another_robot_is_refused_field_by_field(lab: Path, capsys: pytest.CaptureFixture[str]) -> None:

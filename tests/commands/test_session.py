@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from robot_rl import cli
+from robot_rl import cli, workspace
 from robot_rl.commands import session
 
 
@@ -25,11 +25,11 @@ def test_a_graph_in_this_terminal_ends_by_saying_how_its_episodes_went(code, mon
         return code
 
     monkeypatch.setattr(session, "launch", launch)
-    assert session.run_graph("deploy", {"device": "gamepad", "dataset": "datasets/d"}) == code
+    assert session.run_graph("deploy", {"device": "gamepad", "dataset": "/data/d"}) == code
     assert capsys.readouterr().out.splitlines() == [
         "3 evaluation episodes: 1/2 = 50% [9%, 91%] of the judged succeeded, 1 nobody judged; were those failures, "
         "1/3 = 33% [6%, 79%], 1 discarded",
-        "recorded to datasets/d",
+        "recorded to /data/d",
     ]
 
 
@@ -43,7 +43,7 @@ def test_a_results_file_of_ones_own_is_kept_and_its_earlier_episodes_are_not_sum
         return 0
 
     monkeypatch.setattr(session, "launch", launch)
-    assert session.run_graph("record", {"results": str(results)}) == 0
+    assert session.run_graph("deploy", {"results": str(results)}) == 0
     assert capsys.readouterr().out == "1 demonstration episode: 1/1 = 100% [21%, 100%] succeeded\n"
     assert len(session.read_notes(results)) == 2
 
@@ -57,12 +57,23 @@ def test_a_graph_that_had_no_episode_says_nothing(monkeypatch, capsys):
 @pytest.mark.parametrize(
     "given", [["record", "device:=scripted"], ["deploy", "checkpoint:=flow_lift", "purpose:=evaluation"]]
 )
-def test_a_launched_description_that_runs_episodes_ends_by_saying_how_they_went(given, monkeypatch, capsys):
+@pytest.mark.parametrize("dataset", ["lift", "./lift", "s3://bucket/lift", None])
+def test_a_launched_description_that_runs_episodes_ends_by_saying_how_they_went_and_where_they_are(
+    given, dataset, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(workspace, "root", lambda: tmp_path)
+    monkeypatch.chdir(tmp_path)
+
     def launch(description, arguments):
         assert description == given[0]
         writes(Path(arguments["results"]), ("evaluation", "success", True))
         return 0
 
     monkeypatch.setattr(session, "launch", launch)
-    assert cli.main(["launch", *given, "dataset:=lift"]) == 0
-    assert capsys.readouterr().out == "1 evaluation episode: 1/1 = 100% [21%, 100%] succeeded\nrecorded to lift\n"
+    assert cli.main(["launch", *given, *([f"dataset:={dataset}"] if dataset else [])]) == 0
+    lines = ["1 evaluation episode: 1/1 = 100% [21%, 100%] succeeded"]
+    usual = {"record": tmp_path / "datasets" / "demonstrations", "deploy": None}
+    own = {"lift": tmp_path / "datasets" / "lift", "./lift": tmp_path / "lift"}
+    if place := own.get(dataset, dataset) if dataset else usual[given[0]]:
+        lines.append(f"recorded to {place}")
+    assert capsys.readouterr().out.splitlines() == lines

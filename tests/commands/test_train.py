@@ -8,9 +8,9 @@ import pytest
 
 pytest.importorskip("torch", reason="needs robot_rl[train]")
 
-from robot_rl import cli  # noqa: E402
+from robot_rl import cli, workspace  # noqa: E402
 from robot_rl.commands.train import defaults  # noqa: E402
-from robot_rl.learn import config  # noqa: E402
+from robot_rl.learn import config, train  # noqa: E402
 from robot_rl.policies.act import ActConfig  # noqa: E402
 from robot_rl.policies.heads import HEADS  # noqa: E402
 
@@ -47,3 +47,20 @@ def test_a_head_that_does_not_go_with_the_recipe_is_refused_in_one_line(
     assert cli.main(["train", "--recipe", str(path), "--policy.head.name", "diffusion"]) == 2
     error = capsys.readouterr().err
     assert error.startswith("robot-rl: --policy.head.name: ") and "clips chunks" in error
+
+
+@pytest.mark.parametrize("option", ["--dataset", "--action-free"])
+def test_a_path_with_a_slash_is_no_name_under_datasets(
+    option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "datasets" / "lift").mkdir(parents=True)
+    (tmp_path / "datasets" / "lift" / "zarr.json").write_text("{}")
+    monkeypatch.setattr(workspace, "root", lambda: tmp_path)
+    monkeypatch.setattr(train, "train", lambda config: pytest.fail(f"it would train on {config}"))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    recipe = tmp_path / "train.yaml"
+    recipe.write_text("policy: {head: {name: joint}}\n")
+    given = ["--dataset", "lift", option, "./lift"] if option != "--dataset" else [option, "./lift"]
+    assert cli.main(["train", "--recipe", str(recipe), *given]) == 2
+    assert "no data set at lift." in capsys.readouterr().err

@@ -432,6 +432,29 @@ def test_before_anything_is_measured_nothing_is_to_be_sent(drone, drone_limits):
     assert not drive.envelope.placed
 
 
+@pytest.mark.parametrize("x", [42.0, -2.1, 1e300])
+def test_what_is_measured_well_outside_its_bounds_places_nothing_and_is_told_once(drone, drone_limits, caplog, x):
+    away = {"pose": np.array([x, 0.0, 1.0, 0, 0, 0, 1])}
+    drive = Driver(drone, drone_limits, away)
+    before = drive.envelope.last
+    for _ in range(3):
+        result = drive(np.array([0.5, 0.0, 1.0, 0.0]), measured=away)
+        assert result.flags == Safety.STALE_OBSERVATION | Safety.BOUND and not drive.envelope.placed
+        np.testing.assert_array_equal(result.action[:3], before[:3])
+    (told,) = caplog.messages
+    assert "the robot holds: 'pose' measures" in told and "position.0, position.1, position.2" in told
+    drive(None, measured=HOVER)
+    assert drive.envelope.placed
+    assert drive(np.array([0.5, -0.5, 1.0, np.pi / 2]), measured=HOVER).flags == 0
+
+
+def test_what_is_measured_a_hair_outside_its_bounds_begins_at_the_bound(drone, drone_limits):
+    # 2 % of the 4 m between the bounds are 0.08 m
+    drive = Driver(drone, drone_limits, {"pose": np.array([2.07, -2.07, 1.0, 0, 0, 0, 1])})
+    assert drive.envelope.placed
+    np.testing.assert_array_equal(drive.envelope.last, [2.0, -2.0, 1.0, 0.0])
+
+
 def test_an_emergency_stop_outlives_a_reset_where_it_stopped(drone, drone_limits):
     drive = Driver(drone, drone_limits, HOVER)
     drive.envelope.estop()

@@ -123,6 +123,36 @@ def test_joint_set_points_begin_where_the_joints_are_measured():
     assert field.measurement is not None and field.measurement.field == "encoder"
 
 
+@pytest.mark.parametrize(
+    ("commanded", "measured", "accepted"), [("", "mm", False), ("m", "mm", False), ("", "1", True), ("m, m", "m", True)]
+)
+def test_a_set_point_is_not_begun_from_a_number_in_another_unit(commanded, measured, accepted):
+    spec = Spec(
+        "gripper",
+        20.0,
+        Layout((Field("opening", (2,), unit=measured),)),
+        Layout((Field("width", (2,), unit=commanded, low=(0.0, 0.0), high=(1.0, 1.0)),)),
+        "position",
+    )
+    limits = {
+        "command_timeout": 0.2,
+        "observation_timeout": 0.2,
+        "width": {"order": "position", "rate": 1.0, "measured": "opening"},
+    }
+    if accepted:
+        assert parse(spec, limits).fields[0].measurement is not None
+        return
+    with pytest.raises(SpecError, match=f"'width': it is commanded in '{commanded}'.*'opening', is in 'mm'.*the same"):
+        parse(spec, limits)
+
+
+def test_joint_set_points_do_not_begin_from_joints_in_another_unit():
+    spec, limits = joints("position", "joint_position")
+    degrees = Spec(spec.robot, spec.rate, Layout((Field("q", (2,), unit="deg"),)), spec.action, spec.control_mode)
+    with pytest.raises(SpecError, match="what measures it, 'q', is in 'deg'"):
+        parse(degrees, limits)
+
+
 def test_a_set_point_that_could_begin_anywhere_is_refused(arm, arm_limits):
     with pytest.raises(SpecError, match=r"'gripper': nothing tells where.*add 'measured'.*or.*'initial'"):
         parse(arm, change(arm_limits, "gripper.initial", None))

@@ -22,7 +22,7 @@ ARM = Spec(
     robot="arm",
     rate=20.0,
     control_mode="cartesian_velocity",
-    observation=Layout((Field("ee_pose", (7,), "pose"), Field("grip", (1,)))),
+    observation=Layout((Field("ee_pose", (7,), "pose"), Field("grip", (1,)), Field("width", (1,), unit="mm"))),
     action=Layout(
         (
             Field("twist", (6,), "twist", low=(-0.5,) * 6, high=(0.5, 0.5, 0.5, 1.0, 1.0, 1.0)),
@@ -30,6 +30,7 @@ ARM = Spec(
         )
     ),
 )
+GRIPPER = {"field": "gripper", "open": 0.0, "closed": 1.0}
 ARM_SECTION = {
     "axes": {"x": "twist.vx", "z": "twist.vz", "yaw": "twist.wz"},
     "scale": {"twist.vx": 0.25, "twist.vz": -0.1},
@@ -418,6 +419,7 @@ def test_a_pose_target_turns_about_the_fixed_axes() -> None:
         (ARM, {"gripper": {"field": "hand", "open": 0, "closed": 1}}, "no action field 'hand'"),
         (ARM, {"gripper": {"field": "gripper", "open": 0, "closed": 2}}, "2 is outside the bounds 0 to 1"),
         (ARM, {"gripper": {"field": "gripper", "open": 0}}, r"gripper\.closed' is missing"),
+        (ARM, {"gripper": {**GRIPPER, "measured": "width"}}, "'width' is in 'mm' and the action 'gripper' in '1'"),
         (DRONE, {"reference": "odometry"}, "no observation field 'odometry'"),
         (DRONE, {"scale": {"position.x": 1.0, "position.z": 1.0}}, "'yaw' is missing"),
         (DRONE, {"axes": None}, "axes is empty; it must be a mapping"),

@@ -3,7 +3,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from robot_rl.learn.card import add_evaluation, run_of, write_card
+from robot_rl.learn.card import add_evaluation, holds_evaluation, run_of, write_card
 from robot_rl.learn.evaluate import EvaluationResult, Trial
 from robot_rl.learn.train import train
 from robot_rl.policies.checkpoint import CheckpointError, weights_digest
@@ -53,6 +53,15 @@ def test_an_evaluation_enters_the_card_with_its_interval_and_replaces_one_on_the
     assert "25%" not in text and "Not evaluated" not in text
     assert len(list((run / "evaluations").iterdir())) == 2
     assert "75 %" in (run / "report.html").read_text()
+
+
+def test_a_result_is_held_when_it_is_of_these_weights_on_these_states_in_this_way(run):
+    own = dataclasses.replace(result(run, True, False), weights=weights_digest(run))
+    assert not holds_evaluation(run, own)
+    add_evaluation(run, own)
+    assert holds_evaluation(run, dataclasses.replace(own, seconds=9.0))
+    for other in ({"weights": "others"}, {"execution": "async"}, {"trials": own.trials[:1]}, {"robot": "sim_other"}):
+        assert not holds_evaluation(run, dataclasses.replace(own, **other))
 
 
 def test_other_ways_of_playing_stand_beside_each_other_and_other_weights_not_at_all(run):

@@ -74,19 +74,21 @@ def test_a_chunk_that_takes_longer_than_is_simulated_is_said(untrained, monkeypa
     assert "latency-steps" not in caplog.text
 
 
-def test_of_a_real_robot_the_command_that_evaluates_it_is_said(untrained, tmp_path):
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_of_a_real_robot_the_command_that_evaluates_it_is_said(device, untrained, tmp_path):
     real = tmp_path / "my drone" / "robot.yaml"
     real.parent.mkdir()
     text = hardware_config.load("sim_crazyflie").path.read_text()
     real.write_text(re.sub(r"^driver: .*$", "driver: my_lab.drone:Drone", text, flags=re.MULTILINE))
     way = ExecutionConfig(mode="rtc", latency_steps=3, overrun="last")
     with pytest.raises(TrainingError, match="is real, a person begins and marks its trials: robot-rl") as refused:
-        evaluate(untrained, str(real), range(20), execution=way, max_steps=99)
+        evaluate(untrained, str(real), range(20), execution=way, max_steps=99, device=device)
     command = shlex.split(str(refused.value).partition("trials: ")[2])
     assert command[:2] == ["robot-rl", "deploy"]
     options = tyro.cli(deploy.Options, args=command[2:])
     assert (options.purpose, options.checkpoint, options.robot) == ("evaluation", str(untrained), str(real))
     assert (options.episodes, options.max_steps, options.dataset) == (20, 99, "my drone_trials")
+    assert options.policy_device == device and options.device == "gamepad"
     assert options.policy.config == ExecutionConfig(mode="rtc", overrun="last"), "the latency is measured there"
 
 

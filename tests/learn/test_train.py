@@ -172,7 +172,7 @@ def test_data_sets_of_different_actions_are_not_joined(make_dataset, small, tmp_
     other = Spec("toy_wide", 20.0, Dataset.open(one).spec.observation, Layout((two,)))
     Dataset.create(tmp_path / "wider", other).close()
     config = dataclasses.replace(small(one), dataset=(one, tmp_path / "wider"))
-    first_the_robots = r"wider \(second\) was recorded on robot 'toy_wide' .*toy \(first\), recorded on 'toy':\n"
+    first_the_robots = r"toy \(first\) is of robot 'toy', data set .*wider \(second\) of robot 'toy_wide':\n"
     with pytest.raises(TrainingError, match=rf"{first_the_robots}.*velocity.*shape"):
         train(config, progress=False)
 

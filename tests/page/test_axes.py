@@ -16,7 +16,7 @@ def test_logarithmic_ticks_enclose_the_values(low: float, high: float, first: fl
     assert len(ticks) <= 7 and ticks == sorted(ticks)
 
 
-@pytest.mark.parametrize(("low", "high"), [(0, 1500), (0, 0.037), (-3, 9), (2, 2)])
+@pytest.mark.parametrize(("low", "high"), [(0, 1500), (0, 0.037), (-3, 9), (2, 2), (0, 2e-13), (0, 4e-14)])
 def test_linear_ticks_enclose_the_values_at_equal_round_distances(low: float, high: float) -> None:
     ticks = axes.round_ticks(low, high)
     assert ticks[0] <= low and ticks[-1] >= high and 2 <= len(ticks) <= 8

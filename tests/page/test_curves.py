@@ -74,6 +74,18 @@ def test_held_out_series_share_the_colour_of_their_partner_and_given_colours_hol
     assert ["stroke-dasharray" in d for d in drawn] == [False, False, True]
 
 
+@pytest.mark.parametrize("given", ["a", "b"])
+def test_a_series_without_a_colour_takes_the_first_that_nobody_has(given: str) -> None:
+    svg = lines({"a": [(0, 1.0)], "b": [(0, 2.0)]}, x_label="", y_label="", colours={given: 1})
+    colours = dict(zip("ab", (e.attrib["stroke"] for e in elements(svg, "polyline"))))
+    assert colours[given] == "var(--c1)" and sorted(colours.values()) == ["var(--c0)", "var(--c1)"]
+
+
+def test_numbers_near_zero_are_drawn() -> None:
+    svg = lines({"loss": [(0, 1e-13), (1, 2e-13)]}, x_label="x", y_label="y")
+    assert "2e-13" in [e.text for e in elements(svg, "text")]
+
+
 def test_a_series_can_be_dashed_and_its_key_too() -> None:
     svg = lines({"test": [(0, 0), (1, 1)], "chance": [(0, 0), (1, 1)]}, x_label="", y_label="", dashed=("chance",))
     assert ["stroke-dasharray" in e.attrib for e in elements(svg, "polyline")] == [False, True]

@@ -105,6 +105,14 @@ def test_configuration_is_checked():
     assert PolicyConfig.from_dict(config.to_dict()) == config
 
 
+def test_an_option_of_the_policy_given_to_its_head_is_told_where_it_belongs():
+    words = r"^policy\.head: unknown option 'horizon' of policy head 'flow': it belongs at policy\.horizon\.$"
+    with pytest.raises(ValueError, match=words):
+        PolicyConfig.from_dict({"head": {"name": "flow", "horizon": 4}})
+    with pytest.raises(ValueError, match=r"option 'kl' of policy head 'flow': policy heads? .*'act'.* ha(s|ve) it\.$"):
+        PolicyConfig.from_dict({"head": {"name": "flow", "kl": 1.0}})
+
+
 def test_several_chunks_of_an_observation_follow_one_another(policy):
     seen = {n: torch.randn(3, policy.n_obs, *policy.inputs[n].shape) for n in policy.observation_names}
     repeated = {n: v.repeat_interleave(4, dim=0) for n, v in seen.items()}

@@ -178,6 +178,29 @@ def test_an_emergency_stop_that_cut_a_reset_short_leaves_the_robot_where_it_is_o
     np.testing.assert_allclose(np.array(flight.commands)[:, :3], np.tile(THERE[:3], (len(flight.commands), 1)))
 
 
+def test_no_reading_while_the_driver_moves_the_robot_is_no_alarm(
+    flight: Flight, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert flight.spin(lambda: "on" in flight.reports)
+    flight.say(topics.EPISODE_EVENT, "reset", episode="e", scene="outside")
+    assert flight.spin(lambda: flight.arbiter._away == "e")
+    flight.pose = None
+    assert flight.spin(lambda: flight.reports[-1] == "off: the robot's driver is bringing it to its start")
+    assert not flight.spin(lambda: any("no reading" in r for r in flight.reports), timeout=1.5)
+    assert "no reading" not in capfd.readouterr().err
+    flight.say(topics.ROBOT_EVENT, "ready", episode="e", stamp=time.time_ns())
+    assert flight.spin(lambda: "no reading from the robot for" in flight.reports[-1]), "it stands, and says nothing"
+    assert "every command is refused" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("flight", [["human:=true"]], indirect=True)
+def test_a_person_who_is_yet_to_be_heard_at_the_start_is_reported_and_no_alarm(
+    flight: Flight, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert flight.spin(lambda: any("input device is not heard yet" in r for r in flight.reports))
+    assert "input device" not in capfd.readouterr().err
+
+
 def test_an_old_pose_beside_fresh_fields_is_named(flight: Flight) -> None:
     assert flight.spin(lambda: "on" in flight.reports)
     flight.pose_age = 2 * 10**9
@@ -220,3 +243,15 @@ def test_what_a_person_cannot_have_said_is_refused_and_the_arbiter_goes_on(
     flight.human.publish(wire.human_message(SPEC.action, said))
     assert flight.spin(lambda: flight.arbiter._human is not None)
     assert "human/action refused: a person's input says" in capfd.readouterr().err
+
+
+def test_what_the_episode_manager_says_of_handing_back_reaches_the_arbiter(flight: Flight) -> None:
+    begin = {"event": "begin", "episode": "e", "stamp": 0, "purpose": "deployment"}
+    for told, expected in (({"hands_back": False}, False), ({}, True)):
+        flight.arbiter._on_episode(begin | told)
+        takeover = flight.arbiter._arbiter.takeover
+        takeover.update(0, True)
+        takeover.update(10**10, True)
+        takeover.update(2 * 10**10, False)
+        takeover.update(3 * 10**10, False)
+        assert not takeover.in_control and flight.arbiter._arbiter.policy_wanted is expected

@@ -227,3 +227,21 @@ def test_in_lockstep_a_camera_of_half_the_rate_sees_the_start_of_each_episode_wh
         for step in range(1, steps + 1):
             robot.state(first + step * PERIOD, seen=step % 2 == 0)
         first += (steps + 1) * PERIOD
+
+
+def test_a_camera_that_had_seen_the_start_of_an_episode_already_shows_it_once(
+    nodes: list[Any], spinner: type, tmp_path: Path
+) -> None:
+    pytest.importorskip("mujoco", reason="needs robot_rl[sim]")
+    camera = {"driver": "mujoco", "width": 16, "height": 16, "options": {"camera": "front"}}
+    both = {"front": camera | {"fps": 25}, "side": camera | {"fps": 50}}
+    _, listener = start(nodes, spinner, describe(tmp_path, **both), "front", "side", lockstep=True)
+    robot = Robot(listener)
+    stamps = [100 * PERIOD, 101 * PERIOD]
+    robot.state(stamps[0], seen=True)
+    robot.state(stamps[1], seen=False)
+    robot.ready(stamps[1])
+    robot.expect(stamps[1], seen=True)
+    robot.state(102 * PERIOD, seen=False)
+    assert listener.spin(lambda: len(listener.images["side"]) >= 3)
+    assert listener.images["side"] == [*stamps, 102 * PERIOD] and listener.images["front"] == stamps

@@ -22,6 +22,7 @@ from sensor_msgs.msg import JointState  # noqa: E402
 from std_msgs.msg import Bool, String  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
+from robot_rl.commands.session import read_notes  # noqa: E402
 from robot_rl.control.safety import Safety  # noqa: E402
 from robot_rl.datasets.record import Phase, Source  # noqa: E402
 from robot_rl.hardware import config  # noqa: E402
@@ -153,7 +154,7 @@ def test_a_classifier_s_word_is_passed_on_and_its_silence_is_no_success(
     robot.publish(String(data=json.dumps(ready)))
     assert spin(lambda: any(e["event"] == "begin" for e in events))
     begin = next(e for e in events if e["event"] == "begin")
-    assert begin["judge"] == "classifier" and begin["stood"] == ready["stamp"]
+    assert begin["judge"] == "classifier" and begin["stood"] == ready["stamp"] and begin["hands_back"] is True
     nothing = {f.name: np.zeros(f.shape) for f in spec.observation.vectors}
     first, second = begin["stamp"], begin["stamp"] + spec.period_ns
     for stamp in (first, second):
@@ -181,15 +182,17 @@ def test_who_waits_for_a_person_says_what_to_press_and_why_a_key_did_nothing(
     monkeypatch.setattr(EpisodeNode, "say", lambda _, text: said.append(text))
     given = ("robot:=sim_crazyflie", "record:=false", "auto:=never", "device:=keyboard")
     with managed(*given) as (manager, node, spin):
-        assert spin(lambda: any(s.startswith("waiting: press Enter") for s in said))
+        assert not spin(lambda: any(s.startswith("waiting:") for s in said), timeout=0.5), "a key would be lost"
         human = node.create_publisher(JointState, topics.HUMAN_ACTION, topics.stream(10))
-        still, held = np.zeros(manager.spec.action.size), {"success"}
+        still, held = np.zeros(manager.spec.action.size), set[str]()
 
         def press() -> None:
             pressed = HumanInput(time.time_ns(), still, engaged=False, pressed=frozenset(held))
             human.publish(wire.human_message(manager.spec.action, pressed))
 
         node.create_timer(0.05, press)
+        assert spin(lambda: any(s.startswith("waiting: press Enter") for s in said))
+        held.add("success")
         assert spin(lambda: "success: no episode is running (state: idle)" in said)
         events = heard(node)
         held.clear()
@@ -197,6 +200,8 @@ def test_who_waits_for_a_person_says_what_to_press_and_why_a_key_did_nothing(
         held.add("start")
         assert spin(lambda: bool(events)) and events[0]["event"] == "reset"
         assert sum(s.startswith("waiting:") for s in said) == 1
+        manager._on_robot({"event": "ready", "episode": events[0]["episode"], "stamp": time.time_ns()})
+        assert "episode 1 begins" in said
 
 
 def test_after_an_emergency_stop_in_a_reset_nothing_moves_until_a_person_has_looked(look: tuple[Node, Spin]) -> None:
@@ -250,6 +255,32 @@ def test_a_time_limit_at_a_real_robot_is_nobody_s_judgement_and_said_to_be(
         assert (end["result"], end["judged"]) == ("failure", simulated)
         (line,) = (tmp_path / "r.jsonl").read_text().splitlines()
         assert json.loads(line)["judged"] == simulated
+
+
+@pytest.mark.parametrize("record", ["true", "false"])
+def test_a_mark_that_is_taken_back_is_taken_back_in_the_results_too(
+    record: str, managed: Managed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    known = config.load("sim_crazyflie")
+    monkeypatch.setattr("robot_rl.ros.node.load", lambda *_: replace(known, simulated=False))
+    results = tmp_path / "r.jsonl"
+    with managed("robot:=sim_crazyflie", f"record:={record}", f"results:={results}") as (manager, _, _):
+        manager._on_recorder({"event": "ready"})
+        assert manager._press("start") == "" and manager._preparation is not None
+        name = manager._preparation.name
+        manager._on_recorder({"event": "prepared", "episode": name})
+        manager._on_robot({"event": "ready", "episode": name, "stamp": time.time_ns()})
+        start, zero = manager._machine.start_stamp, np.zeros(manager.spec.action.size)
+        for t in range(2):
+            stamp = start + t * manager.spec.period_ns
+            step = Decision(stamp, zero, Source.POLICY, Phase.AUTONOMOUS, Safety(0), zero, zero)
+            manager._on_decision(wire.decision_message(manager.spec.action, step))
+        assert manager._press("success") == ""
+        manager._on_recorder({"event": "saved", "episode": name, "number": 0})
+        assert [(n.result, n.verdict) for n in read_notes(results)] == [("success", "success")]
+        assert manager._press("undo") == ""
+        manager._on_recorder({"event": "relabelled", "episode": name, "was": True, "success": False, "judged": False})
+        assert [(n.result, n.verdict) for n in read_notes(results)] == [("failure", "unjudged")]
 
 
 @pytest.mark.parametrize(("human", "device"), [("true", "keyboard"), ("false", "")])

@@ -25,6 +25,7 @@ from robot_rl.control.safety import Safety  # noqa: E402
 from robot_rl.datasets.dataset import Dataset  # noqa: E402
 from robot_rl.datasets.record import Phase, Source  # noqa: E402
 from robot_rl.datasets.recording.salvage import salvage  # noqa: E402
+from robot_rl.datasets.verdicts import recorded  # noqa: E402
 from robot_rl.hardware.clock import SystemClock  # noqa: E402
 from robot_rl.hardware.robot import Outcome  # noqa: E402
 from robot_rl.ros import codecs, recorder_node, topics, wire  # noqa: E402
@@ -33,7 +34,6 @@ from robot_rl.ros.episode_node import EpisodeNode  # noqa: E402
 from robot_rl.ros.recorder_node import RecorderNode  # noqa: E402
 from robot_rl.ros.robot_node import RobotServer  # noqa: E402
 from robot_rl.runtime.arbiter import Decision  # noqa: E402
-from robot_rl.runtime.outcomes import recorded  # noqa: E402
 
 
 class Cameras(Node):  # type: ignore[misc]
@@ -150,10 +150,10 @@ def begin(node: RecorderNode, steps: int) -> None:
         node._on_outcome(True, wire.outcome_message(stamp + node.spec.period_ns, Outcome()))
 
 
-def end(node: RecorderNode, steps: int, result: str = "success") -> None:
-    """It ends with a mark, at the last step."""
+def end(node: RecorderNode, steps: int, result: str = "success", *, judged: bool = True) -> None:
+    """It ends with a mark, at the last step; `judged`: without it the end would be known as well."""
     event = {"event": "end", "episode": "e", "stamp": START + (steps - 1) * node.spec.period_ns, "result": result}
-    node._on_episode(event | {"terminated": True, "truncated": False, "marked": True, "judged": True, "steps": steps})
+    node._on_episode(event | {"terminated": True, "truncated": False, "marked": True, "judged": judged, "steps": steps})
 
 
 def test_an_episode_that_is_over_is_saved_when_the_recorder_is_stopped(recorder: RecorderNode, tmp_path: Path) -> None:
@@ -176,6 +176,23 @@ def test_an_episode_that_nobody_judged_is_noted_as_such(recorder: RecorderNode, 
     (episode,) = Dataset.open(tmp_path / "data")
     assert (episode.success, episode.attributes["judged"]) == (False, False)
     assert recorded(episode.success, episode.attributes) == "unjudged"
+
+
+@pytest.mark.parametrize("judged", [True, False])
+def test_a_mark_that_is_taken_back_is_told_with_whether_anything_else_judged_the_episode(
+    judged: bool, recorder: RecorderNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr(recorder, "publish_event", lambda topic, **event: told.append(event))
+    begin(recorder, 4)
+    end(recorder, 4, judged=judged)
+    recorder._save_without_the_rest()
+    recorder._on_episode({"event": "undo"})
+    about = {"episode": "e", "was": True, "success": False, "judged": judged}
+    assert [e for e in told if e["event"] == "relabelled"] == [{"event": "relabelled"} | about]
+    recorder.close()
+    (episode,) = Dataset.open(tmp_path / "data")
+    assert recorded(episode.success, episode.attributes) == ("failure" if judged else "unjudged")
 
 
 def test_an_episode_that_was_to_be_discarded_is_gone_when_the_recorder_is_stopped(

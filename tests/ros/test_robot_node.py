@@ -242,3 +242,15 @@ def test_a_reset_that_fails_ends_the_node_with_its_reason(driver: Driver, resett
         driver.freed.set()
         assert spin(lambda: robot.exit_code == 1, 5.0)
         assert spin(lambda: any("stopped on its way" in e for e in events), 5.0)
+
+
+def test_a_command_that_waited_while_the_graph_started_is_refused_without_a_word_and_a_later_one_with_one(
+    driver: Driver, serving: Serving, capfd: pytest.CaptureFixture[str]
+) -> None:
+    zero = np.zeros(driver.spec.action.size)
+    with serving() as (robot, _, _):
+        robot._pace.command(time.time_ns() - 10**9, zero)
+        assert "send" not in driver.calls and "command refused" not in capfd.readouterr().err
+        robot._pace.command(time.time_ns(), zero)
+        robot._pace.command(time.time_ns() - 10**9, zero)
+        assert driver.calls.count("send") == 1 and "command refused: 1000 ms old" in capfd.readouterr().err

@@ -20,6 +20,7 @@ from std_srvs.srv import Trigger  # noqa: E402
 from robot_rl.hardware.devices.raw import RawState  # noqa: E402
 from robot_rl.hardware.human import AXES, BUTTONS  # noqa: E402
 from robot_rl.ros import sole, tell  # noqa: E402
+from robot_rl.ros.tell_keys import EPISODE_KEYS, NO_EPISODES, WITHIN, EpisodeKeys  # noqa: E402
 
 
 @pytest.fixture
@@ -69,6 +70,40 @@ def test_that_nobody_hears_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert done.returncode == 2 and "nobody hears 'arbiter/estop' in ROS domain 93" in done.stderr
 
 
+def test_a_graph_without_episodes_is_told_from_one_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tell, "THERE_WITHIN", 0.2)
+    rclpy.init(args=[])
+    arbiter, node = Node("arbiter"), Node("asks")
+    try:
+        teller = tell.Teller(node)
+        with pytest.raises(tell.TellError, match="nobody hears 'episode/start'"):
+            teller.tell("start")
+        arbiter.create_service(Trigger, "arbiter/estop", lambda _, response: response)
+        monkeypatch.setattr(tell, "THERE_WITHIN", 5.0)
+        teller.find("estop")
+        monkeypatch.setattr(tell, "THERE_WITHIN", 0.2)
+        with pytest.raises(tell.TellError, match="this graph has no episodes .*use record or deploy"):
+            teller.tell("start")
+    finally:
+        for one in (arbiter, node):
+            one.destroy_node()
+        rclpy.try_shutdown()
+
+
+def test_the_keys_for_episodes_are_shown_once_somebody_runs_them_and_their_lack_is_said() -> None:
+    there, shown = [False], list[str]()
+    keys = EpisodeKeys(lambda: there[0], shown.append, 10.0)
+    keys.look(10.0 + 0.9 * WITHIN)
+    assert shown == []
+    for after in (1.1, 1.2):
+        keys.look(10.0 + after * WITHIN)
+        assert shown == [NO_EPISODES]
+    there[0] = True
+    for after in (1.3, 1.4):
+        keys.look(10.0 + after * WITHIN)
+        assert shown == [NO_EPISODES, EPISODE_KEYS]
+
+
 MS = 1_000_000
 
 
@@ -111,7 +146,9 @@ class Graph:
 def test_what_moves_the_robot_says_nothing_and_no_answer_is_waited_for() -> None:
     keys = Keys(state(0, "start"), state(20, "clutch", "estop"), state(40, "success"), state(60, "failure"))
     graph, shown = Graph(), []
-    tell.obey(keys, graph, shown.append)  # type: ignore[arg-type]
+    looks: list[None] = []
+    tell.obey(keys, graph, shown.append, lambda: looks.append(None))  # type: ignore[arg-type]
+    assert len(looks) == 4
     assert graph.asked == ["start", "estop", "success", "failure"] and keys.calls == ["open", "close"]
     assert shown == ["success: not done: not now", "failure: nobody hears"]
 

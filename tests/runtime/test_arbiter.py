@@ -149,6 +149,20 @@ def test_a_clutch_held_through_an_emergency_stop_moves_nothing_until_it_is_press
     assert scene.tick(human=(act(0.2), CLUTCH)).action[0] == 0.2
 
 
+@pytest.mark.parametrize("hands_back", [True, False])
+def test_where_letting_go_ends_the_episode_the_policy_does_not_act_before_it_has_ended(scene, hands_back):
+    scene.arbiter.reset("deployment", hands_back=hands_back)
+    assert scene.ticks(5, policy=act(0.1))[-1].source is Source.POLICY
+    assert scene.ticks(15, human=(act(-0.1), CLUTCH), policy=act(0.1))[-1].source is Source.HUMAN
+    after = scene.ticks(30, human=(act(), frozenset()), policy=act(0.1))
+    given_back = next(k for k, d in enumerate(after) if d.phase is Phase.AUTONOMOUS)  # what ends such an episode
+    sources = {d.source for d in after[given_back:]}
+    assert sources == ({Source.POLICY} if hands_back else {Source.NONE})
+    assert scene.arbiter.policy_wanted is hands_back
+    scene.arbiter.reset("deployment", hands_back=hands_back)
+    assert scene.tick(policy=act(0.1)).source is Source.POLICY, "the next episode is the policy's again"
+
+
 def test_rewinding_wins_over_the_human_and_is_recovery(scene):
     scene.arbiter.reset("deployment")
     scene.ticks(10, policy=act(0.2))

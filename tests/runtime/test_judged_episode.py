@@ -61,9 +61,12 @@ def test_an_episode_that_is_cut_off_unmarked_is_judged_by_nobody_unless_somebody
     for keys, judged in (("mark", False), ("mark", True), ("hold", False)):
         episode, _ = running(keys, judged=judged)
         cut_off = Ending("failure", terminated=False, truncated=True, end_stamp=10, steps=1, interventions=0)
-        assert episode.is_judged(cut_off) == (judged or keys == "hold")
-        assert episode.is_judged(replace(cut_off, marked=True))
-        assert episode.is_judged(replace(cut_off, terminated=True)), "a rule ended it, such as too large a force"
+        states = episode.states_judged
+        assert states == cut_off.judged(states=states) == (judged or keys == "hold")
+        marked = replace(cut_off, marked=True, terminated=True)
+        assert marked.judged(states=states) and marked.judged_unmarked(states=states) == states
+        by_rule = replace(cut_off, terminated=True)
+        assert by_rule.judged_unmarked(states=states), "a rule ended it, such as too large a force"
 
 
 def test_what_a_human_did_after_the_last_step_does_not_count() -> None:

@@ -9,6 +9,7 @@ import pytest
 from robot_rl.control.safety import Safety
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.record import Phase, Source
+from robot_rl.datasets.verdicts import recorded
 from robot_rl.hardware.camera import CameraError, Frame
 from robot_rl.hardware.clock import SystemClock
 from robot_rl.hardware.config import CameraConfig
@@ -18,7 +19,6 @@ from robot_rl.policies.execution import ChunkExecutor
 from robot_rl.runtime.arbiter import Arbiter
 from robot_rl.runtime.episodes import EpisodeMachine, EpisodeRules
 from robot_rl.runtime.loop import run_episode
-from robot_rl.runtime.outcomes import recorded
 from robot_rl.runtime.recorder import Recorder
 
 IDLE: tuple = ({}, set())
@@ -58,9 +58,9 @@ def test_the_time_limit_cuts_an_episode_off(parts):
 def test_an_episode_of_a_real_robot_that_is_cut_off_is_noted_as_judged_by_nobody(parts, robot, dataset, real):
     if real:
         robot.outcome = None
-    run_episode(*parts(max_steps=7), recorder=Recorder(dataset), purpose="evaluation")
+    result = run_episode(*parts(max_steps=7), recorder=Recorder(dataset), purpose="evaluation")
     (episode,) = dataset
-    assert recorded(episode.success, episode.attributes) == ("unjudged" if real else "failure")
+    assert result.verdict == recorded(episode.success, episode.attributes) == ("unjudged" if real else "failure")
 
 
 def test_equal_seeds_give_equal_episodes(parts, seek, spec):

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from robot_rl.runtime.episodes import Ending
-from robot_rl.runtime.results import Results, note
+from robot_rl.runtime.results import Results, note, read
 
 ENDING = Ending("success", terminated=True, truncated=False, end_stamp=9, steps=5, interventions=1)
 
@@ -33,7 +33,31 @@ def test_an_evaluation_comes_on_top_of_the_episodes_that_are_counted(tmp_path: P
     }
 
 
+def test_that_an_episode_begins_is_told_with_its_number_and_whether_it_is_recorded() -> None:
+    results = Results("demonstration", 6, None)
+    assert results.begins("demonstration", recorded=True) == "episode 1 of 6 begins: recording"
+    results.add(note({"purpose": "demonstration"}, ENDING, 5, judged=True))
+    assert results.begins("demonstration", recorded=False) == "episode 2 of 6 begins"
+    assert results.begins("evaluation", recorded=True) == "evaluation begins: recording"
+    assert Results("deployment", 0, None).begins("deployment", recorded=True) == "episode 1 begins: recording"
+
+
 def test_without_a_total_there_is_no_end() -> None:
     results = Results("demonstration", 0, None)
     assert results.add(note({"purpose": "demonstration"}, ENDING, 5, judged=True)) == "episode 1: success in 5 steps"
     assert results.count == 1 and not results.complete
+
+
+def test_a_mark_that_is_taken_back_is_read_as_cut_off_and_only_that_one(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    assert read(path) == []
+    results = Results("evaluation", 0, path)
+    for name in "abc":
+        results.add(note({"episode": name, "purpose": "evaluation"}, ENDING, 0, judged=True))
+    results.take_back("b", judged=False)
+    results.take_back("of an earlier sitting", judged=False)
+    with path.open("a") as file:
+        file.write('{"episode": "d", "resu')  # is still being written
+    read_back = [(n["episode"], n["result"], n["judged"]) for n in read(path)]
+    assert read_back == [("a", "success", True), ("b", "failure", False), ("c", "success", True)]
+    assert read(path)[1]["steps"] == 5

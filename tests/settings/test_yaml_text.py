@@ -56,6 +56,13 @@ def test_a_key_given_twice_is_refused_with_its_line() -> None:
 
 
 @pytest.mark.parametrize("value", ["1e5", "", None, 1e-6, [0.5, "a: b"], {"a": [1], "b": "x # y"}, ["word " * 90]])
-def test_one_line_holds_a_whole_value(value: object) -> None:
-    line = yaml_text.line(value)
-    assert "\n" not in line and yaml_text.load(f"key: {line}") == {"key": value}
+@pytest.mark.parametrize("breaks", ["", "\n", "\n\n", "\r\n", "\u2028"])
+def test_one_line_holds_a_whole_value(value: object, breaks: str) -> None:
+    whole = [value, f"pick{breaks}place{breaks}", {f"a{breaks}": f"{breaks}b"}] if breaks else value
+    line = yaml_text.line(whole)
+    assert len(line.splitlines()) == 1 and yaml_text.load(f"key: {line}") == {"key": whole}
+
+
+def test_one_text_of_several_lines_is_quoted_with_escapes() -> None:
+    assert yaml_text.line("pick\nplace") == r'"pick\nplace"'
+    assert yaml_text.line("pick place") == "pick place"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_rl.spec import Field, Layout, Spec, SpecError
+from robot_rl.spec import Field, Layout, Spec, SpecError, mismatch
 
 POSE = Field("ee_pose", (7,), kind="pose", unit="m", frame="base")
 TWIST = Field("twist", (6,), kind="twist", low=(-0.25,) * 6, high=(0.25,) * 6)
@@ -165,3 +165,18 @@ def test_names_that_nobody_gave_are_no_difference_after_json() -> None:
     again = Spec.from_dict(json.loads(json.dumps(spec.to_dict())))
     assert spec.differences(again) == again.differences(spec) == []
     assert [f.labels for f in again.observation.values()] == [f.labels for f in fields]
+
+
+def test_two_that_do_not_fit_are_told_with_both_robots_and_a_line_for_each_difference() -> None:
+    arm, hand = make_spec(robot="arm"), make_spec(robot="hand", rate=10.0)
+    assert mismatch(("data set a", arm), ("data set b", hand), arm.differences(hand)) == (
+        "data set a (first) is of robot 'arm', data set b (second) of robot 'hand':\n  rate: 20 Hz against 10 Hz"
+    )
+
+
+def test_of_two_robots_of_one_name_it_is_said_that_the_robot_has_changed() -> None:
+    before, now = make_spec(robot="arm"), make_spec(robot="arm", rate=10.0)
+    assert mismatch(("data set a", before), ("this session", now), before.differences(now)) == (
+        "data set a (first) and this session (second) are both of robot 'arm', whose robot.yaml or control mode has "
+        "changed in between:\n  rate: 20 Hz against 10 Hz"
+    )

@@ -8,6 +8,7 @@ from tyro.conf import Positional
 
 from robot_rl.commands.names import existing_dataset
 from robot_rl.datasets.dataset import Dataset
+from robot_rl.datasets.report.unfinished import unfinished
 from robot_rl.datasets.store.verify import verify
 
 
@@ -26,4 +27,6 @@ class Verify:
             problems += 1
         result = f"{problems} problems" if problems else "all as committed"
         print(f"{len(dataset)} episodes, {result}")
+        if left := unfinished(dataset):
+            print(left)
         return int(problems > 0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from robot_rl.commands.graph_options import SCRIPTED, check_driver, device_and_file
+from robot_rl.commands.graph_options import SCRIPTED, check_driver, device_and_path
 from robot_rl.commands.names import UsageError
 from robot_rl.extras import require
 from robot_rl.hardware import config
@@ -66,7 +66,7 @@ def run(live: Live, picture: Picture) -> int:
         known = setup.cameras
         raise UsageError(f"robot '{live.robot}' has no camera '{picture.camera}'.{did_you_mean(picture.camera, known)}")
     if live.device:
-        device, path = device_and_file(live.device, live.path)
+        device, path = device_and_path(live.device, live.path)
         live = replace(live, device=device, path=path)
         check_driver(setup, live.device, simulated_only=live.in_process)
     if live.in_process:

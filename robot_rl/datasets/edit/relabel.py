@@ -65,6 +65,8 @@ class Relabel:
             changes = self._changes()
             if self.success is not None:
                 changes["marked"] = self.success != "none"  # a person's word, whoever judged the episode
+                if "reward_label" in episode.attributes:
+                    changes["reward_label"] = None  # what was said last counts
             if self.phase is not None:
                 checksums = self._new_phase(episode, to)
                 changes["checksums"] = episode.attributes["checksums"] | checksums

@@ -23,6 +23,9 @@ from robot_rl.datasets.store.reading import Frames, read_rows
 
 log = logging.getLogger(__name__)
 
+Value = NDArray[Any] | bytes
+"""Of a sample: numbers, or a picture as it is coded on disk."""
+
 _OF_THE_WHOLE = {"number", "checksums", "digest", "steps", "samples", "recorder", "success"}
 _SET_ANEW = _OF_THE_WHOLE | {"id", "format", "software", "salvaged"}
 
@@ -61,13 +64,14 @@ def salvage(dataset: Dataset, folder: Path) -> int | None:
     if not steps:
         return None
     success = begun.get("success")
+    last = steps[-1].stamp + dataset.spec.period_ns
     kept = {k: v for k, v in begun.items() if k not in _SET_ANEW}
     with dataset.new_episode(**kept, salvaged=origin) as writer:
         writer.attributes["started"] = begun["started"]
         for step in steps:
             writer.add_step(step)
         for name in dataset.fields:
-            for stamp, value in _samples(dataset, folder / "streams" / name, name):
+            for stamp, value in _until(last, _samples(dataset, folder / "streams" / name, name)):
                 if isinstance(value, bytes):
                     writer.add_encoded(name, stamp, value)
                 else:
@@ -125,7 +129,16 @@ def _steps(folder: Path, action_size: int) -> list[Step]:
     ]
 
 
-def _samples(dataset: Dataset, folder: Path, name: str) -> Iterator[tuple[int, NDArray[Any] | bytes]]:
+def _until(stamp: int, samples: Iterator[tuple[int, Value]]) -> Iterator[tuple[int, Value]]:
+    """Samples up to the first at `stamp` [ns] or later, which shows where the last step led. Steps are written later
+    than samples, so that more of these may be there."""
+    for sample in samples:
+        yield sample
+        if sample[0] >= stamp:
+            return
+
+
+def _samples(dataset: Dataset, folder: Path, name: str) -> Iterator[tuple[int, Value]]:
     """The samples of one stream that are whole on disk, in order."""
     field = dataset.fields[name]
     stamps = _rows(folder / "stamp", (), "int64")

@@ -17,6 +17,7 @@ from robot_rl.datasets.kinds import step_kinds
 from robot_rl.datasets.record import Source
 from robot_rl.datasets.report.summary import Summary, summarise
 from robot_rl.datasets.report.units import units
+from robot_rl.datasets.verdicts import Verdict, recorded
 from robot_rl.page.pictures import jpeg_uri
 
 STILLS = (0.0, 0.5, 1.0)
@@ -32,7 +33,7 @@ class Card:
     number: int
     seconds: float
     steps: int
-    success: bool | None
+    verdict: Verdict
     operator: str
     instruction: str
     purpose: str
@@ -118,7 +119,7 @@ def _card(episode: Episode, dataset: Dataset, *, pictures: bool) -> Card:
         number=episode.number,
         seconds=(episode.end - int(episode.steps["stamp"][0])) * 1e-9,
         steps=len(episode),
-        success=episode.success,
+        verdict=recorded(episode.success, a),
         operator=str(a.get("operator") or "unknown"),
         instruction=str(a.get("instruction") or ""),
         purpose=episode.purpose,

@@ -14,18 +14,15 @@ from robot_rl.datasets.kinds import KIND_NAMES, KINDS
 from robot_rl.datasets.record import Source
 from robot_rl.datasets.report.gather import Card, Contents
 from robot_rl.datasets.report.sizes import readable_size
+from robot_rl.datasets.verdicts import UNJUDGED, Verdict
 from robot_rl.page import charts
 from robot_rl.page.drawing import swatches
 from robot_rl.page.layout import facts, table
 from robot_rl.page.plots import density, histogram
 from robot_rl.page.proportion import wilson
 
-MARKS = {True: "✓", False: "✗", None: "·"}
-OUTCOMES: dict[bool | None, tuple[str, str]] = {
-    True: ("success", "var(--good)"),
-    False: ("failure", "var(--bad)"),
-    None: ("unlabelled", "var(--c0)"),
-}
+MARKS: dict[Verdict, str] = {"success": "✓", "failure": "✗", UNJUDGED: "·"}
+COLOURS: dict[Verdict, str] = {"success": "var(--good)", "failure": "var(--bad)", UNJUDGED: "var(--c0)"}
 ACTORS = {
     Source.HUMAN: ("human", "var(--demonstration)"),
     Source.POLICY: ("policy", "var(--c2)"),
@@ -39,8 +36,9 @@ TIMELINE_ROWS = 60
 def tiles(c: Contents) -> str:
     """The figures everybody asks for first."""
     s = c.summary
-    labelled = s.succeeded + s.failed
-    rate = wilson(s.succeeded, labelled) if labelled else None
+    judged = s.succeeded + s.failed
+    rate = wilson(s.succeeded, judged) if judged else None
+    apart = f"; {s.unjudged} nobody judged" if s.unjudged else ""
     serious, notes = found(c)
     items = [
         (str(s.episodes), "episodes", ", ".join(f"{n} {p}" for p, n in s.purposes.items())),
@@ -48,9 +46,9 @@ def tiles(c: Contents) -> str:
         (
             f"{rate.rate:.0%}" if rate else "–",
             "succeeded",
-            f"{s.succeeded} of {labelled}, 95 %: {rate.low:.0%} to {rate.high:.0%}"
+            f"{s.succeeded} of {judged}, 95 %: {rate.low:.0%} to {rate.high:.0%}{apart}"
             if rate
-            else "no episode is labelled",
+            else "nobody judged any episode",
         ),
         (
             readable_size(s.bytes),
@@ -104,9 +102,9 @@ def success(c: Contents) -> str:
 def _rates(cards: tuple[Card, ...], key: Callable[[Card], str], title: str) -> str:
     trials, wins = Counter[str](), Counter[str]()
     for card in cards:
-        if card.success is not None:
+        if card.verdict != UNJUDGED:
             trials[key(card)] += 1
-            wins[key(card)] += card.success
+            wins[key(card)] += card.verdict == "success"
     if not trials:
         return ""
     chart = charts.intervals([(name, wilson(wins[name], n)) for name, n in trials.most_common(12)])
@@ -114,12 +112,10 @@ def _rates(cards: tuple[Card, ...], key: Callable[[Card], str], title: str) -> s
 
 
 def lengths(c: Contents) -> str:
-    """How long episodes are, by outcome."""
-    groups = {
-        OUTCOMES[o][0]: np.array([card.seconds for card in c.cards if card.success is o]) for o in (True, False, None)
-    }
+    """How long episodes are, by verdict."""
+    groups = {str(v): np.array([card.seconds for card in c.cards if card.verdict == v]) for v in COLOURS}
     groups = {name: v for name, v in groups.items() if len(v)}
-    colours = dict(OUTCOMES.values())
+    colours = {str(v): colour for v, colour in COLOURS.items()}
     chart = histogram(groups, "length [s]", counted="episodes", colours=colours, bins=30, width=720, height=190)
     seconds = np.array([card.seconds for card in c.cards])
     note = f"Median {np.median(seconds):.1f} s, shortest {seconds.min():.1f} s, longest {seconds.max():.1f} s"
@@ -139,11 +135,11 @@ def pictures(c: Contents) -> str:
             + "</div>"
             for name, uris in card.stills.items()
         )
-        name, colour = OUTCOMES[card.success]
+        colour = COLOURS[card.verdict]
         cells.append(
             f'<figure class="episode" style="border-top-color:{colour}">{rows}<figcaption><b>{card.number}</b>'
             f"<span>{card.seconds:.1f} s</span><span>{escape(card.operator)}</span>"
-            f'<span style="color:{colour}">{MARKS[card.success]} {name}</span></figcaption></figure>'
+            f'<span style="color:{colour}">{MARKS[card.verdict]} {card.verdict}</span></figcaption></figure>'
         )
     cameras = ", ".join(shown[0].stills)
     some = "" if len(shown) == len(c.cards) else f" {len(shown)} of {len(c.cards)} episodes are shown."
@@ -192,7 +188,7 @@ def actions(c: Contents) -> str:
 def phases(c: Contents) -> str:
     """Every episode as a bar of what its steps were."""
     picked = [c.cards[i] for i in np.unique(np.linspace(0, len(c.cards) - 1, TIMELINE_ROWS).round().astype(int))]
-    chart = charts.timeline([(str(card.number), card.kinds, MARKS[card.success]) for card in picked])
+    chart = charts.timeline([(str(card.number), card.kinds, MARKS[card.verdict]) for card in picked])
     kinds = Counter(k for card in c.cards for k in card.kinds)
     total = sum(kinds.values())
     keys = "".join(
@@ -201,7 +197,7 @@ def phases(c: Contents) -> str:
         if kinds[k]
     )
     some = "" if len(picked) == len(c.cards) else f" {len(picked)} of {len(c.cards)} episodes are shown."
-    note = f"✓ success, ✗ failure, · unlabelled.{some}"
+    note = f"✓ success, ✗ failure, · nobody judged.{some}"
     return f'<div class="card"><p class="note">{note}</p>{chart}<div class="legend">{keys}</div></div>'
 
 

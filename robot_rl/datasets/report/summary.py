@@ -17,6 +17,7 @@ from robot_rl.datasets.record import Phase, Source
 from robot_rl.datasets.report.sizes import readable_size
 from robot_rl.datasets.store.codecs import ImageCodec
 from robot_rl.datasets.store.root import HIDDEN
+from robot_rl.datasets.verdicts import UNJUDGED, Verdict, recorded
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ class Summary:
     minutes: float
     succeeded: int
     failed: int
-    unlabelled: int
+    """Only what somebody judged, see `datasets.verdicts`."""
+    unjudged: int
     purposes: Mapping[str, int]
     """Episodes by purpose."""
     phases: Mapping[str, float]
@@ -76,7 +78,7 @@ def summarise(dataset: Dataset, skip: Collection[int] = ()) -> Summary:
 
     Raises DatasetError on damage.
     """
-    phases, sources, outcomes, purposes = Counter[int](), Counter[int](), Counter[bool | None](), Counter[str]()
+    phases, sources, verdicts, purposes = Counter[int](), Counter[int](), Counter[Verdict](), Counter[str]()
     samples, spans = Counter[str](), Counter[str]()
     intervals: Counter[str] = Counter()
     sizes, measured = Counter[str](), Counter[str]()
@@ -85,7 +87,7 @@ def summarise(dataset: Dataset, skip: Collection[int] = ()) -> Summary:
     for episode in (dataset.episode(n) for n in dataset.numbers if n not in skip):
         steps += len(episode)
         seconds += (episode.end - int(episode.steps["stamp"][0])) * 1e-9
-        outcomes[episode.success] += 1
+        verdicts[recorded(episode.success, episode.attributes)] += 1
         purposes[episode.purpose] += 1
         phases.update(episode.steps["phase"].tolist())
         sources.update(episode.steps["source"].tolist())
@@ -124,9 +126,9 @@ def summarise(dataset: Dataset, skip: Collection[int] = ()) -> Summary:
         episodes=len(dataset) - len(skip),
         steps=steps,
         minutes=seconds / 60,
-        succeeded=outcomes[True],
-        failed=outcomes[False],
-        unlabelled=outcomes[None],
+        succeeded=verdicts["success"],
+        failed=verdicts["failure"],
+        unjudged=verdicts[UNJUDGED],
         purposes=dict(purposes),
         phases={Phase(k).name.lower(): n / steps for k, n in sorted(phases.items())},
         sources={Source(k).name.lower(): n / steps for k, n in sorted(sources.items())},
@@ -145,8 +147,9 @@ def render(summary: Summary) -> RenderableType:
     """The summary as rich tables, for a terminal."""
     s = summary
     facts = Table.grid(padding=(0, 2))
-    labelled = s.succeeded + s.failed
-    success = f"{s.succeeded} of {labelled}" + (f", {s.unlabelled} unlabelled" if s.unlabelled else "")
+    judged = s.succeeded + s.failed
+    success = f"{s.succeeded} of {judged}" if judged or not s.unjudged else "nobody judged any"
+    success += f", {s.unjudged} nobody judged" if judged and s.unjudged else ""
     rows = [
         ("data set", str(s.path)),
         ("identity", s.identity),
@@ -158,8 +161,6 @@ def render(summary: Summary) -> RenderableType:
         ("who acted", _shares(s.sources)),
         ("on disk", readable_size(s.bytes)),
     ]
-    if s.unfinished:
-        rows.append(("unfinished", f"{s.unfinished} (being recorded, or left by a crash: robot-rl data salvage)"))
     for name, text in rows:
         facts.add_row(Text(name, style="bold"), text)
     return Group(facts, Text(), _stream_table(s.streams))

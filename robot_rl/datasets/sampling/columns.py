@@ -17,7 +17,7 @@ from robot_rl.datasets.sampling.derived import Derived
 from robot_rl.datasets.sampling.frame_table import FrameTable, FrameTableBuilder
 from robot_rl.datasets.sampling.selection import Selection, segments
 from robot_rl.datasets.store.reading import Frames
-from robot_rl.spec import Spec
+from robot_rl.spec import Spec, mismatch
 
 ACTION = "action"
 
@@ -115,10 +115,8 @@ def _facts(episode: Episode, action_free: bool) -> EpisodeFacts:
 
 def _same_spec(spec: Spec | None, episode: Episode) -> Spec:
     if spec is not None and spec is not episode.spec and (differences := spec.differences(episode.spec)):
-        raise DatasetError(
-            f"episode {episode.number} of {episode.folder.parents[1]} was recorded on robot '{episode.spec.robot}', "
-            f"those before it on '{spec.robot}': {'; '.join(differences)}"
-        )
+        this = f"episode {episode.number} of {episode.folder.parents[1]}"
+        raise DatasetError(mismatch(("what comes before", spec), (this, episode.spec), differences))
     return spec or episode.spec
 
 

@@ -6,8 +6,9 @@ evaluation), `success` (true, false or null), `clock`, `started` (ISO 8601), `st
 `recorder` (how often it waited for the disk), `policy` (identity of the policy that acted), `software`, `checksums`
 (SHA-256 by file) and `digest` (SHA-256 of the other attributes). Where it applies: `marked` (true: a person said
 how it ended, by a button or afterwards), `judge` (whose word counted of every state in place of the task's: a
-person's `keys` or a reward `classifier`), `judged` (false: it was cut off, and nobody had said how it went) and
-`reward_label` (what was said of it afterwards, and by whom).
+person's `keys` or a reward `classifier`), `judged` (false: nothing but a person's word says how it went, and without
+one it was just cut off) and `reward_label` (what was said of it afterwards, and by whom). `datasets.verdicts` says what
+follows from them.
 """
 
 from __future__ import annotations

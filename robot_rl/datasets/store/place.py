@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 
 from robot_rl import workspace
+from robot_rl.datasets.store.urls import store_url
 
 
 def dataset_path(name: str) -> Path:
@@ -20,3 +21,8 @@ def dataset_path(name: str) -> Path:
     if not bare or (path / "zarr.json").is_file():
         return path
     return workspace.root() / "datasets" / name
+
+
+def from_anywhere(path: Path) -> str:
+    """A path from the root, or the address in an object store: the same place for who stands elsewhere."""
+    return store_url(path) or str(path.absolute())

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 from robot_rl import extras
 from robot_rl.hardware.camera import Camera, CameraError
 from robot_rl.hardware.cameras.drivers import DRIVERS
 from robot_rl.hardware.config import CameraConfig, ConfigError
-from robot_rl.hardware.plugin import import_failure, load_class
+from robot_rl.hardware.plugin import load_class
 from robot_rl.workspace import did_you_mean
 
 
@@ -23,18 +22,22 @@ def make_camera(config: CameraConfig, **resources: Any) -> Camera:
 
     Raises:
         ConfigError: no such driver, one that cannot be loaded, or options that it does not take.
-        CameraError: the driver's package is not installed.
+        CameraError: the package of a named driver is not installed.
     """
     path = DRIVERS.get(config.driver, config.driver)
-    module, _, name = path.partition(":")
-    if not name:
+    if ":" not in path:
         raise ConfigError(f"camera '{config.name}': no driver '{config.driver}'.{did_you_mean(config.driver, DRIVERS)}")
-    try:
-        importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        why = import_failure(module, error)
-        hint = extras.explain(error) or f"driver '{config.driver}' cannot be imported: {why}"
-        raise CameraError(f"camera '{config.name}': {hint}") from error
-    driver = load_class(path, f"camera '{config.name}': driver")
-    camera: Camera = driver(config, **resources)
+    camera: Camera = _driver(config, path)(config, **resources)
     return camera
+
+
+def _driver(config: CameraConfig, path: str) -> Any:
+    """The class at `path`, module:Class. Raises as `make_camera`."""
+    try:
+        return load_class(path, f"camera '{config.name}': driver")
+    except ConfigError as error:
+        cause = error.__cause__
+        hint = extras.explain(cause) if isinstance(cause, ModuleNotFoundError) else None
+        if config.driver in DRIVERS and hint:
+            raise CameraError(f"camera '{config.name}': {hint}") from cause
+        raise

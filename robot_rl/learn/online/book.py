@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from robot_rl.learn.online.picture import draw
 from robot_rl.learn.online.recipe import Recipe
 from robot_rl.learn.online.report import write_report
 from robot_rl.learn.online.tally import Tally
+
+log = logging.getLogger(__name__)
 
 PICTURE = "curve.png"
 
@@ -69,12 +72,11 @@ class Book:
         self._operator, self._simulated = operator or recipe.operator, simulated
         self._logbook: Logbook | None = None
         self._drawn = 0
-        """Evaluations that the picture of the curve shows."""
+        """Evaluations that the picture of the curve shows; 0 where that is not known."""
 
     def begin(self, session: Shown) -> None:
         """The first robot step is near."""
         self._logbook = Logbook(self.directory, session.tally.robot_steps)
-        self._drawn = len(session.curve) if (self.directory / PICTURE).is_file() else 0
         if not session.tally.episodes and session.curve:
             self.point(session.curve[-1])
 
@@ -94,11 +96,23 @@ class Book:
         if self._logbook is not None:
             self._logbook.close()
 
-    def report(self, session: Shown, notes: Sequence[str] = ()) -> Path:
-        """Write the report, and the picture of the curve if that has grown; returns the report's path."""
-        if len(session.curve) != self._drawn:
-            draw({"": session.curve}, self.directory / PICTURE)
-            self._drawn = len(session.curve)
+    def report(self, session: Shown, notes: Sequence[str] = ()) -> Path | None:
+        """Write the report, and the picture of the curve if that has grown; returns the report's path.
+
+        Whatever goes wrong, a full disk as well as a figure that cannot be drawn, is logged and costs the session
+        nothing: then None is returned.
+        """
+        try:
+            path = self._write(session, notes)
+            if len(session.curve) != self._drawn:
+                draw({"": session.curve}, self.directory / PICTURE)
+                self._drawn = len(session.curve)
+        except Exception:
+            log.exception("%s: the report is not complete; the session goes on", self.directory)
+            return None
+        return path
+
+    def _write(self, session: Shown, notes: Sequence[str]) -> Path:
         online, improver = self.recipe.online, self.recipe.online.improver
         facts = {
             "Robot": self.recipe.robot,
@@ -110,21 +124,23 @@ class Book:
             "Resets": self.recipe.reset,
             "Seed": str(online.seed),
         }
-        notes = (self._evaluations(session), *_resets(session.tally), *self._notes, *notes)
+        notes = (*self._evaluations(session), *_resets(session.tally), *self._notes, *notes)
         title = f"{improver.name} on {self.recipe.robot}"
-        return write_report(self.directory, title, session.curve, session.tally, facts, notes)
+        heading = "Success on held-out states" if self._simulated else "Success at the robot"
+        return write_report(self.directory, title, session.curve, session.tally, facts, notes, heading=heading)
 
-    def _evaluations(self, session: Shown) -> str:
-        """What an evaluation is, in a sentence."""
-        seeds = self.recipe.online.evaluation_seeds
-        trials = session.curve[-1].trials if session.curve else len(seeds)
+    def _evaluations(self, session: Shown) -> list[str]:
+        """What an evaluation is, in a sentence; nothing where there was none."""
+        if not session.curve:
+            return []
+        seeds, trials = self.recipe.online.evaluation_seeds, session.curve[-1].trials
         where = "at the robot itself"
         if self._simulated:
             where = f"from held-out initial states (seeds {seeds[0]} to {seeds[:trials][-1]})"
-        return (
+        return [
             f"An evaluation is {trials} trials of the policy's mean action {where}, nobody helping; intervals are "
             "Wilson's."
-        )
+        ]
 
 
 def in_turn(directions: Iterable[str]) -> str:

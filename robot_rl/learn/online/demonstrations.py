@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator
+from dataclasses import replace
 
 from robot_rl.control.safety import Safety
 from robot_rl.datasets.episode import Episode
@@ -10,37 +11,42 @@ from robot_rl.datasets.record import Phase, Source, Step
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online.observe import Observer, Row
 from robot_rl.learn.online.replay import Replay
-from robot_rl.spec import Spec
+from robot_rl.spec import Spec, mismatch
 
 
-def fitting(episodes: Iterable[Episode], spec: Spec, names: Container[str]) -> Iterator[Episode]:
-    """The episodes, each data set of them looked at first.
+def fitting(
+    episodes: Iterable[Episode], spec: Spec, names: Container[str], held: Container[str] = ()
+) -> Iterator[Episode]:
+    """The episodes, each data set of them looked at first, unless all of its episodes are held already.
 
-    Limits of actions may differ: the envelope may have been tightened since.
+    Limits of actions may differ: the envelope may have been tightened since. So may a control mode that the data do not
+    know, as imported ones do not.
 
     Args:
         spec: of the session's robot.
         names: the observation fields that are learnt from.
+        held: ids of episodes that have been learnt from before, when they did fit.
 
     Raises:
         TrainingError: one was recorded on a robot that senses, or is commanded, in another way.
     """
     known: list[Spec] = []
     for episode in episodes:
-        if not any(episode.spec is k for k in known):
+        if str(episode.attributes["id"]) not in held and not any(episode.spec is k for k in known):
             _require_fitting(episode, spec, names)
             known.append(episode.spec)
         yield episode
 
 
 def _require_fitting(episode: Episode, spec: Spec, names: Container[str]) -> None:
-    if differences := episode.spec.only(names).differences(spec.only(names), bounds=False):
-        lines = "\n  ".join(differences)
-        raise TrainingError(
-            f"the demonstrations in {episode.folder.parents[1]} were recorded on robot '{episode.spec.robot}', this "
-            f"session's robot is '{spec.robot}' (first: data set, second: robot):\n  {lines}\nName a data set of "
-            f"'{spec.robot}', or a recipe for '{episode.spec.robot}'"
-        )
+    recorded = episode.spec.only(names)
+    recorded = replace(recorded, control_mode=recorded.control_mode or spec.control_mode)
+    if differences := recorded.differences(spec.only(names), bounds=False):
+        data = f"the data set {episode.folder.parents[1]}"
+        way_out = f"Name a data set of '{spec.robot}', or a recipe for '{episode.spec.robot}'"
+        if episode.spec.robot == spec.robot:
+            way_out = "Name a data set recorded since, or put robot.yaml and the control mode back"
+        raise TrainingError(f"{mismatch((data, recorded), ('this session', spec), differences)}\n{way_out}")
 
 
 def add_episodes(

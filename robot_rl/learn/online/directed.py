@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from robot_rl.datasets.store.place import from_anywhere
 from robot_rl.learn.config import TrainingError
 from robot_rl.learn.online import recipe as recipes
 from robot_rl.learn.online.directions import parted
@@ -41,9 +42,10 @@ def directed(recipe: Recipe, key: Literal["dataset", "checkpoint", "classifier"]
 
 
 def located(value: str, locate: Callable[[str], Path]) -> str:
-    """What is named, perhaps for a direction alone, with its place from the root."""
+    """What is named, perhaps for a direction alone, with its place from the root or in an object store."""
     direction, path = parted(value)
-    return f"{direction}={locate(path).absolute()}" if direction else str(locate(path).absolute())
+    place = from_anywhere(locate(path))
+    return f"{direction}={place}" if direction else place
 
 
 def absolute(paths: str) -> list[str]:

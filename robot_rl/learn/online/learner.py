@@ -68,7 +68,7 @@ class Learner:
         Raises:
             ReplayError, TrainingError: as `demonstrations.fitting`, `demonstrations.add_episodes` and `Shaping.fit`.
         """
-        episodes = fitting(episodes, self.spec, self.observer.needed)
+        episodes = fitting(episodes, self.spec, self.observer.needed, self.replay.ids)
         if self.shaping is not None and not self.shaping.fitted:
             episodes = list(episodes)
             self.shaping.fit(episodes)

@@ -12,6 +12,7 @@ from robot_rl.datasets.errors import DatasetError
 from robot_rl.learn.files import replace_text
 from robot_rl.learn.online import recipe as recipes
 from robot_rl.learn.online.store import NAME
+from robot_rl.learn.online.tally import Tally
 from robot_rl.policies import storage
 
 
@@ -75,8 +76,17 @@ def holds_session(directory: Path) -> bool:
 
 def steps_done(directory: Path) -> int:
     """Robot steps that the session in the folder has done, in all of its directions; 0 for none that is saved."""
+    return sum(tally.robot_steps for tally in tallies(directory).values())
+
+
+def tallies(directory: Path) -> dict[Path, Tally]:
+    """What is saved of the session in the folder and of its directions, by their folders; of none, nothing.
+
+    Raises:
+        StorageError: it cannot be read.
+    """
     folders = [p.parent for p in _recipes(directory) if (p.parent / f"{NAME}.json").is_file()]
-    return sum(int(storage.read_document(f, NAME)["tally"]["robot_steps"]) for f in folders)
+    return {f: Tally.from_dict(storage.read_document(f, NAME)["tally"]) for f in folders}
 
 
 def _holds_episodes(path: Path) -> bool:
@@ -87,5 +97,5 @@ def _holds_episodes(path: Path) -> bool:
 
 
 def _recipes(directory: Path) -> list[Path]:
-    """The recipes of a session: its own, and those of its directions."""
-    return [p for p in (directory / recipes.FILE, *directory.glob(f"*/{recipes.FILE}")) if p.is_file()]
+    """The recipes of a session: its own, and those of its directions by name."""
+    return [p for p in (directory / recipes.FILE, *sorted(directory.glob(f"*/{recipes.FILE}"))) if p.is_file()]

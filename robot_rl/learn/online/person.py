@@ -9,6 +9,7 @@ from typing import Literal
 
 from robot_rl.hardware import config as hardware_config
 from robot_rl.hardware.config import RobotConfig
+from robot_rl.hardware.devices.named import device_and_file
 from robot_rl.hardware.devices.operator import DeviceOperator
 from robot_rl.hardware.devices.profile import devices
 from robot_rl.hardware.human import Operator
@@ -66,7 +67,7 @@ def watching(
     if name is None:
         yield Person(rules)
         return
-    kind, _, path = name.partition(":")
+    kind, path = device_and_file(name)
     with ExitStack() as stack:
         operator: Operator
         helper = None

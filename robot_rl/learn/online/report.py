@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 
 from robot_rl.learn.curves import load_curves
+from robot_rl.learn.files import replace_text
 from robot_rl.learn.online.best import BEST, better_before
 from robot_rl.learn.online.curve import Point
 from robot_rl.learn.online.tally import Tally
@@ -20,23 +21,31 @@ COLOUR = 1
 
 
 def write_report(
-    directory: Path, title: str, curve: Sequence[Point], tally: Tally, facts: Mapping[str, str], notes: Sequence[str]
+    directory: Path,
+    title: str,
+    curve: Sequence[Point],
+    tally: Tally,
+    facts: Mapping[str, str],
+    notes: Sequence[str],
+    *,
+    heading: str = "Success on held-out states",
 ) -> Path:
-    """Write `report.html` into the session's directory and return it.
+    """Write `report.html` into the session's directory and return it; who reads it meanwhile sees the one before.
 
     Args:
         facts: what the session was begun with.
         notes: what a reader must know to judge the figures.
+        heading: of the evaluations.
     """
     series = load_curves(directory)
     sections = [
-        layout.section("Success on held-out states", _success(curve)),
+        layout.section(heading, _success(curve)),
         layout.section("While it learnt", _training(tally, series)),
         layout.section("Learner", _learner(series)),
         layout.section("About this session", "".join(f"<p>{escape(n)}</p>" for n in notes) + layout.facts(facts)),
     ]
     path = directory / "report.html"
-    path.write_text(layout.page(title, _summary(curve, tally), sections), encoding="utf-8")
+    replace_text(path, layout.page(title, _summary(curve, tally), sections))
     return path
 
 

@@ -69,12 +69,13 @@ def _looked(trained: Trained, episode: Episode) -> tuple[Seen, NDArray[np.float6
 
 
 def judge_dataset(trained: Trained, dataset: Dataset, numbers: Iterable[int] | None = None) -> list[Judgement]:
-    """Judge episodes whose outcome somebody knows; those without a label, or of which a classifier said how they ended,
-    while they ran or later, say nothing and are left out, as are those without a picture of which it is known what it
-    shows."""
+    """Judge episodes whose outcome somebody knows; those that nobody judged, or of which a classifier said how they
+    ended, while they ran or later, say nothing and are left out, as are those without a picture of which it is known
+    what it shows."""
     chosen = dataset.numbers if numbers is None else tuple(numbers)
     episodes = (dataset.episode(n) for n in chosen)
-    judged = (judge_episode(trained, e) for e in episodes if e.success is not None and word_of(e) != "classifier")
+    known = (e for e in episodes if e.success is not None and word_of(e) in ("person", "task"))
+    judged = (judge_episode(trained, e) for e in known)
     return [j for j in judged if len(j.truth)]
 
 

@@ -14,7 +14,7 @@ def word_of(episode: Episode) -> Word:
 
     A person's are a label given by hand, a button that marked the episode while it ran, and every state of one that
     nothing but keys judged. What else was recorded with a classifier as the judge is the classifier's. An episode
-    whose label was taken away is nobody's.
+    whose label was taken away is nobody's, and so is one that was cut off with nobody to judge it.
     """
     attributes = episode.attributes
     if attributes.get("marked") is False and episode.success is None:
@@ -24,4 +24,6 @@ def word_of(episode: Episode) -> Word:
         return "person"
     if label is not None or judge == "classifier":
         return "classifier"
-    return "person" if judge == "keys" else "task"
+    if judge == "keys":
+        return "person"
+    return "task" if attributes.get("judged", True) else "nobody"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from robot_rl.datasets import Dataset, DatasetError
+from robot_rl.datasets.check.episode_timing import timing_findings
 from robot_rl.datasets.recording.salvage import drop, salvage
 from robot_rl.datasets.store.verify import verify
 
@@ -54,7 +55,21 @@ def test_torn_files_cost_their_torn_rows_only(dead: tuple[Dataset, Path]) -> Non
     salvage(dataset, folder)
     episode = dataset[0]
     assert len(episode) == 8
-    assert {n: len(episode.stream(n)) for n in ("pose", "joints", "wrist")} == {"pose": 10, "joints": 8, "wrist": 9}
+    assert {n: len(episode.stream(n)) for n in ("pose", "joints", "wrist")} == {"pose": 9, "joints": 8, "wrist": 9}
+
+
+def test_samples_of_steps_that_never_reached_the_disk_are_left_out(dead: tuple[Dataset, Path]) -> None:
+    dataset, folder = dead
+    file = folder / "steps/stamp/c.0"
+    os.truncate(file, file.stat().st_size * 5 // 9)  # steps wait for word of the episode's end, samples do not
+    salvage(dataset, folder)
+    episode = dataset[0]
+    assert len(episode) == 5
+    where_it_led = episode.steps["stamp"][-1] + dataset.spec.period_ns
+    for name in ("pose", "joints", "wrist"):
+        assert episode.stream(name).stamps[-1] == where_it_led, name
+    rates = dict.fromkeys(["steps", *episode.stream_names], dataset.spec.rate)
+    assert not [f for f in timing_findings(episode, rates) if f.kind == "clock step"]
 
 
 def test_what_holds_no_step_is_left_to_be_dropped(dead: tuple[Dataset, Path]) -> None:

@@ -65,6 +65,21 @@ def test_the_page_shows_rates_with_intervals_by_operator(dataset: Dataset, recor
     assert "nobody said whether it succeeded" in text
 
 
+def test_what_nobody_judged_is_counted_apart_on_the_page(dataset: Dataset, record: Record) -> None:
+    for success in (True, False, False):
+        record(5, success, "ann")
+    with dataset.new_episode(operator="bo") as writer:
+        writer.add_sample(Sample("tip", 0, np.zeros(7)))
+        none = np.full(2, np.nan)
+        writer.add_step(Step(0, np.zeros(2), none, none, Source.POLICY, Phase.AUTONOMOUS))
+        writer.commit(False, judged=False)
+    contents = gather(dataset, pictures=0)
+    assert [card.verdict for card in contents.cards] == ["success", "failure", "failure", "unjudged"]
+    text = render(contents)
+    assert "<b>33%</b>" in text and "1 of 3, " in text and "1 nobody judged" in text  # not 1 of 4
+    assert ">1/3</text>" in text and ">bo</text>" not in text, "its operator has no rate"
+
+
 def test_the_page_needs_nothing_but_itself(dataset: Dataset, record: Record) -> None:
     record(5, True, "ann")
     text = render(gather(dataset, pictures=9))
@@ -119,7 +134,7 @@ def test_an_empty_data_set_or_a_folder_that_cannot_be_written_is_refused(
     with pytest.raises(DatasetError, match="cannot be written"):
         write_report(dataset, tmp_path / "file" / "r.html")
     write_report(dataset, tmp_path / "r.html")
-    assert "no episode is labelled" in (tmp_path / "r.html").read_text()
+    assert "nobody judged any episode" in (tmp_path / "r.html").read_text()
 
 
 @pytest.mark.parametrize(
@@ -159,6 +174,9 @@ def test_plots_name_their_axes_with_units(dataset: Dataset, record: Record) -> N
     [
         (Field("twist", (6,), "twist", unit="m/s, rad/s"), ["m/s"] * 3 + ["rad/s"] * 3),
         (Field("wrench", (6,), "wrench", unit="N, N m"), ["N"] * 3 + ["N m"] * 3),
+        (Field("tip", (3,), unit="m/s, m/s, rad/s"), ["m/s", "m/s", "rad/s"]),
+        (Field("pair", (2,), unit="N, 1"), ["N", ""]),
+        (Field("ee_pose", (7,), "pose", unit="m, 1"), ["m"] * 3 + [""] * 4),
         (Field("gripper", (1,)), [""]),
         (Field("joints", (2,), unit="rad"), ["rad", "rad"]),
     ],

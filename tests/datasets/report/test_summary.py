@@ -10,7 +10,7 @@ from rich.console import Console
 from robot_rl.datasets import Dataset, Phase, Sample, Source
 from robot_rl.datasets.report.summary import render, summarise
 
-from ..conftest import CAMERAS, SPEC, step
+from ..conftest import CAMERAS, SPEC, fill, step
 
 
 def test_the_summary_adds_up(dataset: Dataset, record: Callable[..., int]) -> None:
@@ -18,7 +18,7 @@ def test_the_summary_adds_up(dataset: Dataset, record: Callable[..., int]) -> No
     record(10, False, phase=Phase.AUTONOMOUS, source=Source.POLICY)
     record(20, None)
     s = summarise(dataset)
-    assert (s.episodes, s.steps, s.succeeded, s.failed, s.unlabelled) == (3, 60, 1, 1, 1)
+    assert (s.episodes, s.steps, s.succeeded, s.failed, s.unjudged) == (3, 60, 1, 1, 1)
     assert s.minutes == pytest.approx(60 / 20 / 60)
     assert s.phases == {"demonstration": pytest.approx(5 / 6), "autonomous": pytest.approx(1 / 6)}
     assert s.sources == {"policy": pytest.approx(1 / 6), "human": pytest.approx(5 / 6)}
@@ -30,8 +30,19 @@ def test_the_summary_adds_up(dataset: Dataset, record: Callable[..., int]) -> No
     console = Console(width=140, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
     console.print(render(s))
     text = console.export_text()
-    for part in ("1 of 2, 1 unlabelled", "demonstration 83%", "20.0 of 20", "12x16x3", "zstd:1, lossless"):
+    for part in ("1 of 2, 1 nobody judged", "demonstration 83%", "20.0 of 20", "12x16x3", "zstd:1, lossless"):
         assert part in text
+
+
+def test_what_nobody_judged_is_no_failure(dataset: Dataset) -> None:
+    with dataset.new_episode() as writer:
+        fill(writer, 10)
+        writer.commit(False, judged=False)
+    s = summarise(dataset)
+    assert (s.succeeded, s.failed, s.unjudged) == (0, 0, 1)
+    console = Console(width=140, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(render(s))
+    assert "nobody judged any" in console.export_text()
 
 
 def test_an_empty_data_set_has_a_summary(dataset: Dataset) -> None:

@@ -158,7 +158,7 @@ def test_an_episode_of_another_robot_is_refused_by_both_robots_and_what_differs(
     record(4)
     first, second = dataset[0], dataset[1]
     second.spec = replace(second.spec, robot="hand", rate=10.0)
-    words = rf"^episode 1 of {dataset.path} was recorded on robot 'hand', those before it on 'arm': rate: 20 Hz against"
+    words = rf" is of robot 'arm', episode 1 of {dataset.path} \(second\) of robot 'hand':\n  rate: 20 Hz against 10"
     with pytest.raises(DatasetError, match=words):
         Windows([first, second], ["joints"], n_obs=1, horizon=1)
     with pytest.raises(DatasetError, match=r"^episode 1, recorded on robot 'hand', has no stream 'jionts'\. Did you"):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from robot_rl.datasets.store.place import dataset_path
+from robot_rl.datasets.store.place import dataset_path, from_anywhere
 
 
 @pytest.fixture
@@ -51,3 +51,9 @@ def test_a_home_folder_and_an_address_are_no_names(here: Path, monkeypatch: pyte
     monkeypatch.setenv("HOME", "/home/someone")
     assert dataset_path("~/lift") == Path("/home/someone/lift")
     assert dataset_path("s3://bucket/lift") == Path("s3://bucket/lift")
+
+
+def test_a_place_is_handed_on_from_the_root_or_as_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert from_anywhere(Path("lift")) == str(tmp_path / "lift")
+    assert from_anywhere(dataset_path("s3://bucket/lift")) == "s3://bucket/lift"

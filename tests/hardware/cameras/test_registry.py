@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +45,38 @@ def test_an_option_of_the_wrong_kind_is_refused(options: dict[str, Any], says: s
 
 
 def test_a_driver_of_ones_own_that_is_not_there_is_named() -> None:
-    with pytest.raises(CameraError, match="'no_such_module:Camera' cannot be imported: no module .* PYTHONPATH"):
+    with pytest.raises(ConfigError, match="'no_such_module:Camera' cannot be imported: no module .* PYTHONPATH"):
         make_camera(config("no_such_module:Camera"))
     with pytest.raises(ConfigError, match="module 'json' has no 'Camera'"):
         make_camera(config("json:Camera"))
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("from json import no_such_thing", "importing it fails in .*line 1: cannot import name 'no_such_thing'"),
+        ("import pyrealsense3", "imports 'pyrealsense3', which is not: install what brings it"),
+        ("import cv2", "imports 'cv2', which is not: cv2 not installed: pip install"),
+    ],
+)
+def test_a_driver_of_ones_own_that_cannot_be_imported_says_where_and_why(
+    body: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_broken_camera.py").write_text(body + "\nclass Camera: ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "my_broken_camera", raising=False)
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(
+        ConfigError, match=f"camera 'front': driver 'my_broken_camera:Camera' cannot be imported: .*{said}"
+    ):
+        make_camera(config("my_broken_camera:Camera"))
+
+
+def test_a_named_driver_whose_package_is_not_installed_says_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(DRIVERS, "thermal", "pyrealsense2.no_such:Camera")
+    monkeypatch.setitem(sys.modules, "pyrealsense2", None)
+    with pytest.raises(CameraError, match=r"camera 'front': pyrealsense2 not installed: pip install"):
+        make_camera(config("thermal"))
 
 
 def test_video_devices_are_listed_with_their_names(tmp_path: Path) -> None:

@@ -34,8 +34,7 @@ def test_both_robots_are_named_first_and_then_what_differs(
         Session(small_online, cell, elsewhere(tmp_path / "arm_data", other, point.step()))
     first, *lines = str(raised.value).splitlines()
     assert first == (
-        f"the demonstrations in {tmp_path / 'arm_data'} were recorded on robot 'arm', this session's robot is 'point' "
-        "(first: data set, second: robot):"
+        f"the data set {tmp_path / 'arm_data'} (first) is of robot 'arm', this session (second) of robot 'point':"
     )
     told = [line.strip() for line in lines]
     assert "rate: 20 Hz against 10 Hz" in told and "observation 'goal': only in the second" in told
@@ -52,3 +51,37 @@ def test_fields_that_are_not_looked_at_and_limits_may_differ(
     cell.robot.spec = replace(spec, robot="twin", observation=observation, action=Layout((wider,)))
     session = Session(replace(small_online, observation=("position", "goal")), cell, make_demonstrations(2))
     assert len(session.learner.replay.ids) == 2
+
+
+def test_a_robot_that_has_changed_since_is_not_taken_for_another_one(
+    small_online: OnlineConfig, cell: Workcell, make_demonstrations: Callable[[int], Dataset]
+) -> None:
+    demonstrations = make_demonstrations(1)
+    cell.robot.spec = replace(cell.robot.spec, rate=20.0)
+    with pytest.raises(TrainingError, match="both of robot 'point', whose robot.yaml or control mode has") as raised:
+        Session(small_online, cell, demonstrations)
+    *_, difference, way_out = str(raised.value).splitlines()
+    assert difference.strip() == "rate: 10 Hz against 20 Hz"
+    assert way_out == "Name a data set recorded since, or put robot.yaml and the control mode back"
+
+
+def test_demonstrations_that_do_not_know_their_control_mode_fit(
+    small_online: OnlineConfig, cell: Workcell, make_demonstrations: Callable[[int], Dataset]
+) -> None:
+    demonstrations = make_demonstrations(2)
+    assert demonstrations.spec.control_mode == ""
+    cell.robot.spec = replace(cell.robot.spec, control_mode="planar_velocity")
+    assert len(Session(small_online, cell, demonstrations).learner.replay.ids) == 2
+
+
+def test_demonstrations_in_the_replay_of_a_session_do_not_keep_it_from_going_on(
+    small_online: OnlineConfig, cell: Workcell, make_demonstrations: Callable[[int], Dataset], tmp_path: Path
+) -> None:
+    demonstrations, folder = make_demonstrations(2), tmp_path / "session"
+    Session(small_online, cell, demonstrations, directory=folder)
+    spec = cell.robot.spec
+    metres = [replace(f, unit="m") for f in spec.observation.values()]
+    cell.robot.spec = replace(spec, observation=Layout(tuple(metres)))
+    assert len(Session(small_online, cell, demonstrations, directory=folder).learner.replay.ids) == 2
+    with pytest.raises(TrainingError, match="unit 1 against m"):
+        Session(small_online, cell, demonstrations)

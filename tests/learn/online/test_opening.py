@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from robot_rl.datasets import Dataset
 from robot_rl.learn.online import recipe
-from robot_rl.learn.online.opening import Opening, holds_session
+from robot_rl.learn.online.opening import Opening, holds_session, steps_done, tallies
 from robot_rl.learn.online.recipe import Recipe
+from robot_rl.learn.online.tally import Tally
 from robot_rl.spec import Field, Layout, Spec
 
 SPEC = Spec("toy", 10.0, Layout((Field("q", (1,)),)), Layout((Field("v", (1,), low=(-1,), high=(1,)),)))
@@ -77,3 +79,17 @@ def test_what_others_may_be_writing_is_spared(tmp_path: Path) -> None:
         raise RuntimeError
     assert sorted(p.name for p in folder.iterdir()) == ["episodes", "insert"]
     assert (folder / "insert" / "episodes" / "zarr.json").is_file()
+
+
+def test_a_session_and_its_directions_are_tallied_together_where_they_are_saved(tmp_path: Path) -> None:
+    assert tallies(tmp_path) == {} and steps_done(tmp_path) == 0
+    for name, steps in (("return", 100), ("insert", 140), ("begun", None), ("stray", 7)):
+        (tmp_path / name).mkdir()
+        if name != "stray":
+            recipe.save(Recipe(), tmp_path / name)
+        if steps is not None:
+            tally = Tally(robot_steps=steps, episodes=3)
+            (tmp_path / name / "session.json").write_text(json.dumps({"tally": tally.to_dict()}))
+    found = tallies(tmp_path)
+    assert [p.name for p in found] == ["insert", "return"] and found[tmp_path / "insert"].episodes == 3
+    assert steps_done(tmp_path) == 240

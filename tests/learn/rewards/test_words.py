@@ -13,6 +13,7 @@ import pytest
 from robot_rl.datasets import Dataset, Phase, Sample, Source, Step
 from robot_rl.datasets.edit.apply import apply
 from robot_rl.datasets.edit.relabel import Relabel
+from robot_rl.datasets.verdicts import recorded as verdict_of
 from robot_rl.hardware import config as hardware_config
 from robot_rl.hardware.human import AXES, DeviceInput
 from robot_rl.hardware.robot import Outcome, Reading
@@ -163,10 +164,31 @@ def test_what_a_person_marked_is_left_to_them_and_what_was_said_last_counts(
         assert word_of(dataset.episode(3)) == "nobody" and unlabelled_by_people(dataset) == (3, 4)
 
 
+def test_an_episode_of_a_real_robot_that_was_just_cut_off_is_nobody_s_word(
+    recorded: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mine, "judge_episode", lambda trained, e: SimpleNamespace(number=e.number, truth=[True]))
+    with recorded({"judged": False}, {"judged": False, "marked": True}) as dataset:
+        assert [word_of(e) for e in dataset] == ["nobody", "person"]
+        judged = judge_dataset(SimpleNamespace(), dataset)  # type: ignore[arg-type]
+        assert [j.number for j in judged] == [1] and unlabelled_by_people(dataset) == (0,)
+
+
+def test_a_label_given_by_hand_after_a_mark_was_taken_back_counts(recorded: Callable[..., Dataset]) -> None:
+    with recorded({"judged": False, "marked": True}) as dataset:
+        apply(dataset, RewardRelabel({0: Label("timeout", 2)}, "human"))
+        episode = dataset.episode(0)
+        assert verdict_of(episode.success, episode.attributes) == "unjudged"
+        apply(dataset, Relabel((0,), success="false"))
+        episode = dataset.episode(0)
+        assert verdict_of(episode.success, episode.attributes) == "failure" and word_of(episode) == "person"
+
+
 def test_a_classifier_is_not_checked_against_what_a_classifier_said_while_the_episode_ran(
     recorded: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mine, "judge_episode", lambda trained, e: SimpleNamespace(number=e.number, truth=[True]))
-    with recorded({}, CLASSIFIED, CLASSIFIED | MARKED, MARKED) as dataset:
+    unjudged = {"judged": False}
+    with recorded({}, CLASSIFIED, CLASSIFIED | MARKED, MARKED | unjudged) as dataset:
         judged = judge_dataset(SimpleNamespace(), dataset)  # type: ignore[arg-type]
         assert [j.number for j in judged] == [0, 2, 3]

@@ -55,8 +55,11 @@ class Hosted:
         self._logged: tuple[int, int] | None = None
         """Episodes and evaluations that are in the book; None before it is opened."""
         self._reporting = threading.Lock()
+        self._newest: Seen | None = None
+        """What the report is to show, and `_shown` what it has been written of."""
+        self._shown: Seen | None = None
         self._written: Path | None = None
-        """The report, as far as it could be written."""
+        """The report, if it could be written."""
         try:
             self.learning = prepared(plan, folder, setup, accept_changes=accept_changes, on_saved=self._log)
             self._book.begin(_seen(self.learning))
@@ -84,7 +87,8 @@ class Hosted:
         try:
             self._book.close()
             if any(self._logged or ()):
-                self._report(_seen(self.learning))
+                self._newest = _seen(self.learning)
+                self._report()
             return self._written
         except OSError as error:
             log.warning("%s: the curves are not complete: %s", self.folder, error)
@@ -100,17 +104,16 @@ class Hosted:
             self._told(self._book.episode(seen))
         if len(seen.curve) != self._logged[1]:
             self._book.point(seen.curve[-1])
-            self._in_background(lambda: self._report(seen))
+            self._newest = seen
+            self._in_background(self._report)
         self._logged = (learning.tally.episodes, len(seen.curve))
 
-    def _report(self, seen: Seen) -> None:
-        """Write the report; a disk that cannot take it costs the session nothing."""
+    def _report(self) -> None:
+        """Write the report of the newest, in whatever order those that do so come to their turn; see `Book.report`."""
         with self._reporting:
-            try:
-                self._written = self._book.report(seen)
-            except OSError as error:
-                log.warning("%s: no report is written: %s", self.folder, error)
-                self._written = None
+            seen = self._newest
+            if seen is not None and seen is not self._shown:
+                self._written, self._shown = self._book.report(seen), seen
 
 
 def _seen(learning: Learning) -> Seen:

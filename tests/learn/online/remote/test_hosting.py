@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -31,7 +31,8 @@ class Graph:
         recipe.save(plan, folder)
         self.folder, self.tally, self.curve = folder, Tally(), list[dict[str, Any]]()
         self.said: list[str] = []
-        self.hosted = Hosted(plan, folder, SETUP, lambda work: work(), told=self.said.append, **options)
+        options = {"setup": SETUP, "in_background": lambda work: work(), "told": self.said.append} | options
+        self.hosted = Hosted(plan, folder, **options)
         self.dataset = Dataset.open_or_create(folder / EPISODES, SETUP.spec)
 
     def episode(self, steps: int, human_steps: int) -> None:
@@ -105,5 +106,70 @@ def test_a_report_that_cannot_be_written_costs_the_session_nothing(
     graph.episode(6, 0)
     graph.evaluation()
     assert graph.hosted.close() is None
-    assert "no report is written" in caplog.text
+    assert "the report is not complete" in caplog.text and "IsADirectoryError" in caplog.text
     assert (graph.folder / "session.json").is_file()
+
+
+def test_a_figure_that_cannot_be_drawn_costs_the_session_nothing(
+    begin: Callable[..., Graph], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def draw(*args: object) -> None:
+        raise ZeroDivisionError
+
+    graph = begin()
+    monkeypatch.setattr("robot_rl.learn.online.book.draw", draw)
+    graph.episode(6, 0)
+    graph.evaluation()
+    assert graph.hosted.close() is None
+    assert "ZeroDivisionError" in caplog.text
+    assert "6 robot steps in 1 episodes" in (graph.folder / "report.html").read_text()
+
+
+def test_an_older_report_does_not_come_after_a_newer_one(begin: Callable[..., Graph]) -> None:
+    waiting: list[Callable[[], None]] = []
+    graph = begin(in_background=waiting.append)
+    report = graph.folder / "report.html"
+    graph.episode(6, 0)
+    graph.evaluation()
+    graph.episode(4, 0)
+    graph.evaluation()
+    newer, older = waiting.pop(), waiting.pop()
+    newer()
+    older()
+    assert "10 robot steps in 2 episodes" in report.read_text()
+    graph.evaluation()
+    graph.episode(5, 0)
+    graph.hosted.close()
+    waiting.pop()()
+    assert "15 robot steps in 3 episodes" in report.read_text()
+
+
+def test_a_resumed_session_brings_the_picture_of_its_curve_up_to_date(
+    begin: Callable[..., Graph], tmp_path: Path
+) -> None:
+    graph = begin()
+    graph.episode(6, 0)
+    graph.evaluation()
+    graph.hosted.close()
+    picture = graph.folder / "curve.png"
+    right = picture.read_bytes()
+    picture.write_bytes(b"of an earlier evaluation")  # as where the session was killed before it was drawn
+    assert (again := Hosted(recipe.load(graph.folder), graph.folder, SETUP, lambda work: work())).close()
+    assert picture.read_bytes() == right and again.folder == graph.folder
+
+
+def test_at_a_real_robot_no_held_out_states_are_spoken_of(begin: Callable[..., Graph]) -> None:
+    graph = begin(setup=replace(SETUP, simulated=False))
+    graph.episode(6, 0)
+    graph.evaluation()
+    graph.hosted.close()
+    text = (graph.folder / "report.html").read_text()
+    assert "Success at the robot" in text and "held-out" not in text and "mean action at the robot itself" in text
+
+
+def test_a_session_that_was_never_evaluated_does_not_say_what_an_evaluation_is(begin: Callable[..., Graph]) -> None:
+    graph = begin()
+    graph.episode(6, 0)
+    graph.hosted.close()
+    text = (graph.folder / "report.html").read_text()
+    assert "not evaluated yet" in text and "An evaluation is" not in text and "seeds" not in text

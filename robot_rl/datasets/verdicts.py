@@ -1,4 +1,8 @@
-"""How the episodes of a sitting or data set went, in a line for each purpose."""
+"""Verdicts on episodes: what counts of how each ended, and how those of a sitting or data set went, purpose by purpose.
+
+An episode that was cut off before anybody said how it went has the result `failure` for want of a word; its verdict is
+`unjudged`.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +16,29 @@ Verdict = Literal["success", "failure", "unjudged", "discarded"]
 UNJUDGED: Verdict = "unjudged"
 
 
+def verdict(result: Literal["success", "failure", "discarded"], *, judged: bool) -> Verdict:
+    """What counts of an episode.
+
+    Args:
+        judged: anybody said how it ended.
+    """
+    return UNJUDGED if result == "failure" and not judged else result
+
+
 def recorded(success: bool | None, attributes: Mapping[str, Any]) -> Verdict:
-    """The outcome of an episode of a data set.
+    """The verdict on an episode of a data set. A person who says that it was cut off while the task could have gone on,
+    as by `undo`, takes back what people said of it: what else judged it counts.
 
     Args:
         success: its label.
-        attributes: its own; `judged` is there, and false, where nobody judged it while it ran.
+        attributes: its own; `judged` is there, and false, where nothing but a person's word says how it ended.
     """
-    said_later = bool(attributes.get("marked")) or "reward_label" in attributes
-    if success is None or not (success or attributes.get("judged", True) or said_later):
+    if success is None:
         return UNJUDGED
-    return "success" if success else "failure"
+    label = attributes.get("reward_label") or {}
+    taken_back = (label.get("result"), label.get("by")) == ("timeout", "human")
+    said = bool(attributes.get("marked") or label) and not taken_back
+    return verdict("success" if success else "failure", judged=said or attributes.get("judged", True))
 
 
 def told(episodes: Iterable[tuple[str, Verdict]]) -> list[str]:
@@ -31,11 +47,11 @@ def told(episodes: Iterable[tuple[str, Verdict]]) -> list[str]:
     would be were they failures.
 
     Args:
-        episodes: the purpose and the outcome of each.
+        episodes: the purpose of each and the verdict on it.
     """
     counts: dict[str, Counter[Verdict]] = {}
-    for purpose, outcome in episodes:
-        counts.setdefault(purpose, Counter())[outcome] += 1
+    for purpose, said in episodes:
+        counts.setdefault(purpose, Counter())[said] += 1
     return [_line(purpose, count) for purpose, count in counts.items()]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from robot_rl.runtime.outcomes import Verdict, recorded, told
+from robot_rl.datasets.verdicts import Verdict, recorded, told
 
 
 def test_each_purpose_has_a_line_with_its_rate_and_interval() -> None:
@@ -29,8 +29,11 @@ def test_episodes_that_nobody_judged_are_counted_apart_and_their_rate_as_failure
     assert told([("evaluation", "discarded")]) == ["0 evaluation episodes: 1 discarded"]
 
 
+UNDONE = {"result": "timeout", "by": "human"}
+
+
 @pytest.mark.parametrize(
-    ("success", "attributes", "outcome"),
+    ("success", "attributes", "verdict"),
     [
         (True, {}, "success"),
         (False, {}, "failure"),
@@ -40,9 +43,13 @@ def test_episodes_that_nobody_judged_are_counted_apart_and_their_rate_as_failure
         (False, {"judged": False, "reward_label": {"by": "classifier"}}, "failure"),
         (True, {"judged": False}, "success"),
         (None, {"marked": False}, "unjudged"),  # its label was taken away
+        (False, {"judged": False, "marked": True, "reward_label": UNDONE}, "unjudged"),
+        (False, {"marked": True, "reward_label": UNDONE}, "failure"),  # the task had judged its states
+        (False, {"judge": "keys", "marked": True, "reward_label": UNDONE}, "failure"),
+        (False, {"judged": False, "marked": True, "reward_label": None}, "failure"),  # relabelled by hand after that
     ],
 )
 def test_what_was_said_of_a_recorded_episode_last_counts(
-    success: bool | None, attributes: dict[str, Any], outcome: Verdict
+    success: bool | None, attributes: dict[str, Any], verdict: Verdict
 ) -> None:
-    assert recorded(success, attributes) == outcome
+    assert recorded(success, attributes) == verdict
