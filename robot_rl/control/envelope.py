@@ -171,7 +171,7 @@ class SafetyEnvelope:
                 self._astray.discard(index.start)
                 self._last = self._with(self._last, index, value)
                 placed_at.append(stamp)
-        self._unplaced = waiting
+        self._unplaced = list(self._measured) if self._astray else waiting  # it may be brought back by hand: all anew
         self._placed_at = max(placed_at, default=None)
 
     def _outside(self, index: slice, measured: Array) -> bool:

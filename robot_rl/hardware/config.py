@@ -22,7 +22,7 @@ from robot_rl.hardware.robot import Robot, Simulated
 from robot_rl.hardware.task import TaskSection, is_class_path
 from robot_rl.settings import yaml_text
 from robot_rl.settings.typed import SettingError, checked, fill, refuse_unknown, value
-from robot_rl.spec import Field, Layout, Spec, SpecError
+from robot_rl.spec import Field, Layout, Spec, SpecError, units
 
 
 @dataclass(frozen=True)
@@ -142,6 +142,9 @@ def _parse(name: str, data: Any, path: Path, control_mode: str | None) -> RobotC
         action=_layout(file.action[mode], f"action.{mode}"),
         control_mode=mode,
     )
+    for f in (*spec.observation.vectors, *spec.action.vectors):
+        if why := units.refusal(f.kind, f.unit, f.size):
+            raise ConfigError(f"field '{f.name}': {why}")
     for f in spec.action.vectors:
         if f.low is None or f.high is None:
             raise ConfigError(f"action '{f.name}' needs 'low' and 'high': a command without bounds is not safe")

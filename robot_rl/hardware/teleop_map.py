@@ -162,7 +162,7 @@ def _gripper(spec: Spec, section: GripperSection, where: str) -> GripperMap:
     if measured and (theirs := spec.observation[measured].units[:1]) != (ours := spec.action[name].units[:1]):
         raise ConfigError(
             f"{where}.gripper.measured: '{measured}' is in '{theirs[0]}' and the action '{name}' in '{ours[0]}', so "
-            "the gripper would move when the clutch is pressed; name an observation in the action's unit, or leave it out"
+            "the gripper would move when the clutch is pressed; name an observation in its unit, or leave it out"
         )
     for key in ("open", "closed"):
         _inside(getattr(section, key), spec.action[name], f"{where}.gripper.{key}")

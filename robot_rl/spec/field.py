@@ -39,7 +39,7 @@ class Field:
     kind: Kind = "vector"
     dtype: str = "float64"
     unit: str = "1"
-    """One for all numbers, or one for each, see `units.py`; SI where the kind is a pose, a twist or of joints."""
+    """One for all numbers, or one for each, see `units.py`; a robot.yaml gives poses, twists and joints in SI."""
     frame: str = ""
     """Frame of reference the numbers are expressed in, e.g. `base`, `world`, `map`."""
     rate: float = 0.0
@@ -70,8 +70,6 @@ class Field:
         expected = _KIND_LABELS.get(self.kind)
         if expected and self.shape != (len(expected),):
             raise SpecError(f"field '{self.name}': a {self.kind} has shape ({len(expected)},), not {self.shape}")
-        if why := units.refusal(self.kind, self.unit, self.size):
-            raise SpecError(f"field '{self.name}': {why}")
         if not self.labels and len(self.shape) == 1:
             labels = expected or (("",) if self.size == 1 else tuple(str(i) for i in range(self.size)))
             object.__setattr__(self, "labels", labels)

@@ -1,7 +1,7 @@
 """Units as a field gives them: one for all of its numbers (`rad`) or one for each (`m, m, rad`); none, or 1, is a plain
 number. Those of a pose or twist may be written in halves, `m, 1` or `m/s, rad/s`, or by their first half alone.
 
-Poses, twists, joint positions and joint velocities are in SI units everywhere, so that what is built on them (walls,
+Poses, twists, joint positions and joint velocities of a robot.yaml are in SI, so that what is built on them (walls,
 braking, messages of ROS) may rely on it.
 """
 
@@ -37,6 +37,6 @@ def refusal(kind: str, unit: str, size: int) -> str:
     if len(found) == size and all(u in a for u, a in zip(found, allowed)):
         return ""
     return (
-        f"unit '{unit}' is not that of a {kind}, which is in SI units everywhere: write {_WRITE[kind]}, and convert "
+        f"unit '{unit}' is not that of a {kind}, which a robot gives in SI: write {_WRITE[kind]}, and convert "
         "the numbers in the driver"
     )

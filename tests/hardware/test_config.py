@@ -65,6 +65,11 @@ def test_every_robot_here_holds_in_each_of_its_control_modes(name: str) -> None:
         ("driver", "my_lab.arm", "driver is 'my_lab.arm'; write module:Class"),
         ("drivr", "x", "unknown option 'drivr'. Did you mean 'driver'?"),
         ("observation.ee_pose.kind", "psoe", "observation.ee_pose.kind is 'psoe'; it must be one of vector"),
+        (
+            "observation.ee_pose.unit",
+            "mm, 1",
+            "field 'ee_pose': unit 'mm, 1' is not that of a pose, which a robot gives",
+        ),
         ("observation.ee_pose.units", "m", "observation.ee_pose: unknown option 'units'. Did you mean 'unit'?"),
         ("action", {}, "action is empty; name at least one control mode"),
         ("action.cartesian_velocity.twist.low", [1, "x"], "twist.low[1] is 'x'; it must be a number"),

@@ -11,12 +11,15 @@ import pytest
 import yaml
 
 from robot_rl import cli, workspace
-from robot_rl.hardware import config
+from robot_rl.hardware import camera, config
 from robot_rl.hardware.cameras.opencv import OpenCVCamera
 from robot_rl.hardware.cameras.registry import make_camera
+from robot_rl.hardware.cameras.watch import WatchedCamera
+from robot_rl.hardware.clock import SystemClock
 from robot_rl.hardware.human import AXES, DeviceInput
 from robot_rl.hardware.robot import Reading
 from robot_rl.hardware.teleop import Teleop
+from robot_rl.spec.field import KINDS
 
 README = Path(__file__).parents[2] / "hardware" / "README.md"
 POSITION = {"shape": [3], "unit": "m", "labels": ["x", "y", "z"], "low": [0.2, -0.5, 0.0], "high": [0.8, 0.5, 0.5]}
@@ -54,6 +57,44 @@ def test_the_documented_cameras_are_shown_with_their_devices(robot: Path, capsys
     text = capsys.readouterr().out
     assert "camera front: opencv 640x480 at 30 Hz; source 0, fourcc MJPG, fov 70" in text
     assert "camera wrist: realsense 640x480 at 30 Hz with depth; serial 123622270510, watch.stop_after 1.0" in text
+
+
+MAKER = """
+import numpy as np
+from robot_rl.hardware.camera import Camera, CameraError, Frame, Intrinsics
+from robot_rl.hardware.clock import SystemClock
+
+class connect:
+    def __init__(self, address):
+        self.pictures = [np.full((48, 64, 3), 7, np.uint8)] if address == "here" else []
+    def grab(self, timeout):
+        return self.pictures.pop() if self.pictures else None
+"""
+"""What stands before the documented camera: its imports, and a device that gives one picture."""
+
+
+def test_the_documented_camera_of_ones_own_is_made_and_watched_as_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    (code,) = [b for b in blocks if "class MyCamera" in b]
+    (tmp_path / "documented_camera.py").write_text(MAKER + code)
+    monkeypatch.syspath_prepend(tmp_path)
+    own = config.CameraConfig("front", "documented_camera:MyCamera", 64, 48, 30.0, options={"address": "here"})
+    watched = WatchedCamera(lambda: make_camera(own), own)
+    watched.open()
+    frame = watched.read(0.1)
+    assert frame.color.shape == (48, 64, 3) and frame.clock == "system"
+    assert abs(frame.stamp - SystemClock().now()) < 10**10
+    assert watched.status()["frames"] == 1 and watched.intrinsics.width == 64
+    with pytest.raises(camera.CameraError, match="camera 'front': no frame for 0.1 s"):
+        watched.read(0.1)
+    watched.close()
+
+
+def test_the_kinds_that_are_documented_are_those_there_are() -> None:
+    told = README.read_text()
+    assert "is one of `vector` (the default), " + ", ".join(f"`{k}`" for k in KINDS[1:]) + "." in told
 
 
 def test_the_documented_teleoperation_drives_rates_and_positions(robot: Path) -> None:
