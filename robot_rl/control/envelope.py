@@ -28,7 +28,6 @@ measurement counts as too old: it was made of where the robot was before.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -36,6 +35,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_rl.control import circle
+from robot_rl.control.beginning import Beginning
+from robot_rl.control.bounds import Bounds
 from robot_rl.control.enclosure import Corridors, Enclosure
 from robot_rl.control.limiting import slew, smooth_slew
 from robot_rl.control.limits import Array, Limits, parse
@@ -45,9 +46,6 @@ from robot_rl.spec import Spec
 
 LONGEST_STEP = 2.0
 """A command never changes by more than this many control periods' worth, however long the silence before it."""
-START_SLACK = 0.02
-"""How far outside its bounds a set-point may be measured and still begin there, at the bound: a share of its range."""
-_log = logging.getLogger(__name__)
 
 _BOUND, _RATE, _WORKSPACE, _NOT_FINITE = (
     int(Safety.BOUND),
@@ -89,17 +87,18 @@ class SafetyEnvelope:
         """How often each flag was raised since the envelope was made."""
         fields = self.limits.fields
         self._size = spec.action.size
-        self._low = np.concatenate([f.low for f in fields])
-        self._high = np.concatenate([f.high for f in fields])
+        circular = circle.wrapping(spec.action)
+        self._bounds = Bounds(
+            np.concatenate([f.low for f in fields]), np.concatenate([f.high for f in fields]), circular
+        )
         self._first = np.concatenate([f.first for f in fields])
         self._second = np.concatenate([f.second for f in fields])
         self._smooth = np.isfinite(self._second)
         self._any_smooth = bool(self._smooth.any())
-        self._circular = circle.wrapping(spec.action)
         self._velocity = np.concatenate([np.full(len(f.low), f.order == "velocity") for f in fields])
         slices = list(spec.action.slices.values())
-        self._measured = [(i, f.measurement) for i, f in zip(slices, fields) if f.measurement is not None]
-        """The set-points that are measured, and where."""
+        measured = [(i, f.measurement) for i, f in zip(slices, fields) if f.measurement is not None]
+        self._beginning = Beginning(self._bounds, measured, spec.action.labels)
         self._period = 1.0 / spec.rate
         starts = [s.start for s in slices]
         longest = LONGEST_STEP * self._period
@@ -109,14 +108,10 @@ class SafetyEnvelope:
         self._observation_timeout = round(self.limits.observation_timeout * 1e9)
         self._estopped = False
         self._stop_at: Array | None = None
-        self._astray: set[int] = set()
-        """Where in the action the set-points stand that are measured too far outside their bounds to begin there."""
-        self._placed_at: int | None = None
-        """When that was measured [ns] from which the set-points began last."""
         initial = [np.zeros(len(f.low)) if f.initial is None else f.initial for f in fields]
-        self._initial = np.minimum(np.maximum(np.concatenate(initial), self._low), self._high)
+        self._initial = np.clip(np.concatenate(initial), self._bounds.low, self._bounds.high)
         self._unmeasured = ~self._velocity
-        for index, _ in self._measured:
+        for index, _ in measured:
             self._unmeasured[index] = False
         self._last = self._initial
         self.reset()
@@ -134,7 +129,7 @@ class SafetyEnvelope:
     @property
     def placed(self) -> bool:
         """It is known where every set-point that is measured begins."""
-        return not self._unplaced
+        return self._beginning.placed
 
     def reset(self, measured: Mapping[str, Any] | None = None, *, since: int = 0) -> None:
         """Begin anew: something else has moved the robot, or nothing has yet. The emergency stop stays as it is.
@@ -148,8 +143,7 @@ class SafetyEnvelope:
             since: when that was [ns]; what was measured before places nothing.
         """
         self._last = np.where(self._unmeasured, self._initial, self._last)
-        self._unplaced, self._since, self._placed_at = list(self._measured), since, None
-        self._astray = set()
+        self._beginning.anew(since)
         self.rest()
         self.place(Seen(measured, since, since, 0))
         self._stamp: int | None = None
@@ -158,44 +152,7 @@ class SafetyEnvelope:
         """Begin set-points that are not yet `placed` where they are measured now; not in an emergency stop."""
         if self._estopped:
             return
-        waiting = []
-        placed_at = [] if self._placed_at is None else [self._placed_at]
-        for index, measurement in self._unplaced:
-            value, stamp = seen.read(measurement), seen.stamp(measurement.field)
-            if value is None or stamp is None or stamp < self._since:
-                waiting.append((index, measurement))
-            elif self._outside(index, value):
-                waiting.append((index, measurement))
-                self._tell_astray(index, measurement.field, value)
-            else:
-                self._astray.discard(index.start)
-                self._last = self._with(self._last, index, value)
-                placed_at.append(stamp)
-        self._unplaced = list(self._measured) if self._astray else waiting  # it may be brought back by hand: all anew
-        self._placed_at = max(placed_at, default=None)
-
-    def _outside(self, index: slice, measured: Array) -> bool:
-        """Set-points measured there would have to leap to get inside their bounds."""
-        out = self._last.copy()
-        out[index] = measured
-        slack = START_SLACK * (self._high - self._low) + 1e-9
-        out = self._turned_inside(out)
-        return bool(((out < self._low - slack) | (out > self._high + slack))[index].any())
-
-    def _tell_astray(self, index: slice, field: str, value: Array) -> None:
-        """Say once why the robot holds."""
-        if index.start in self._astray:
-            return
-        self._astray.add(index.start)
-        _log.warning(
-            "the robot holds: '%s' measures %s, and the set-points that begin there (%s) have the bounds %s to %s. "
-            "Bring the robot inside by hand, or correct low and high, or the unit of the one or the other",
-            field,
-            value.tolist(),
-            ", ".join(self.spec.action.labels[index]),
-            self._low[index].tolist(),
-            self._high[index].tolist(),
-        )
+        self._last = self._beginning.place(seen, self._last)
 
     def rest(self) -> None:
         """Go on from where the robot is, at rest: velocities begin at 0, and set-points stay as they were commanded."""
@@ -212,8 +169,7 @@ class SafetyEnvelope:
         if not self._estopped:
             return
         self._estopped, self._stop_at = False, None
-        self._unplaced, self._since = list(self._measured), max(self._since, self._stamp or 0)
-        self._placed_at, self._astray = None, set()
+        self._beginning.anew_after(self._stamp or 0)
         self.rest()
 
     def filter(
@@ -245,7 +201,7 @@ class SafetyEnvelope:
         flags = 0 if action is None else self._refusal(now, command_stamp, deadman)
         corridors = self._enclosure.around(seen, self._last, self._slope)
         if not (self._known(seen) and corridors.known):
-            flags |= _STALE_OBSERVATION | (_BOUND if self._astray else 0)
+            flags |= _STALE_OBSERVATION | (_BOUND if self._beginning.astray else 0)
         asked = self._asked(action)
         if action is not None and asked is None:
             flags |= _NOT_FINITE
@@ -259,7 +215,7 @@ class SafetyEnvelope:
         if asked is None or flags:
             target = np.where(self._velocity, 0.0, self._last)
         else:
-            target = np.minimum(np.maximum(asked, self._low), self._high)
+            target = np.minimum(np.maximum(asked, self._bounds.low), self._bounds.high)
             if (target != asked).any():
                 flags |= _BOUND
         out, extra = self._limit(target, corridors, dt, cut)
@@ -275,13 +231,7 @@ class SafetyEnvelope:
         placed = self.placed
         if not placed:
             self.place(seen)
-        return placed and seen.alive and all(seen.read(m) is not None for _, m in self._measured)
-
-    def _with(self, values: Array, index: slice, measured: Array) -> Array:
-        """`values` (A,) with those at `index` as measured, inside the bounds."""
-        out = values.copy()
-        out[index] = measured
-        return np.minimum(np.maximum(self._turned_inside(out), self._low), self._high)
+        return placed and seen.alive and self._beginning.known(seen)
 
     def _elapsed(self, now: int) -> float:
         """Time since the last command [s], at most LONGEST_STEP periods; a jump back in time gives 0."""
@@ -292,15 +242,15 @@ class SafetyEnvelope:
 
     def _refusal(self, now: int, command_stamp: int | None, deadman: bool) -> int:
         flags = 0
-        if command_stamp is None or abs(now - command_stamp) > self._command_timeout or self._before(command_stamp):
+        if (
+            command_stamp is None
+            or abs(now - command_stamp) > self._command_timeout
+            or self._beginning.before(command_stamp)
+        ):
             flags |= _STALE_COMMAND
         if not deadman:
             flags |= _DEADMAN
         return flags
-
-    def _before(self, command_stamp: int) -> bool:
-        """The command was made before the set-points were measured where they began last."""
-        return self._placed_at is not None and command_stamp < self._placed_at
 
     def _asked(self, action: Any) -> Array | None:
         """The action as (A,) finite numbers, or None."""
@@ -312,7 +262,7 @@ class SafetyEnvelope:
             return None
         if asked.shape != (self._size,) or not np.isfinite(asked).all():
             return None
-        return self._turned_inside(asked)
+        return self._bounds.turned(asked)
 
     def contact_force(self, seen: Seen) -> Array | None:
         """The force (n,) that the limits name; None if there is none that is known."""
@@ -339,7 +289,7 @@ class SafetyEnvelope:
         """`target` brought within walls, bounds of turning and rates; what was done, as flags."""
         flags = 0
         last = self._last
-        target = circle.nearest(target, last, self._circular)
+        target = circle.nearest(target, last, self._bounds.circular)
         if cut is not None:
             asked, target = target, np.minimum(np.maximum(target, cut[0]), cut[1])
             flags |= _FORCE if (target != asked).any() else 0
@@ -357,23 +307,16 @@ class SafetyEnvelope:
         if cut is not None:
             ramped, out = out, np.minimum(np.maximum(out, cut[0]), cut[1])
             flags |= _FORCE if (out != ramped).any() else 0
-        out = np.minimum(np.maximum(self._turned_inside(out), self._low), self._high)
+        out = self._bounds.clip(out)
         return out, flags | corridors.turn(out)
-
-    def _turned_inside(self, values: Array) -> Array:
-        """`values` (A,), those on a circle within their bounds."""
-        return circle.inside(values, self._low, self._high, self._circular)
 
     def _stop(self, action: Any, seen: Seen) -> Filtered:
         if self._stop_at is None:
-            self._stop_at = np.where(self._velocity, 0.0, self._last)
-            for index, measurement in self._measured:
-                if (value := seen.read(measurement)) is not None:
-                    self._stop_at = self._with(self._stop_at, index, value)
+            self._stop_at = self._beginning.measured(seen, np.where(self._velocity, 0.0, self._last))
         return self._emit(self._stop_at.copy(), _ESTOP, self._asked(action), action is not None, 0.0)
 
     def _emit(self, out: Array, flags: int, asked: Array | None, commanded: bool, dt: float) -> Filtered:
-        moved = circle.nearest(out, self._last, self._circular)
+        moved = circle.nearest(out, self._last, self._bounds.circular)
         self._slope = (moved - self._last) / dt if dt > 0.0 else np.zeros(self._size)
         self._last = out
         counted = Safety(flags)
