@@ -24,7 +24,6 @@ def test_a_number_on_a_circle_is_inside_where_a_turn_brings_it_there() -> None:
 
 def test_set_points_begin_where_they_are_measured_and_nothing_else_moves() -> None:
     start = beginning()
-    assert not start.placed
     out = start.place(seen(0.7, 50), np.array([0.0, 0.5, 1.0]))
     np.testing.assert_allclose(out, [0.7, 0.5, 1.0])
     assert start.placed
@@ -35,25 +34,23 @@ def test_set_points_begin_where_they_are_measured_and_nothing_else_moves() -> No
 def test_what_was_measured_before_it_stood_places_nothing() -> None:
     start = beginning()
     start.anew(60)
-    start.place(seen(0.7, 50), np.zeros(3))
-    assert not start.placed
-    start.anew_after(10)  # still not before 60
-    start.place(seen(0.7, 59), np.zeros(3))
-    assert not start.placed
-    start.place(seen(0.7, 60), np.zeros(3))
-    assert start.placed
+    placed = []
+    for stamp in (50, 59, 60):
+        start.place(seen(0.7, stamp), np.zeros(3))
+        placed.append(start.placed)
+        if stamp == 50:
+            start.anew_after(10)  # still not before 60
+    assert placed == [False, False, True]
 
 
 def test_far_outside_its_bounds_nothing_begins_and_a_little_outside_it_begins_at_the_bound() -> None:
     start = beginning()
     out = start.place(seen(8.0, 50), np.array([0.2, 0.0, 0.0]))
     np.testing.assert_allclose(out, [0.2, 0.0, 0.0])
-    assert start.astray
-    assert not start.placed
+    before = start.astray, start.placed
     out = start.place(seen(1.01, 60), out)
     np.testing.assert_allclose(out, [1.0, 0.0, 0.0])
-    assert not start.astray
-    assert start.placed
+    assert (before, (start.astray, start.placed)) == ((True, False), (False, True))
 
 
 def test_in_a_stop_what_is_not_measured_stays_as_commanded() -> None:
