@@ -62,7 +62,7 @@ def test_products_a_tap_are_the_convolution_with_its_gradients(n, length, kernel
     x.requires_grad_()
 
     def library(x, weight, bias):
-        return torch.nn.functional.conv1d(x, weight.permute(2, 1, 0), bias, padding=kernel // 2)
+        return torch.nn.functional.conv1d(x, weight.transpose(1, 2), bias, padding=kernel // 2)
 
     inputs = (x, layer.weight, layer.bias)
     ours, theirs = layer(x), library(*inputs)
@@ -71,6 +71,17 @@ def test_products_a_tap_are_the_convolution_with_its_gradients(n, length, kernel
     gradients = (torch.autograd.grad(y, inputs, direction) for y in (ours, theirs))
     for mine, its in zip(*gradients, strict=True):
         torch.testing.assert_close(mine, its)
+
+
+def test_weights_of_earlier_checkpoints_are_read_into_the_present_order():
+    torch.manual_seed(0)
+    layer, x = TimeConvolution(6, 10, 5), torch.randn(1, 6, 16)
+    before = {"weight": layer.weight.detach().permute(1, 2, 0).clone(), "bias": layer.bias.detach().clone()}
+    again = TimeConvolution(6, 10, 5)
+    again.load_state_dict(before)
+    torch.testing.assert_close(again(x), layer(x))
+    again.load_state_dict(layer.state_dict())
+    torch.testing.assert_close(again(x), layer(x))
 
 
 def test_convolutions_begin_as_those_of_the_library():
