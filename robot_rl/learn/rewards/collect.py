@@ -104,11 +104,18 @@ def kinds(episode: Episode, config: CollectConfig) -> NDArray[np.int64]:
             )
         return np.full(len(episode), HANDS if episode.number in config.hands else EMPTY)
     out = around_success(success, stamps, config.before, config.near)
-    if episode.success is False and not success.any():
-        out[(stamps[-1] - stamps) * 1e-9 < config.near] = NEAR_MISS
-    elif not success.any() and held is None and episode.success is not False:
+    if success.any():
+        return out
+    if held is None and (episode.success or not told(episode)):
         out[:] = -1  # a success that no step shows, or nobody has said how it ended: what it shows is not known
+    elif episode.success is False:
+        out[(stamps[-1] - stamps) * 1e-9 < config.near] = NEAR_MISS
     return out
+
+
+def told(episode: Episode) -> bool:
+    """Somebody has said how an episode ended. One that was cut off with nobody to judge it may show a success."""
+    return episode.success is not None and word_of(episode) != "nobody"
 
 
 def collect(
@@ -139,7 +146,7 @@ def collect(
         if (kind == SUCCESS).any() and not (taken == SUCCESS).any():
             unseen.append(number)  # its success came after its last picture: what shows little else is no negative
             continue
-        if len(kind) and (kind < 0).all() and episode.success is None:
+        if len(kind) and (kind < 0).all() and not told(episode):
             untold.append(number)
         keep = np.flatnonzero(taken >= 0)
         if not len(keep):

@@ -31,6 +31,7 @@ def record(
     marked_late: int = 0,
     succeeded: bool | None = None,
     final: bool = True,
+    **attributes: Any,
 ) -> None:
     """Each scene of a rollout as an episode that ends with its first success, held for six steps.
 
@@ -39,12 +40,13 @@ def record(
         succeeded: what each episode is said to be; by default whether its last step is a success.
         final: false: it ends with its first success, and what was seen after its last step is lacking, as in data of
             LeRobot.
+        attributes: what else is noted of each episode.
     """
     none = np.full(2, np.nan)
     late = np.pad(rollout.success, ((0, 0), (marked_late, 0)))[:, : rollout.success.shape[1]]
     for pictures, success in zip(rollout.pictures, late):
         length = min(int(success.argmax()) + (6 if final else 1), len(success)) if success.any() else len(success)
-        with dataset.new_episode(purpose=purpose) as writer:
+        with dataset.new_episode(purpose=purpose, **attributes) as writer:
             writer.add_sample(Sample("top", 0, pictures[0]))
             for t in range(length):
                 writer.add_sample(Sample("hand", t * PERIOD, np.zeros(2)))

@@ -93,6 +93,16 @@ def test_an_episode_of_which_nobody_said_how_it_ended_is_no_negative(
     assert len(frames.ids) == 2 and "of 1 of 3 episodes nobody has said how they ended, e.g. of 2" in caplog.text
 
 
+def test_an_episode_that_was_cut_off_with_nobody_to_judge_it_is_no_negative(
+    pushes: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    data = Dataset.open(pushes(3, judged=False, marked=False))
+    frames = collect(data, camera_view(data, "top", None, 32), CollectConfig(before=0.0))
+    assert [e.success for e in data] == [True, True, False]
+    assert set(frames.ids) == {data.episode(n).attributes["id"] for n in (0, 1)}
+    assert "of 1 of 3 episodes nobody has said how they ended, e.g. of 2" in caplog.text
+
+
 def test_what_a_classifier_said_of_episodes_is_learnt_from_with_a_warning(
     pushes: Callable[..., Path], caplog: pytest.LogCaptureFixture
 ) -> None:
