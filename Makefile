@@ -1,7 +1,7 @@
 # The whole set-up and the daily jobs. `make help` lists them.
 #
 #   make demo PYTHON=python3.12      another Python than the first suitable one on PATH
-#   make test PYTEST_ARGS='-k envelope -x'
+#   make test PYTEST_ARGS='-k envelope -x'     TEST_PROCESSES=0 runs them in one process, one after the other
 #   make install TORCH_INDEX=https://download.pytorch.org/whl/cpu   where torch comes from
 
 VENV ?= .venv
@@ -15,6 +15,7 @@ OPENPI ?= openpi-client==0.1.2
 TORCH_INDEX ?=
 EXTRAS ?= all,dev
 PYTEST_ARGS ?=
+TEST_PROCESSES ?= 2
 DEMO_ARGS ?=
 
 export MUJOCO_GL ?= egl
@@ -47,7 +48,7 @@ demo: install  ## Run the whole loop: record, train, deploy with interventions, 
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/robot-rl demo $(DEMO_ARGS)
 
 test: install  ## Run the quick tests (under 10 minutes on 2 cores)
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest $(PYTEST_ARGS)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
 test-slow: install  ## Run the tests marked slow (wheel in an empty environment, long soaks)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -m slow $(PYTEST_ARGS)

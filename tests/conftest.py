@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from robot_rl.runtime.launch.domain import claim_domain
 
@@ -24,6 +25,10 @@ os.environ["ROS_DOMAIN_ID"] = str(claim_domain())
 os.environ.setdefault("ROS_LOG_DIR", str(Path(tempfile.gettempdir()) / "robot_rl_tests_ros_log"))
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
+
+# How long an example takes says more about what else the machine does than about the code.
+settings.register_profile("robot_rl", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("robot_rl")
 
 # pyrealsense2 imported before rclpy makes the process crash at exit (both bring their own copy of a C++ library).
 # The camera node imports rclpy first; so do the tests.

@@ -190,7 +190,7 @@ class ChunkPolicy(ChunkModule):
             )
         if field.is_image and value.dtype != np.uint8:
             raise SpecError(f"observation '{name}': got {value.dtype} pixels, the policy takes uint8 RGB in 0..255")
-        value = value if field.is_image else value.astype(np.float32)
+        value = np.require(value, requirements="W") if field.is_image else value.astype(np.float32)
         return torch.from_numpy(value).to(self.device)[None]
 
 
