@@ -90,7 +90,9 @@ class ArbiterNode(RobotNode):
                 self._stood = self._episode
                 self._back(self._start)
                 purpose = "free" if self._driven else event["purpose"]
-                self._arbiter.reset(purpose, kept=not self._driven, hands_back=event.get("hands_back", True))
+                self._arbiter.reset(
+                    purpose, kept=not self._driven, hands_back=event.get("hands_back", True), since=self._start
+                )
                 self._last = None
             elif event["event"] in ("reset", "end", "driven") and self._episode:
                 self._episode = ""

@@ -14,7 +14,7 @@ from std_msgs.msg import Bool, String
 
 from robot_rl.control.safety import Safety
 from robot_rl.hardware import config as hardware
-from robot_rl.hardware.robot import Reading, Simulated
+from robot_rl.hardware.robot import Reading, RobotError, Simulated
 from robot_rl.ros import codecs, topics, wire
 from robot_rl.ros.node import RobotNode, run
 from robot_rl.ros.robot_pace import LockstepPace, Pace, RealtimePace
@@ -25,6 +25,8 @@ COUNT_COMMANDERS = 0.5
 """[s] between two looks at how many nodes publish commands."""
 FRESH = 5_000_000_000
 """A reset older than this [ns] is not obeyed."""
+STOP_AGAIN = 0.5
+"""In an emergency stop in real time, the driver's own stop is repeated after so long [s]: a word to it may get lost."""
 
 
 class RobotServer(RobotNode):
@@ -54,6 +56,8 @@ class RobotServer(RobotNode):
             self._sim_model = self.create_publisher(String, topics.SIM_MODEL, topics.latched(1))
         self.stopped = False
         """The emergency stop is latched."""
+        self._told_to_stop = 0.0
+        """When the driver was last told to in an emergency stop [s, monotonic]."""
         seed, cameras = self.param("seed", 0), list(self.cameras_param("none"))
         self._pace: Pace = LockstepPace(self, cameras) if self.lockstep else RealtimePace(self, seed)
         self.create_subscription(JointState, topics.COMMAND, self._on_command, topics.stream(10))
@@ -73,25 +77,36 @@ class RobotServer(RobotNode):
                 throttle_duration_sec=5.0,
             )
             return
-        self._pace.command(codecs.stamp_of(message), codecs.unlabelled(message, self.spec.action.labels))
+        try:
+            self._pace.command(codecs.stamp_of(message), codecs.unlabelled(message, self.spec.action.labels))
+        except RobotError as error:
+            self.fault(str(error))
 
     def _count_commanders(self) -> None:
         """Two arbiters, on two computers, would pull one robot two ways."""
         before, self._commanders = self._commanders, self.count_publishers(topics.COMMAND)
         if before <= 1 < self._commanders:
-            self._pace.stop()
+            self.halt()
 
     def _on_decision(self, message: JointState) -> None:
         """The beginning of a retreat from force lets go of the lead that presses, as the driver's own stop does."""
         retreat = bool(wire.read_decision(self.spec.action, message).safety & Safety.RETREAT)
         if retreat and not self._backing_off:
-            self._pace.stop()
+            self.halt()
         self._backing_off = retreat
 
     def _on_stopped(self, message: Bool) -> None:
         self.stopped = message.data
         if self.stopped:
+            self._told_to_stop = time.monotonic()
+            self.halt()
+
+    def halt(self) -> None:
+        """Bring the robot to rest; one that cannot be is a fault."""
+        try:
             self._pace.stop()
+        except RobotError as error:
+            self.fault(f"it cannot be stopped: {error}")
 
     def _on_episode_event(self, event: dict[str, Any]) -> None:
         """A reset moves the robot, so one that was asked for long ago, and is only handed over to a node that has
@@ -154,11 +169,17 @@ class RobotServer(RobotNode):
         self.exit_code = 1
 
     def send(self, stamp: int, action: NDArray[np.float64]) -> None:
-        """Command the robot and publish what was really sent. In an emergency stop the driver's own stop follows."""
-        sent = self.robot.send(action)
-        if self.stopped:
-            self.robot.stop()
+        """Command the robot and publish what was really sent. In an emergency stop it is told to stop instead, and
+        what is published is where the arbiter holds it. Raises RobotError if the robot cannot take it."""
+        sent = self._stand(action) if self.stopped else self.robot.send(action)
         self._executed.publish(codecs.labelled(stamp, self.spec.action.labels, sent))
+
+    def _stand(self, action: NDArray[np.float64]) -> NDArray[np.float64]:
+        now = time.monotonic()
+        if self.lockstep or now - self._told_to_stop >= STOP_AGAIN:
+            self._told_to_stop = now
+            self.robot.stop()
+        return action
 
     def close(self) -> None:
         try:

@@ -229,11 +229,11 @@ class RealtimePace:
         while not self._ended.wait(self._timeout * 1e-9 / 4):
             last = self._last_command
             if self._resetting and self._unwanted:
-                self.stop()  # once more: the driver may have begun to move just after it was stopped
+                self._node.halt()  # once more: the driver may have begun to move just after it was stopped
             elif last is not None and self._clock.now() - last > self._timeout:
                 self._last_command = None
                 self._node.get_logger().warning(f"no command for {self._timeout * 1e-6:.0f} ms: stopped")
-                self.stop()
+                self._node.halt()
 
     def close(self) -> None:
         """A reset under way is cut short."""

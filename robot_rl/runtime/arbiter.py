@@ -113,7 +113,7 @@ class Arbiter:
         """A policy's proposal can count in the next step."""
         return self.purpose != "demonstration" and not (self.takeover.in_control or self.takeover.over)
 
-    def reset(self, purpose: str, *, kept: bool = False, hands_back: bool = True) -> None:
+    def reset(self, purpose: str, *, kept: bool = False, hands_back: bool = True, since: int = 0) -> None:
         """A new episode, or with `free` none: nobody has taken over, and there is nothing to rewind.
 
         An episode begins at rest, after a reset by the robot's own driver: see `moved`. With `free` the robot goes on
@@ -123,13 +123,15 @@ class Arbiter:
             kept: nothing else has moved the robot before this episode: its set-points stay as they were commanded.
             hands_back: False where an episode ends when a person lets go: the policy, whose command might be under way
                 before the end is, then never acts again.
+            since: when the episode began [ns]; a clutch that was held before, and not heard of since, takes nothing
+                over.
 
         Raises:
             ValueError: no such purpose.
         """
         if purpose not in PURPOSES:
             raise ValueError(f"purpose is '{purpose}'; it must be one of {', '.join(PURPOSES)}")
-        self.purpose = purpose
+        self.purpose, self._since = purpose, since
         self.takeover.reset(hands_back=hands_back)
         self._pickup.release()
         self._rewinder.reset()
@@ -172,10 +174,11 @@ class Arbiter:
         if self.purpose == "evaluation":
             human = None
         fresh = human is not None and abs(now - human.stamp) <= self._timeout
-        holds = human.engaged or human.rewind if human is not None and fresh else None
+        heard = human is not None and fresh and human.stamp >= self._since
+        holds = human.engaged or human.rewind if human is not None and heard else None
         self.takeover.update(now, holds)
         self._let_go_first = self.envelope.stopped or (self._let_go_first and holds is not False)
-        if human is not None and self._let_go_first:
+        if human is not None and (self._let_go_first or human.stamp < self._since):
             human = replace(human, engaged=False, rewind=False)
         source, action, stamp, deadman = self._choose(seen, human, proposal, fresh)
         if source is Source.POLICY and alone:

@@ -255,14 +255,14 @@ def _tell(executor: object, executed: Array) -> None:
 
 
 def _send(robot: Robot, decision: Decision, backing_off: bool) -> Array:
-    """Command the robot; an emergency stop also goes to the driver's own stop, and so does the beginning of a
-    retreat, which lets go of the lead that presses. Returns what was really sent."""
-    if decision.safety & Safety.RETREAT and not backing_off:
-        robot.stop()
-    sent = robot.send(decision.action)
+    """Command the robot; in an emergency stop it is told to stop instead, and so it is at the beginning of a retreat,
+    which lets go of the lead that presses. Returns what was really sent."""
     if decision.safety & Safety.ESTOP:
         robot.stop()
-    return sent
+        return decision.action
+    if decision.safety & Safety.RETREAT and not backing_off:
+        robot.stop()
+    return robot.send(decision.action)
 
 
 def _save(recorder: EpisodeSink | None, ending: Ending, end: int, *, states_judged: bool) -> int | None:

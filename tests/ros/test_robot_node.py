@@ -24,7 +24,7 @@ from robot_rl.hardware import config as hardware  # noqa: E402
 from robot_rl.hardware.clock import SystemClock  # noqa: E402
 from robot_rl.hardware.robot import Reading, RobotError  # noqa: E402
 from robot_rl.ros import codecs, topics  # noqa: E402
-from robot_rl.ros.robot_node import RobotServer  # noqa: E402
+from robot_rl.ros.robot_node import STOP_AGAIN, RobotServer  # noqa: E402
 from robot_rl.spec import Spec  # noqa: E402
 
 Spin = Callable[..., bool]
@@ -39,7 +39,7 @@ class Driver:
         self.spec, self.clock = spec, SystemClock()
         self.calls: list[str] = []
         self.freed, self.slow_reset, self.slow_send = threading.Event(), False, False
-        self.may_read, self.stop_fails = threading.Event(), False
+        self.may_read, self.stop_fails, self.send_fails = threading.Event(), False, False
         self.may_read.set()
         self.stopped_in_time: list[bool] = []
 
@@ -57,6 +57,8 @@ class Driver:
 
     def send(self, action: NDArray[np.float64]) -> NDArray[np.float64]:
         self.calls.append("send")
+        if self.send_fails:
+            raise RobotError("radio link lost")
         if self.slow_send:
             self.stopped_in_time.append(self.freed.wait(3.0))
         return action
@@ -221,6 +223,43 @@ def test_a_driver_that_hangs_in_a_command_is_stopped_when_no_other_comes(driver:
         command_zeros(robot, look, spin)
         assert spin(lambda: bool(driver.stopped_in_time), 10.0)
     assert driver.stopped_in_time == [True], "it was stopped while it hung"
+
+
+def test_in_an_emergency_stop_the_driver_is_told_to_stop_and_hears_no_command(driver: Driver, serving: Serving) -> None:
+    zero = np.zeros(driver.spec.action.size)
+    with serving() as (robot, look, spin):
+        executed: list[JointState] = []
+        look.create_subscription(JointState, topics.EXECUTED, executed.append, topics.kept())
+        robot._on_stopped(Bool(data=True))
+        for _ in range(5):
+            robot._pace.command(time.time_ns(), zero)
+        assert driver.calls == ["stop"]
+        for _ in range(7):
+            time.sleep(STOP_AGAIN / 5)
+            robot._pace.command(time.time_ns(), zero)
+        assert driver.calls == ["stop", "stop"], "once more, since a word may get lost"
+        robot._on_stopped(Bool(data=False))
+        robot._pace.command(time.time_ns(), zero)
+        assert driver.calls == ["stop", "stop", "send"]
+        assert spin(lambda: len(executed) == 13, 5.0)
+
+
+def test_a_link_that_is_lost_in_a_command_ends_the_node_with_its_reason(driver: Driver, serving: Serving) -> None:
+    driver.send_fails = True
+    with serving() as (robot, look, spin):
+        events = heard(look)
+        command_zeros(robot, look, spin)
+        assert spin(lambda: robot.exit_code == 1, 5.0)
+        assert spin(lambda: any("radio link lost" in e for e in events), 5.0)
+
+
+def test_a_robot_that_cannot_be_stopped_when_commands_cease_is_a_fault(driver: Driver, serving: Serving) -> None:
+    with serving() as (robot, look, spin):
+        events = heard(look)
+        command_zeros(robot, look, spin)
+        driver.stop_fails = True
+        assert spin(lambda: robot.exit_code == 1, 5.0)
+        assert spin(lambda: any("it cannot be stopped: no connection" in e for e in events), 5.0)
 
 
 def test_a_robot_whose_node_cannot_be_made_is_let_go_of(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:

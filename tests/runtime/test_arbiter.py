@@ -149,6 +149,17 @@ def test_a_clutch_held_through_an_emergency_stop_moves_nothing_until_it_is_press
     assert scene.tick(human=(act(0.2), CLUTCH)).action[0] == 0.2
 
 
+def test_a_clutch_that_was_held_before_the_episode_takes_nothing_over(scene):
+    start = scene.robot.clock.now()
+    scene.arbiter.reset("deployment", since=start)
+    before = start - 10 * MS
+    for _ in range(8):  # what was said last in the episode before is still fresh
+        age = scene.robot.clock.now() - before
+        decision = scene.tick(human=(act(0.2), CLUTCH), human_age=age, policy=act(0.1))
+        assert decision.source is Source.POLICY and decision.phase is Phase.AUTONOMOUS
+    assert scene.tick(human=(act(0.2), CLUTCH), policy=act(0.1)).source is Source.HUMAN
+
+
 @pytest.mark.parametrize("hands_back", [True, False])
 def test_where_letting_go_ends_the_episode_the_policy_does_not_act_before_it_has_ended(scene, hands_back):
     scene.arbiter.reset("deployment", hands_back=hands_back)
