@@ -272,10 +272,11 @@ def _with_joints(spec: Spec, fields: list[FieldLimits], section: Mapping[str, An
 
 
 def _same_frame(where: str, action: Field, position: Field) -> None:
-    if action.frame and position.frame and action.frame != position.frame:
+    if action.frame != position.frame:
+        frames = (f"in frame '{f.frame}'" if f.frame else "in a frame that is not said" for f in (action, position))
         raise SpecError(
-            f"{where}: the action is in frame '{action.frame}', position '{position.name}' in '{position.frame}'; "
-            "a box needs both in one frame"
+            f"{where}: the action is {next(frames)}, position '{position.name}' {next(frames)}; a box needs both in "
+            "one frame, and `frame:` to say so"
         )
 
 

@@ -67,8 +67,16 @@ def changed_action(spec: Spec, *fields: Field) -> Spec:
 
 def test_a_box_in_another_frame_than_the_action_is_refused(arm, arm_limits):
     tool = Field("twist", (6,), "twist", frame="tool", low=(-1.0,) * 6, high=(1.0,) * 6)
-    with pytest.raises(SpecError, match="the action is in frame 'tool', position 'ee_pose' in 'base'"):
+    with pytest.raises(SpecError, match="the action is in frame 'tool', position 'ee_pose' in frame 'base'"):
         parse(changed_action(arm, tool, arm.action["gripper"]), arm_limits)
+
+
+def test_a_box_for_an_action_whose_frame_is_not_said_is_refused(arm, arm_limits):
+    nowhere = Field("twist", (6,), "twist", low=(-1.0,) * 6, high=(1.0,) * 6)
+    with pytest.raises(
+        SpecError, match="the action is in a frame that is not said, position 'ee_pose' in frame 'base'"
+    ):
+        parse(changed_action(arm, nowhere, arm.action["gripper"]), arm_limits)
 
 
 def test_a_velocity_that_cannot_be_zero_is_refused(arm, arm_limits):
