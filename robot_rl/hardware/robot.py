@@ -74,11 +74,13 @@ class Robot(Protocol):
         ...
 
     def stop(self) -> None:
-        """Come to rest at once and hold; allowed at any moment, also before reset."""
+        """Come to rest at once and stay there; allowed at any moment, from any thread, also before and during a reset,
+        and again while at rest. What flies hovers: this is no power-off, and also told when commands come late."""
         ...
 
     def close(self) -> None:
-        """Stop and release the device; later calls raise RobotError."""
+        """Bring the robot to where it may be left (what flies lands), and release the device; later calls raise
+        RobotError."""
         ...
 
 
