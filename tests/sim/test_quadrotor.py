@@ -14,7 +14,7 @@ import pytest
 from robot_rl.control.envelope import SafetyEnvelope
 from robot_rl.hardware import config
 from robot_rl.hardware.config import ConfigError
-from robot_rl.hardware.robot import Robot, RobotError, Simulated
+from robot_rl.hardware.robot import Outcome, Robot, RobotError, Simulated
 from robot_rl.sim.quadrotor.parameters import PARAMETERS
 from robot_rl.sim.renderer import SceneRenderer
 
@@ -254,14 +254,14 @@ def test_leaving_the_arena_is_a_crash():
     assert robot.outcome().terminated
 
 
-def test_reward_and_success_follow_the_distance_to_the_goal():
+def test_reward_and_success_are_there_at_the_goal_only():
     robot = make("position", **LEVEL)
     goal = robot.reset(4).values["goal"]
     distance = math.dist(goal, (0.0, 0.0, 1.0))
     assert distance >= 0.7
-    assert robot.outcome().reward == pytest.approx(math.exp(-2 * distance)) and not robot.outcome().success
+    assert robot.outcome() == Outcome(reward=0.0, success=False)
     fly(robot, [*goal, 0.0], 6.0)
-    assert robot.outcome().success and robot.outcome().reward > math.exp(-2 * 0.1)
+    assert robot.outcome() == Outcome(reward=1.0, success=True)
 
 
 def test_a_minute_in_the_air_leaves_quaternion_and_energy_sound():

@@ -16,8 +16,11 @@ from robot_rl.hardware.teleop import Teleop
 from robot_rl.sim.operators.quadrotor import QuadrotorPilot
 
 
-def flights(mode, quality, seeds):
-    """How many steps each demonstration took through teleoperation and envelope, None where it failed."""
+def flights(mode, quality, seeds, changed=None):
+    """How many steps each demonstration took through teleoperation and envelope, None where it failed.
+
+    `changed`, a list, is given for each step whether the envelope changed the command.
+    """
     loaded = config.load("sim_crazyflie", mode)
     robot, pilot = config.make(loaded), QuadrotorPilot(loaded, quality=quality)
     teleop, envelope = Teleop(loaded.spec, loaded.teleop), SafetyEnvelope(loaded.spec, loaded.limits)
@@ -35,6 +38,8 @@ def flights(mode, quality, seeds):
             passed = envelope.filter(
                 human.action, now=now, command_stamp=human.stamp, measured=reading.values, measured_stamp=reading.stamp
             )
+            if changed is not None:
+                changed.append(bool(passed.flags))
             robot.send(passed.action)
             robot.clock.sleep_until(now + robot.spec.period_ns)
             reading = robot.read()
@@ -50,6 +55,12 @@ def test_with_sticks_scaled_to_velocity_it_holds_the_goal_from_at_least_19_of_20
     lengths = flights("velocity", "mixed", range(20))
     assert sum(length is not None for length in lengths) >= 19
     assert 100 < np.mean([length for length in lengths if length]) < 300
+
+
+def test_its_velocities_keep_within_the_limits():
+    changed = []
+    flights("velocity", "mixed", range(3), changed)
+    assert np.mean(changed) < 0.02
 
 
 def test_it_flies_by_position_setpoints_too():
@@ -71,15 +82,28 @@ def reading(position, goal=(1.0, 0.0, 1.0), stamp=0):
     return Reading(values, dict.fromkeys(values, stamp))
 
 
+def settled(pilot, seen):
+    """What the pilot holds once the sticks are where they are meant to be: 2 s at 2 m/s^2 are enough."""
+    return [pilot.input(seen, policy_active=False) for _ in range(100)][-1]
+
+
+def test_sticks_move_no_faster_than_the_acceleration_limit():
+    pilot = make_pilot()
+    # 2 m/s^2 for 20 ms of a stick worth 1 m/s; 1.5 m/s^2 of one worth 0.6 m/s
+    for k in (1, 2):
+        held = pilot.input(reading((0.0, 0.0, 0.2)), policy_active=False)
+        np.testing.assert_allclose(held.axes[[0, 2]], [0.98 * 0.04 * k, 0.98 * 0.05 * k], atol=1e-12)
+
+
 def test_sticks_ask_for_the_gain_times_the_distance():
-    held = make_pilot().input(reading((0.5, 0.0, 0.7), stamp=5), policy_active=False)
+    held = settled(make_pilot(), reading((0.5, 0.0, 0.7), stamp=5))
     assert isinstance(held, DeviceInput) and held.stamp == 5 and held.buttons == {"clutch"}
     # 0.5 m ahead of a stick worth 1 m/s; 0.3 m below, of a stick worth 0.6 m/s
     np.testing.assert_allclose(held.axes, [0.5, 0.0, 0.5, 0.0, 0.0, 0.0], atol=1e-12)
 
 
 def test_a_far_goal_is_flown_to_in_a_straight_line_at_full_stick():
-    held = make_pilot().input(reading((-1.0, -1.0, 1.0), goal=(1.0, 0.0, 1.0)), policy_active=False)
+    held = settled(make_pilot(), reading((-1.0, -1.0, 1.0), goal=(1.0, 0.0, 1.0)))
     np.testing.assert_allclose(held.axes[:3], [1.0, 0.5, 0.0], atol=1e-12)
     assert 0.0 < held.axes[5] <= 1.0  # the nose turns towards the goal
 

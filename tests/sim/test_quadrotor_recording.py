@@ -44,17 +44,18 @@ def test_a_recorded_flight_is_replayed_to_the_last_digit(mode, tmp_path):
     np.testing.assert_array_equal(recorded, flown)
 
 
-def test_in_gymnasium_flying_towards_the_goal_earns_more_than_staying():
+def test_in_gymnasium_each_step_at_the_goal_earns_1_until_it_has_been_held():
     env = make_env("sim_crazyflie", normalize_actions=False)
     returns = {}
     for gain in (0.0, 1.0):
         env.reset(seed=2)
-        reading = env.robot.read().values
-        total = 0.0
-        for _ in range(100):
+        reading, terminated, truncated, rewards = env.robot.read().values, False, False, []
+        while not terminated and not truncated:
             towards = np.clip(gain * (reading["goal"] - reading["pose"][:3]), -0.6, 0.6)
-            total += env.step(np.append(towards, 0.0).astype(np.float32))[1]
+            _, reward, terminated, truncated, _ = env.step(np.append(towards, 0.0).astype(np.float32))
+            rewards.append(reward)
             reading = env.robot.read().values
-        returns[gain] = total
+        assert terminated == (gain > 0.0) and set(rewards) <= {0.0, 1.0}
+        returns[gain] = sum(rewards)
     env.close()
-    assert returns[1.0] > 1.5 * returns[0.0]
+    assert returns == {0.0: 0.0, 1.0: env.config.task["success_hold"]}

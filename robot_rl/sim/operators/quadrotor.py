@@ -8,13 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.control import poses
+from robot_rl.control import limits, poses
 from robot_rl.hardware.config import ConfigError, RobotConfig
 from robot_rl.hardware.human import AXES, DeviceInput
 from robot_rl.hardware.robot import Reading
 from robot_rl.sim.operators.skill import skill_of
 
 Array = NDArray[np.float64]
+STEERED = ("x", "y", "z", "yaw")
+"""The canonical axes that the pilot moves."""
+CALM = 0.98
+"""Share of the acceleration limit that the pilot uses, so that rounding does not take it past the limit."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,8 @@ class QuadrotorPilot:
     """Operator of `sim_crazyflie` in both control modes; sees `pose` and `goal` of the reading.
 
     While demonstrating it holds the clutch throughout, flies straight to the goal, turns the nose towards it and
-    holds there. Watching, it keeps off the clutch until the policy stops coming nearer, strays or sinks, then
-    takes over for the rest of the episode.
+    holds there; velocities it moves no faster than the robot's limits let through. Watching, it keeps off the clutch
+    until the policy stops coming nearer, strays or sinks, then takes over for the rest of the episode.
 
     Args:
         config: of the robot; the teleop section says which stick moves what and how fast.
@@ -68,8 +72,10 @@ class QuadrotorPilot:
 
     def __init__(self, config: RobotConfig, *, quality: str = "expert", seed: int = 0) -> None:
         self._pilot = skill_of(quality, QUALITIES)
-        self._full = np.array([_full_stick(config, axis) for axis in ("x", "y", "z", "yaw")])  # (4,) [m/s, rad/s]
+        self._full = np.array([_full_stick(config, axis) for axis in STEERED])  # (4,) [m/s, rad/s]
         self._period = 1.0 / config.spec.rate
+        acceleration = np.array([_acceleration(config, axis) for axis in STEERED])  # (4,) [m/s^2, rad/s^2]
+        self._quickest = CALM * self._period * acceleration / self._full  # (4,) share of the travel a control period
         self._seed = seed
         self.reset(seed)
 
@@ -77,7 +83,7 @@ class QuadrotorPilot:
         """A new episode: a new speed, and hands off until asked."""
         self._rng = np.random.default_rng(self._seed if seed is None else seed)
         self._share = self._rng.uniform(*self._pilot.speed)
-        self._wander = np.zeros(4)
+        self._wander, self._held = np.zeros(4), np.zeros(4)
         self._pause = 0.0
         self._in_control = False
         self._nearest = math.inf
@@ -89,11 +95,13 @@ class QuadrotorPilot:
         self._in_control = not policy_active or self._in_control or self._worried(pose, goal)
         sticks = np.zeros(len(AXES))
         if self._in_control:
-            sticks[[AXES.index(a) for a in ("x", "y", "z", "yaw")]] = self._sticks(pose, goal)
+            move = self._sticks(pose, goal) - self._held
+            self._held = self._held + np.clip(move, -self._quickest, self._quickest)
+            sticks[[AXES.index(a) for a in STEERED]] = self._held
         return DeviceInput(reading.stamp, sticks, frozenset({"clutch"} if self._in_control else ()))
 
     def _sticks(self, pose: Array, goal: Array) -> Array:
-        """Axes x y z yaw (4,) in [-1, 1]."""
+        """Where axes x y z yaw (4,) are meant to be, in [-1, 1]."""
         pilot, dt = self._pilot, self._period
         away = math.hypot(*(goal[:2] - pose[:2]))
         bearing = math.atan2(goal[1] - pose[1], goal[0] - pose[0])
@@ -116,6 +124,14 @@ class QuadrotorPilot:
         self._since += self._period
         late, strayed = self._since > pilot.patience, distance > self._nearest + pilot.strayed
         return late or strayed or bool(pose[2] < pilot.floor)
+
+
+def _acceleration(config: RobotConfig, axis: str) -> float:
+    """The limit on what a canonical axis asks for [m/s^2 or rad/s^2]; infinite where it moves a set-point's place."""
+    name, _, part = config.teleop["axes"][axis].partition(".")
+    field = next(f for f in limits.parse(config.spec, config.limits).fields if f.name == name)
+    index = config.spec.action[name].labels.index(part) if part else 0
+    return float(field.first[index]) if field.order == "velocity" else math.inf
 
 
 def _full_stick(config: RobotConfig, axis: str) -> float:

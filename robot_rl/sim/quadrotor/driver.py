@@ -134,7 +134,7 @@ class Quadrotor(SteppedRobot):
         return SceneState(self.clock.now(), data.qpos.copy(), data.qvel.copy())
 
     def outcome(self) -> Outcome:
-        """Reward exp(-2 d) at distance d [m] from the goal; success within 0.1 m; terminated by a crash."""
+        """Reward 1 and success within 0.1 m of the goal, else 0; terminated by a crash."""
         self._check_open()
         return outcome(self._dynamics.state.position, self._dynamics.goal, self._crashed)
 
