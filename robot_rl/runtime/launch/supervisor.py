@@ -21,6 +21,11 @@ from robot_rl.runtime.launch.terminal import Terminal
 
 POLL = 0.05
 """[s] between two looks at the processes."""
+ROBOT = "robot_node"
+"""The process that owns the robot, and whose `close` brings it to where it may be left."""
+LANDING = 30.0
+"""That process alone is given so much longer [s] before it is killed, and no impatience shortens it: it may be landing
+what flies."""
 
 
 class Launch:
@@ -139,11 +144,12 @@ class Launch:
         return code
 
     def hurry(self) -> None:
-        """Cut the present patience short: the next stronger signal now. Safe to call from a signal handler."""
+        """Cut the present patience short: the next stronger signal now, but for the robot's own node. Safe to call from
+        a signal handler."""
         self._hurry = True
 
     def shutdown(self) -> int:
-        """End every process and its group: SIGINT, then SIGTERM, then SIGKILL. Returns the exit code.
+        """End every process and its group: SIGINT, then SIGTERM, then SIGKILL, the robot's last. Returns the exit code.
 
         0 where all ended as they were told to, 1 where one failed or had to be killed. May be called again.
         """
@@ -153,17 +159,43 @@ class Launch:
             left = [c for c in self._children if not c.gone()]
             if not left:
                 break
-            if number != guard.ESCALATION[0][0]:
-                self._output.warn(f"sending {number.name} to {', '.join(c.name for c in left)}: still running")
+            if number == signal.SIGTERM:
+                self._output.say(f"sending {number.name} to {', '.join(c.name for c in left)}: still running")
             if number == signal.SIGKILL:
+                self._kill([c for c in left if c.name != ROBOT], patience)
+                left = self._still_landing()
+                self._kill(left, patience)
+            else:
                 for child in left:
-                    child.say_where_it_stands()
-                self._await_end(left, POLL)
-            for child in left:
-                child.send(number)
-            self._await_end(left, patience)
+                    child.send(number)
+                self._await_end(left, patience)
         self._finish()
         return self._code or 0
+
+    def _kill(self, left: list[Child], patience: float) -> None:
+        """SIGKILL, once each has said where it stands."""
+        if not left:
+            return
+        self._output.warn(f"sending SIGKILL to {', '.join(c.name for c in left)}: still running")
+        for child in left:
+            child.say_where_it_stands()
+        self._await_end(left, POLL)
+        for child in left:
+            child.send(signal.SIGKILL)
+        self._await_end(left, patience)
+
+    def _still_landing(self) -> list[Child]:
+        """The robot's node, if it has not come to its end within `LANDING`."""
+        robots = [c for c in self._children if c.name == ROBOT and not c.gone()]
+        if robots:
+            self._output.warn(
+                f"{ROBOT} is bringing the robot to rest: it is given {LANDING:.0f} s, whoever presses what"
+            )
+        deadline = time.monotonic() + LANDING
+        while robots and time.monotonic() < deadline:
+            time.sleep(POLL)
+            robots = [c for c in robots if not c.gone()]
+        return robots
 
     def _await_end(self, children: list[Child], patience: float) -> None:
         self._hurry = False

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import termios
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from robot_rl import extras
-from robot_rl.runtime.launch import Launch, LaunchError, child, guard
+from robot_rl.runtime.launch import Launch, LaunchError, child, guard, supervisor
 
 CHILDREN = {
     # ends cleanly when told to, and says so
@@ -49,6 +50,16 @@ CHILDREN = {
         ready()
         while True: time.sleep(0.05)
     """,
+    # brings the robot to rest when told to, which takes longer than others are given
+    "robot_node": """
+        told_to_end = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: told_to_end.set())
+        ready()
+        while not told_to_end.is_set(): time.sleep(0.05)
+        time.sleep(2.5)
+        print("landed", flush=True)
+    """,
     # ends at once when told to, and leaves a child of its own behind
     "parent": """
         subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], stdout=subprocess.DEVNULL,
@@ -81,7 +92,7 @@ def make(tmp_path: Path) -> Callable[..., Path]:
             body = "\n".join(line.removeprefix("        ") for line in CHILDREN[name].splitlines())
             script = tmp_path / f"{name}.py"
             script.write_text(
-                "import os, signal, subprocess, sys, time\n"
+                "import os, signal, subprocess, sys, threading, time\n"
                 f"def ready(): open({str(tmp_path / name)!r} + '.ready', 'w').close()\n{body}\n"
             )
             lines.append(f"  - executable: {{cmd: python3 {script}, name: {name}, output: screen")
@@ -153,6 +164,26 @@ def test_a_process_deaf_to_both_is_killed_and_that_is_a_failure(make: Callable[.
     assert nodes.shutdown() == 1
     assert "sending SIGKILL to deaf" in out.getvalue() and "deaf was ended by signal 9" in out.getvalue()
     assert not guard.alive(nodes.pids["deaf"])
+
+
+@pytest.mark.parametrize("given", [20.0, 0.0])
+def test_the_robots_node_has_time_to_land_whoever_is_impatient_and_the_others_do_not_wait_for_it(
+    make: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: float
+):
+    monkeypatch.setattr(supervisor, "LANDING", given)
+    out = io.StringIO()
+    nodes = Launch(make("deaf", "robot_node"), stream=out)
+    nodes.start()
+    await_ready(tmp_path, "deaf", "robot_node")
+    impatience = threading.Timer(0.1, nodes.hurry), threading.Timer(0.3, nodes.hurry)
+    for pressed in impatience:
+        pressed.start()
+    assert nodes.shutdown() == 1, "the other had to be killed"
+    said = out.getvalue()
+    assert "sending SIGKILL to deaf" in said
+    assert ("[robot_node] landed" in said) is (given > 0.0)
+    assert ("sending SIGKILL to robot_node" in said) is (given == 0.0)
+    assert not any(guard.alive(p) for p in nodes.pids.values())
 
 
 def test_what_a_process_leaves_behind_is_ended_too(make: Callable[..., Path], tmp_path: Path):
