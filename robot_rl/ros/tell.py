@@ -195,6 +195,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if options.word == "estop":  # whichever is meant
             return min(_say("estop", domain) for domain in candidates)
+        here = os.environ.get("ROS_DOMAIN_ID", "")
+        if len(candidates) > 1 and here and int(here) in domains_of("/arbiter"):
+            candidates = [int(here)]
         if len(candidates) > 1:
             raise TellError(f"which graph? ROS domains {', '.join(map(str, candidates))}: say --domain")
         return _listen(candidates[0]) if options.word is None else _say(options.word, candidates[0])

@@ -187,6 +187,19 @@ def test_where_several_graphs_may_be_meant_it_is_asked_which_but_for_the_emergen
     assert tell.main(["estop"]) == 0 and told == [("estop", 5), ("estop", 7)]
 
 
+def test_a_domain_that_is_set_and_has_a_graph_is_meant_but_an_emergency_stop_reaches_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[tuple[str, int]] = []
+    monkeypatch.setattr(tell, "domains_of", lambda _: [5, 7])
+    monkeypatch.setattr(tell, "_say", lambda word, domain: told.append((word, domain)) or 0)
+    monkeypatch.setenv("ROS_DOMAIN_ID", "7")
+    assert tell.main(["release"]) == 0 and told == [("release", 7)]
+    assert tell.main(["estop"]) == 0 and told[1:] == [("estop", 5), ("estop", 7)]
+    monkeypatch.setenv("ROS_DOMAIN_ID", "9")
+    assert tell.main(["release"]) == 2
+
+
 def test_a_node_s_domain_is_known_for_as_long_as_it_runs() -> None:
     held = sole.SoleName("/somebody", 90, print)
     assert sole.domains_of("/somebody") == [90]
