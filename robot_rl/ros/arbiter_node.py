@@ -113,11 +113,15 @@ class ArbiterNode(RobotNode):
 
     def _back(self, since: int = 0) -> None:
         """The robot's driver, if it was moving the robot, is done since that stamp [ns]."""
-        if self._away:
-            self._away = ""
-            if not self.lockstep:
-                self._silence.stood = self._system_clock.now()
+        if self._stands():
             self._arbiter.moved(since)
+
+    def _stands(self) -> bool:
+        """The robot's driver does not move the robot any more; whether it did."""
+        was, self._away = self._away, ""
+        if was and not self.lockstep:
+            self._silence.stood = self._system_clock.now()
+        return bool(was)
 
     @property
     def _wanted(self) -> Proposal | None:
@@ -204,7 +208,7 @@ class ArbiterNode(RobotNode):
 
     def _release_estop(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         with self._lock:
-            self._back()  # an emergency stop cuts a reset short
+            self._stands()  # an emergency stop cuts a reset short; what nothing measures stays as it was commanded
             self._arbiter.envelope.release_estop()
         self._try()
         response.success, response.message = True, "released; let go of the clutch and press it again to move the robot"

@@ -139,7 +139,13 @@ class EpisodeNode(RobotNode):
             self.get_logger().warning(f"{silent} is silent: nothing counts as a success", throttle_duration_sec=5.0)
             self._conclude(self._episode.silent())
         elif self._machine.state == "idle":
-            if self._done:
+            if self._done and self._stopped and not self.config.simulated:
+                self.get_logger().warning(
+                    "all is done, but the emergency stop is latched, and at its end the driver may move the robot: "
+                    "`robot-rl tell release` ends it, or Ctrl-C",
+                    throttle_duration_sec=10.0,
+                )
+            elif self._done:
                 self._finish()
             elif not self._missing() and not self._next.ask:
                 if self._auto:

@@ -180,6 +180,8 @@ class Arbiter:
         self._let_go_first = self.envelope.stopped or (self._let_go_first and holds is not False)
         if human is not None and (self._let_go_first or human.stamp < self._since):
             human = replace(human, engaged=False, rewind=False)
+            if self.takeover.in_control:  # they hold on, and letting go is a hand-back
+                self._enter(Phase.CORRECTION)
         source, action, stamp, deadman = self._choose(seen, human, proposal, fresh)
         if source is Source.POLICY and alone:
             source, deadman = Source.NONE, False

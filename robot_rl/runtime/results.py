@@ -6,6 +6,7 @@ A mark that is taken back later is a line of its own, which names the episode an
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from robot_rl.runtime.episodes import Ending
 
 TAKEN_BACK = "taken_back"
 """What a line has in place of an episode's own figures, where it says something else of an earlier one: its name."""
+
+log = logging.getLogger(__name__)
 
 
 def note(episode: dict[str, Any], ending: Ending, human_steps: int, *, judged: bool) -> dict[str, Any]:
@@ -80,19 +83,26 @@ class Results:
 
     def _write(self, line: dict[str, Any]) -> None:
         if self._path is not None:
+            before = self._path.read_text() if self._path.is_file() else ""
+            torn = bool(before) and not before.endswith("\n")
             with self._path.open("a") as file:
-                file.write(json.dumps(line) + "\n")
+                file.write(("\n" if torn else "") + json.dumps(line) + "\n")
 
 
 def read(path: Path) -> list[dict[str, Any]]:
     """The notes in a file, each with what counts of its episode now; a line still being written is left for the next
-    look, and a file that is not there has none."""
+    look, one that was cut off by a crash is left out with a warning, and a file that is not there has none."""
     if not path.is_file():
         return []
     text = path.read_text()
     notes: list[dict[str, Any]] = []
     by_name: dict[str, dict[str, Any]] = {}
-    for line in map(json.loads, text[: text.rfind("\n") + 1].splitlines()):
+    for number, written in enumerate(text[: text.rfind("\n") + 1].splitlines(), 1):
+        try:
+            line = json.loads(written)
+        except json.JSONDecodeError:
+            log.warning("%s, line %d is cut off: it is left out", path, number)
+            continue
         if TAKEN_BACK not in line:
             notes.append(line)
             by_name[line.get("episode", "")] = line

@@ -236,6 +236,20 @@ def test_no_episode_of_a_real_robot_begins_unless_somebody_asks_for_it(
 
 
 @pytest.mark.parametrize("simulated", [True, False])
+def test_a_real_robot_is_not_let_go_of_at_the_end_while_the_emergency_stop_is_latched(
+    simulated: bool, managed: Managed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = config.load("sim_crazyflie")
+    monkeypatch.setattr("robot_rl.ros.node.load", lambda *_: replace(known, simulated=simulated))
+    with managed("robot:=sim_crazyflie", "record:=false", "auto:=never", "episodes:=1") as (manager, _, spin):
+        manager._results.count = 1
+        manager._on_stopped(Bool(data=True))
+        assert spin(lambda: manager.exit_code == 0, 0.5) is simulated
+        manager._on_stopped(Bool(data=False))
+        assert spin(lambda: manager.exit_code == 0, 5.0)
+
+
+@pytest.mark.parametrize("simulated", [True, False])
 def test_a_time_limit_at_a_real_robot_is_nobody_s_judgement_and_said_to_be(
     simulated: bool, managed: Managed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -149,6 +149,19 @@ def test_a_clutch_held_through_an_emergency_stop_moves_nothing_until_it_is_press
     assert scene.tick(human=(act(0.2), CLUTCH)).action[0] == 0.2
 
 
+def test_letting_go_of_a_clutch_that_was_held_through_a_stop_into_an_episode_is_a_hand_back(scene):
+    scene.arbiter.reset("free")
+    scene.ticks(5, human=(act(0.2), CLUTCH))
+    scene.arbiter.estop()
+    scene.ticks(5, human=(act(0.2), CLUTCH))
+    scene.arbiter.release_estop()
+    scene.arbiter.reset("deployment", hands_back=False)
+    held = scene.ticks(20, human=(act(0.2), CLUTCH), policy=act(0.1))
+    assert {d.phase for d in held} == {Phase.CORRECTION} and {d.source for d in held} == {Source.NONE}
+    after = scene.ticks(30, human=(act(), IDLE), policy=act(0.1))
+    assert after[-1].phase is Phase.AUTONOMOUS, "what ends such an episode"
+
+
 def test_a_clutch_that_was_held_before_the_episode_takes_nothing_over(scene):
     start = scene.robot.clock.now()
     scene.arbiter.reset("deployment", since=start)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from robot_rl.runtime.episodes import Ending
 from robot_rl.runtime.results import Results, note, read
 
@@ -61,3 +63,16 @@ def test_a_mark_that_is_taken_back_is_read_as_cut_off_and_only_that_one(tmp_path
     read_back = [(n["episode"], n["result"], n["judged"]) for n in read(path)]
     assert read_back == [("a", "success", True), ("b", "failure", False), ("c", "success", True)]
     assert read(path)[1]["steps"] == 5
+
+
+def test_a_line_that_a_crash_cut_off_is_left_out_and_the_next_sitting_begins_a_line_of_its_own(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "results.jsonl"
+    for name in "ab":
+        Results("evaluation", 0, path).add(note({"episode": name, "purpose": "evaluation"}, ENDING, 0, judged=True))
+        if name == "a":
+            with path.open("a") as file:
+                file.write('{"episode": "lost", "resu')
+    assert [n["episode"] for n in read(path)] == ["a", "b"]
+    assert "line 2 is cut off" in caplog.text
