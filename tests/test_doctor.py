@@ -95,7 +95,8 @@ def test_the_jitter_loop_keeps_absolute_deadlines() -> None:
     late = tick_errors(rate=100.0, seconds=0.3)
     assert len(late) == 30
     assert (late >= 0).all()
-    assert time.monotonic() - begun == pytest.approx(0.3 + late[-1], abs=0.05)
+    took = time.monotonic() - begun
+    assert 0.3 + late[-1] - 0.01 <= took < 1.0 + late[-1], "lateness does not add up"
 
 
 def test_a_spacemouse_is_told_from_other_hid_devices_by_its_vendor(tmp_path: Path) -> None:

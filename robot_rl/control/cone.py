@@ -12,7 +12,6 @@ it would pass the reference and leave on the other side.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -20,10 +19,10 @@ import numpy as np
 
 from robot_rl.control import poses
 from robot_rl.control.limiting import Array, approach_speed
-from robot_rl.control.measured import Measurement, numbers
+from robot_rl.control.measured import Measurement
 from robot_rl.control.safety import Safety
+from robot_rl.control.section import keys, numbers
 from robot_rl.spec import Field, Spec, SpecError
-from robot_rl.workspace import did_you_mean
 
 KEYS = ("pose", "reference", "angle", "reaction")
 _NONE = 1e-6
@@ -70,20 +69,16 @@ class Cone:
     def parse(cls, spec: Spec, field: Field, section: Any) -> Cone:
         """Read `orientation` of an action field. Raises SpecError where it does not fit the spec."""
         where = f"orientation of '{field.name}'"
-        if not isinstance(section, Mapping):
-            raise SpecError(f"{where}: a mapping was expected, got {section!r}")
-        for key in section:
-            if key not in KEYS:
-                raise SpecError(f"{where}: unknown key '{key}'.{did_you_mean(str(key), KEYS)}")
-        for key in KEYS[:3]:
-            if key not in section:
-                raise SpecError(f"{where}: '{key}' is missing")
+        keys(where, section, KEYS, required=KEYS[:3])
         if field.kind != "twist" or field.size != 6:
             raise SpecError(f"{where}: it limits the angular velocity of a twist, the field is none")
         measurement = Measurement.rotation_of(spec.observation, str(section["pose"]))
         pose = spec.observation[measurement.field]
-        if field.frame and pose.frame and field.frame != pose.frame:
-            raise SpecError(f"{where}: the twist is in frame '{field.frame}', '{pose.name}' in '{pose.frame}'")
+        if field.frame != pose.frame:
+            raise SpecError(
+                f"{where}: the twist is in frame '{field.frame}', '{pose.name}' in '{pose.frame}'; both need the same, "
+                "and `frame:` to say so"
+            )
         reference = numbers(section["reference"])
         if reference is None or reference.shape != (4,) or not abs(float(np.linalg.norm(reference)) - 1.0) < 0.01:
             raise SpecError(f"{where}: reference is {section['reference']!r}; a unit quaternion x y z w was expected")

@@ -22,9 +22,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.control.measured import Measurement, numbers
+from robot_rl.control.measured import Measurement
+from robot_rl.control.section import keys, numbers
 from robot_rl.spec import Field, Spec, SpecError
-from robot_rl.workspace import did_you_mean
 
 Array = NDArray[np.float64]
 Retreat = Literal["rewind", "hold"]
@@ -55,14 +55,7 @@ class ForceLimit:
         if "force" not in limits:
             return None
         section = limits["force"]
-        if not isinstance(section, Mapping):
-            raise SpecError(f"limits of 'force': a mapping was expected, got {section!r}")
-        for key in section:
-            if key not in _KEYS:
-                raise SpecError(f"limits of 'force': unknown key '{key}'.{did_you_mean(key, _KEYS)}")
-        for key in ("field", "limit"):
-            if key not in section:
-                raise SpecError(f"limits of 'force': '{key}' is missing")
+        keys("limits of 'force'", section, _KEYS, required=("field", "limit"))
         name = str(section["field"])
         if name not in spec.observation:
             there = ", ".join(spec.observation) or "none"
@@ -118,13 +111,12 @@ class ForceGuard:
 
 
 def _pushes(spec: Spec, limits: Mapping[str, Any], named: Any, force: Field) -> str:
-    """The velocity field of as many numbers in the same frame: `named`, else the first that fits, else none."""
+    """The velocity field of as many numbers in the same frame, said of both: `named`, else the first that fits, else
+    none, since a force in the sensor's own axes does not tell which motion pushes."""
     fitting = [
         f.name
         for f in spec.action.vectors
-        if limits.get(f.name, {}).get("order") == "velocity"
-        and f.size == force.size
-        and (not f.frame or not force.frame or f.frame == force.frame)
+        if limits.get(f.name, {}).get("order") == "velocity" and f.size == force.size and f.frame == force.frame
     ]
     if named is None:
         return fitting[0] if fitting else ""

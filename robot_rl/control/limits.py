@@ -37,10 +37,11 @@ from numpy.typing import NDArray
 
 from robot_rl.control.cone import Cone
 from robot_rl.control.force_limit import ForceLimit
-from robot_rl.control.measured import Measurement, numbers, one_unit
+from robot_rl.control.measured import Measurement
 from robot_rl.control.rewind_section import RewindConfig
 from robot_rl.control.safety import Safety
-from robot_rl.spec import Field, Spec, SpecError
+from robot_rl.control.section import keys, vector
+from robot_rl.spec import Field, Spec, SpecError, units
 from robot_rl.workspace import did_you_mean
 
 Array = NDArray[np.float64]
@@ -155,11 +156,11 @@ def _require_in_time(spec: Spec, limits: Limits) -> None:
 
 def _field(spec: Spec, field: Field, section: Mapping[str, Any]) -> FieldLimits:
     where = f"limits of '{field.name}'"
-    _mapping(where, section)
+    keys(where, section, _FIELD_KEYS["velocity"] | _FIELD_KEYS["position"])
     order = section.get("order")
     if order != "velocity" and order != "position":
         raise SpecError(f"{where}: order is {order!r}; it is 'velocity' or 'position'")
-    _known(where, section, _FIELD_KEYS[order])
+    keys(where, section, _FIELD_KEYS[order])
     if field.kind == "pose":
         raise SpecError(f"{where}: a pose cannot be limited number by number; command a twist, or a position")
     if field.low is None or field.high is None:
@@ -175,10 +176,10 @@ def _field(spec: Spec, field: Field, section: Mapping[str, Any]) -> FieldLimits:
         order=order,
         low=low,
         high=high,
-        first=_numbers(where, section, first, field.size, positive=True),
-        second=_numbers(where, section, second, field.size, positive=True, default=np.inf),
+        first=vector(where, section, first, field.size, positive=True),
+        second=vector(where, section, second, field.size, positive=True, default=np.inf),
         measurement=_counterpart(spec, field, section) if order == "position" else None,
-        initial=_numbers(where, section, "initial", field.size) if "initial" in section else None,
+        initial=vector(where, section, "initial", field.size) if "initial" in section else None,
     )
     if field.wraps and (order == "velocity" or "workspace" in section):
         raise SpecError(f"{where}: a field that wraps is a set-point on a circle: its order is position, without a box")
@@ -201,19 +202,31 @@ def _counterpart(spec: Spec, field: Field, section: Mapping[str, Any]) -> Measur
 
 def _in_its_unit(spec: Spec, field: Field, measurement: Measurement) -> Measurement:
     """The measurement, unless it is in another unit than the set-point, which would begin far from the robot."""
-    theirs, own = measurement.unit(spec.observation), one_unit(field.unit)
-    if theirs != own:
+    source = spec.observation[measurement.field]
+    if measurement.yaw:
+        source = Field(f"{source.name}.yaw", (1,), unit="rad")
+    if not units.agree(field, source, measurement.size):
         raise SpecError(
-            f"limits of '{field.name}': it is commanded in '{own}', and what measures it, '{measurement.field}', is "
-            f"in '{theirs}': set-points begin where they are measured, so give both in the same unit, or "
-            "'initial' in place of 'measured'"
+            f"limits of '{field.name}': it is commanded in {units.said(field, measurement.size)}, and what measures "
+            f"it, '{source.name}', is in {units.said(source, measurement.size)}: set-points begin where they are "
+            "measured, so give both in the same unit, or 'initial' in place of 'measured'"
         )
     return measurement
 
 
+def _require_units(where: str, order: Order, action: Field, position: Field, n: int) -> None:
+    """Refuse a box whose positions are in another unit than what moves the robot in it: it would brake too late."""
+    if not units.agree(action, position, n, rate=order == "velocity"):
+        moves = "the velocity of it" if order == "velocity" else "the same unit"
+        raise SpecError(
+            f"{where}: position '{position.name}' is in {units.said(position, n)}, the action in "
+            f"{units.said(action, n)}, which is not {moves}; a box needs both in one, and `unit:` to say so"
+        )
+
+
 def _workspace(spec: Spec, field: Field, order: Order, section: Mapping[str, Any]) -> Box:
     where = f"workspace of '{field.name}'"
-    _known(where, section, {"position", "low", "high", "reaction"})
+    keys(where, section, {"position", "low", "high", "reaction"})
     if field.size < 3:
         raise SpecError(f"{where}: it bounds x, y and z, the field has {field.size} numbers")
     if order == "velocity" and "position" not in section:
@@ -222,7 +235,8 @@ def _workspace(spec: Spec, field: Field, order: Order, section: Mapping[str, Any
     if "position" in section:
         measurement = Measurement.parse(spec.observation, section["position"], 3)
         _same_frame(where, field, spec.observation[measurement.field])
-    reaction = float(_numbers(where, section, "reaction", 1, default=0.0)[0])
+        _require_units(where, order, field, spec.observation[measurement.field], 3)
+    reaction = float(vector(where, section, "reaction", 1, default=0.0)[0])
     return _box(where, section, 3, Safety.WORKSPACE, measurement, reaction)
 
 
@@ -234,7 +248,7 @@ def _box(
     measurement: Measurement | None,
     reaction: float = 0.0,
 ) -> Box:
-    low, high = (_numbers(where, section, key, size) for key in ("low", "high"))
+    low, high = (vector(where, section, key, size) for key in ("low", "high"))
     if (low >= high).any():
         raise SpecError(f"{where}: low {low.tolist()} must be below high {high.tolist()}")
     if not 0.0 <= reaction < np.inf:
@@ -244,7 +258,7 @@ def _box(
 
 def _with_joints(spec: Spec, fields: list[FieldLimits], section: Mapping[str, Any]) -> list[FieldLimits]:
     """Joint limits added to every action field that commands joints."""
-    _known("limits of 'joints'", section, {"position", "low", "high", "velocity"})
+    keys("limits of 'joints'", section, {"position", "low", "high", "velocity"})
     if "position" not in section:
         raise SpecError("limits of 'joints': 'position' is missing; name the observation field that holds the joints")
     out = []
@@ -257,13 +271,14 @@ def _with_joints(spec: Spec, fields: list[FieldLimits], section: Mapping[str, An
             raise SpecError(f"limits of '{field.name}': a field of joints has 'joints', not a 'workspace'")
         where, n = "limits of 'joints'", field.size
         measurement = Measurement.parse(spec.observation, section["position"], n)
+        _require_units(where, limits.order, field, spec.observation[measurement.field], n)
         box = _box(where, section, n, Safety.JOINT, measurement)
-        speed = _numbers(where, section, "velocity", n, positive=True, default=np.inf)
+        speed = vector(where, section, "velocity", n, positive=True, default=np.inf)
         if limits.order == "velocity":
             low, high = np.maximum(limits.low, -speed), np.minimum(limits.high, speed)
             out.append(replace(limits, box=box, low=low, high=high))
         else:
-            begins = limits.measurement or _in_its_unit(spec, field, measurement)
+            begins = limits.measurement or measurement
             first = np.minimum(limits.first, speed)
             out.append(replace(limits, box=box, first=first, measurement=begins))
     if all(limits.box is None or limits.box.flag is not Safety.JOINT for limits in out):
@@ -280,39 +295,7 @@ def _same_frame(where: str, action: Field, position: Field) -> None:
         )
 
 
-def _mapping(where: str, section: Mapping[str, Any]) -> None:
-    if not isinstance(section, Mapping):
-        raise SpecError(f"{where}: a mapping was expected, got {section!r}")
-
-
-def _known(where: str, section: Mapping[str, Any], keys: set[str]) -> None:
-    _mapping(where, section)
-    for key in section:
-        if key not in keys:
-            raise SpecError(f"{where}: unknown key '{key}'.{did_you_mean(key, keys)}")
-
-
 def _seconds(section: Mapping[str, Any], key: str) -> float:
     if key not in section:
         raise SpecError(f"limits: '{key}' is missing; say after how many seconds of silence the robot holds still")
-    return float(_numbers("limits", section, key, 1, positive=True)[0])
-
-
-def _numbers(
-    where: str, section: Mapping[str, Any], key: str, size: int, *, positive: bool = False, default: float | None = None
-) -> Array:
-    """`section[key]` as (size,) finite numbers; one number stands for all."""
-    if key not in section:
-        if default is not None:
-            return np.full(size, default)
-        raise SpecError(f"{where}: '{key}' is missing")
-    values = numbers(section[key])
-    if values is None:
-        raise SpecError(f"{where}: '{key}' is {section[key]!r}; numbers were expected")
-    if values.ndim == 0:
-        values = np.full(size, float(values))
-    if values.shape != (size,):
-        raise SpecError(f"{where}: '{key}' has shape {values.shape}, the field has {size} numbers")
-    if not np.isfinite(values).all() or (positive and (values <= 0).any()):
-        raise SpecError(f"{where}: '{key}' is {section[key]}; it must be finite{' and above 0' if positive else ''}")
-    return values
+    return float(vector("limits", section, key, 1, positive=True)[0])

@@ -13,27 +13,6 @@ from robot_rl.control import poses
 from robot_rl.spec import Layout, SpecError
 
 
-def numbers(given: Any) -> NDArray[np.float64] | None:
-    """What a file gives as a number or a list of numbers, as an array; None for texts, truth values and the like."""
-    each = given if isinstance(given, list | tuple) else [given]
-    if any(isinstance(v, bool) or not isinstance(v, int | float) for v in each):
-        return None
-    try:
-        return np.array(given, np.float64)
-    except OverflowError:
-        return None
-
-
-_POSITION = 3
-"""A pose begins with so many numbers of its position."""
-
-
-def one_unit(text: str) -> str:
-    """A unit, or units separated by commas, in one way: one for all where they are the same, none for `1`."""
-    parts = ["" if p.strip() == "1" else p.strip() for p in text.split(",")]
-    return parts[0] if len(set(parts)) == 1 else ", ".join(parts)
-
-
 @dataclass(frozen=True)
 class Measurement:
     """The first `size` numbers of an observation field, or the yaw or the rotation of a pose."""
@@ -71,16 +50,6 @@ class Measurement:
             known = ", ".join(n for n, f in observation.items() if f.kind == "pose") or "none"
             raise SpecError(f"limits: no pose '{name}' among the observations; there are {known}")
         return cls(name, 4, observation[name].size, rotation=True)
-
-    def unit(self, observation: Layout) -> str:
-        """What the numbers are given in, as `one_unit` writes it."""
-        field = observation[self.field]
-        if self.yaw:
-            return "rad"
-        parts = [p.strip() for p in field.unit.split(",")]
-        if field.kind == "pose" and self.size <= _POSITION:
-            return one_unit(parts[0])
-        return one_unit(", ".join(parts[: self.size]) if len(parts) == self.length else field.unit)
 
     def read(self, measured: Mapping[str, Any] | None) -> NDArray[np.float64] | None:
         """The value (size,), or None when it is missing, misshapen or not finite, or a quaternion not of length 1."""

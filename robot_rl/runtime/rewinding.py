@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from robot_rl.control.measured import Measurement
 from robot_rl.control.rewind import RewindSpeed, near, twist_towards
 from robot_rl.control.rewind_section import RewindConfig
-from robot_rl.spec import Field, Spec, SpecError
+from robot_rl.spec import Field, Spec, SpecError, units
 
 Array = NDArray[np.float64]
 log = logging.getLogger(__name__)
@@ -127,11 +127,14 @@ class Rewinder:
                 if self.config.pose:
                     raise SpecError(f"limits of 'rewind': observation '{name}' is not a pose")
                 continue
-            if field.frame and pose.frame and field.frame != pose.frame:
+            unlike = ""
+            if field.frame != pose.frame:
+                unlike = f"'{field.name}' is in frame '{field.frame}', '{name}' in '{pose.frame}'"
+            elif not units.agree(field, pose, 3, rate=True):
+                unlike = f"'{field.name}' is in {units.said(field, 3)}, '{name}' in {units.said(pose, 3)}"
+            if unlike:
                 if self.config.pose:
-                    raise SpecError(
-                        f"limits of 'rewind': '{field.name}' is in frame '{field.frame}', '{name}' in '{pose.frame}'"
-                    )
+                    raise SpecError(f"limits of 'rewind': {unlike}")
                 continue
             return field, Measurement.parse(self.spec.observation, name, 7)
         return None, None

@@ -7,6 +7,11 @@ braking, messages of ROS) may rely on it.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from robot_rl.spec.field import Field
+
 _HALVES = {"pose": ("m", "1"), "twist": ("m/s", "rad/s"), "wrench": ("N", "N m")}
 """The units of the first three numbers of a kind, and of the others."""
 _JOINTS = {"joint_position": {"rad", "m", "1"}, "joint_velocity": {"rad/s", "m/s", "1"}}
@@ -26,6 +31,37 @@ def each(kind: str, unit: str, size: int) -> tuple[str, ...]:
         first = halves[0] if written[0] == "1" else written[0]
         return (first,) * 3 + (written[1:] or halves[1:]) * (size - 3)
     return written * size if len(written) == 1 else written
+
+
+def agree(ours: Field, theirs: Field, n: int, *, rate: bool = False) -> bool:
+    """The first `n` numbers of both are in one unit; with `rate`, ours are velocities of theirs. Joints whose unit is
+    not said are in rad, or in m, whichever the other says."""
+    own, other = ours.units[:n], theirs.units[:n]
+    if len(own) < n or len(other) < n:
+        return False
+    for a, b in zip(own, other):
+        possible = _possible(theirs.kind, b)
+        if not _possible(ours.kind, a) & ({_per_second(u) for u in possible} if rate else possible):
+            return False
+    return True
+
+
+def said(field: Field, n: int) -> str:
+    """The units of its first `n` numbers as a sentence has them: one for all where they are the same."""
+    found = field.units[:n]
+    if set(found) == {"1"}:
+        return "plain numbers (it says no unit)"
+    return f"'{found[0] if len(set(found)) == 1 else ', '.join(found)}'"
+
+
+def _possible(kind: str, unit: str) -> set[str]:
+    """What a number may be in; a velocity of a plain number is one."""
+    unit = unit.replace(" ", "")
+    return set(_JOINTS[kind]) if unit == "1" and kind in _JOINTS else {"1" if unit == "1/s" else unit}
+
+
+def _per_second(unit: str) -> str:
+    return "1" if unit == "1" else f"{unit}/s"
 
 
 def refusal(kind: str, unit: str, size: int) -> str:

@@ -14,7 +14,7 @@ from robot_rl.control import poses
 from robot_rl.control.envelope import LONGEST_STEP, SafetyEnvelope
 from robot_rl.control.limits import parse
 from robot_rl.control.safety import Safety
-from robot_rl.spec import Spec, SpecError
+from robot_rl.spec import Field, Layout, Spec, SpecError
 
 DOWN = [1.0, 0.0, 0.0, 0.0]
 CONE = {"pose": "ee_pose", "reference": DOWN, "angle": 0.5}
@@ -173,3 +173,10 @@ def test_only_a_twist_turns(arm: Spec, arm_limits: dict[str, Any]):
     section["twist"] = {**arm_limits["twist"], "orientation": {"pose": "ee_pose", "angle": 1.0}}
     with pytest.raises(SpecError, match="'reference' is missing"):
         parse(arm, section)
+
+
+def test_an_orientation_in_a_frame_that_is_not_said_limits_no_twist_in_one_that_is(arm: Spec, limits: dict[str, Any]):
+    silent = Layout((Field("ee_pose", (7,), "pose", unit="m"),))
+    del limits["twist"]["workspace"]
+    with pytest.raises(SpecError, match="twist is in frame 'base', 'ee_pose' in ''; both need the same"):
+        parse(Spec(arm.robot, arm.rate, silent, arm.action, arm.control_mode), limits)

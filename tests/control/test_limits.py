@@ -79,6 +79,54 @@ def test_a_box_for_an_action_whose_frame_is_not_said_is_refused(arm, arm_limits)
         parse(changed_action(arm, nowhere, arm.action["gripper"]), arm_limits)
 
 
+@pytest.mark.parametrize(
+    ("order", "moves", "measured", "accepted"),
+    [
+        ("velocity", "m/s", "m", True),
+        ("velocity", "mm/s", "mm", True),
+        ("velocity", "m / s", "m", True),
+        ("velocity", "", "", True),
+        ("velocity", "m/s", "mm", False),
+        ("velocity", "m/s", "", False),
+        ("velocity", "", "m", False),
+        ("velocity", "m", "m", False),
+        ("position", "m", "m", True),
+        ("position", "m", "mm", False),
+    ],
+)
+def test_a_box_in_another_unit_than_what_moves_in_it_is_refused(order, moves, measured, accepted):
+    """125 mm beyond the wall is where a hand in m/s came to rest whose box was in mm."""
+    spec = Spec(
+        "hand",
+        20.0,
+        Layout((Field("place", (3,), unit=measured, frame="base"),)),
+        Layout((Field("move", (3,), unit=moves, frame="base", low=(-1.0,) * 3, high=(1.0,) * 3),)),
+    )
+    largest = {"acceleration": 1.0} if order == "velocity" else {"rate": 1.0, "initial": 0.0}
+    limits = {
+        "command_timeout": 0.2,
+        "observation_timeout": 0.2,
+        "move": {"order": order, **largest, "workspace": {"position": "place", "low": -0.5, "high": 0.5}},
+    }
+    if accepted:
+        assert parse(spec, limits).fields[0].box is not None
+        return
+    with pytest.raises(SpecError, match="workspace of 'move': position 'place' is in .* a box needs both in one"):
+        parse(spec, limits)
+
+
+@pytest.mark.parametrize("order", ["velocity", "position"])
+def test_joint_limits_are_in_the_unit_of_what_moves_the_joints(order):
+    spec, limits = joints(order, f"joint_{order}")
+    degrees = Spec(spec.robot, spec.rate, Layout((Field("q", (2,), unit="deg"),)), spec.action, spec.control_mode)
+    with pytest.raises(SpecError, match="limits of 'joints': position 'q' is in 'deg'"):
+        parse(degrees, limits)
+    sensed = Layout((*degrees.observation.values(), Field("encoder", (2,), "joint_position")))
+    if order == "position":  # what tells where it begins does not stand for what the limits compare
+        with pytest.raises(SpecError, match="limits of 'joints': position 'q' is in 'deg'"):
+            parse(Spec(spec.robot, 20.0, sensed, spec.action), change(limits, "command.measured", "encoder"))
+
+
 def test_a_velocity_that_cannot_be_zero_is_refused(arm, arm_limits):
     forward = Field("twist", (6,), "twist", frame="base", low=(0.1,) * 6, high=(1.0,) * 6)
     with pytest.raises(SpecError, match="could not hold still"):
@@ -150,14 +198,15 @@ def test_a_set_point_is_not_begun_from_a_number_in_another_unit(commanded, measu
     if accepted:
         assert parse(spec, limits).fields[0].measurement is not None
         return
-    with pytest.raises(SpecError, match=f"'width': it is commanded in '{commanded}'.*'opening', is in 'mm'.*the same"):
+    said = f"'{commanded}'" if commanded else "plain numbers"
+    with pytest.raises(SpecError, match=f"'width': it is commanded in {said}.*'opening', is in 'mm'.*the same"):
         parse(spec, limits)
 
 
 def test_joint_set_points_do_not_begin_from_joints_in_another_unit():
     spec, limits = joints("position", "joint_position")
     degrees = Spec(spec.robot, spec.rate, Layout((Field("q", (2,), unit="deg"),)), spec.action, spec.control_mode)
-    with pytest.raises(SpecError, match="what measures it, 'q', is in 'deg'"):
+    with pytest.raises(SpecError, match="position 'q' is in 'deg', the action in plain numbers"):
         parse(degrees, limits)
 
 

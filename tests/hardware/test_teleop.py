@@ -43,8 +43,8 @@ DRONE = Spec(
     observation=Layout((Field("pose", (7,), "pose"),)),
     action=Layout(
         (
-            Field("position", (3,), low=(-2.0, -2.0, 0.0), high=(2.0, 2.0, 2.0), labels=("x", "y", "z")),
-            Field("yaw", (1,), low=(-math.pi,), high=(math.pi,)),
+            Field("position", (3,), unit="m", low=(-2.0, -2.0, 0.0), high=(2.0, 2.0, 2.0), labels=("x", "y", "z")),
+            Field("yaw", (1,), unit="rad", low=(-math.pi,), high=(math.pi,)),
         )
     ),
 )

@@ -192,16 +192,16 @@ def test_in_real_time_the_robot_does_not_wait_and_the_latency_is_measured():
     policy.takes, period = 0.12, 0.05
     executor = AsyncExecutor(policy)
     executor.reset(3)
-    slowest, actions = 0.0, []
+    took, actions = [], []
     begun = time.perf_counter()
     for step in range(30):
         while time.perf_counter() < begun + step * period:
             time.sleep(0.001)
         start = time.perf_counter()
         actions.append(act(executor, step))
-        slowest = max(slowest, time.perf_counter() - start)
+        took.append(time.perf_counter() - start)
     executor.close()
-    assert slowest < period
+    assert sum(t > period for t in took) <= 2, "a robot that waited would have waited for each of its chunks"
     assert threading.get_ident() not in policy.threads, "policy and reset run in one thread, another than the robot's"
     planned = [(step, int(a) // 100, int(a) % 100) for step, a in enumerate(actions) if a is not None]
     assert len(planned) > 20 and all(asked + row == step for step, asked, row in planned)

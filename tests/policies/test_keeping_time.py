@@ -37,8 +37,8 @@ def test_for_ten_seconds_no_command_is_held_up_and_every_action_is_that_of_its_s
         woke.append((begun - start - step * period) * 1e-9)
         took.append((clock.now() - begun) * 1e-9)
     executor.close()
-    assert max(took) < 0.05, "each command is ready before the next one is due"
-    assert np.median(took) < 0.002
+    # were the policy waited for, every sixth step would take 300 ms; a machine that stands still delays one or two
+    assert np.quantile(took, 0.95) < 0.05, "each command is ready before the next one is due"
     assert all(a is None or a.item() == step for step, a in enumerate(actions))
     assert [a for a in actions[:6] if a is not None] == [], "300 ms are six periods"
     if max(woke) < 0.1:  # unless the machine itself stood still for longer than the chunks reach

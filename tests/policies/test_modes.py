@@ -111,7 +111,7 @@ def test_a_policy_that_brings_its_own_execution_takes_no_number_of_steps():
 def test_the_time_of_a_chunk_is_measured_on_an_observation_of_the_right_shape():
     policy = Toy()
     policy.takes = 0.02
-    assert 0.02 <= chunk_seconds(policy, repeats=3) < 0.2
+    assert 0.02 <= chunk_seconds(policy, repeats=3) < 1.0
     blank = blank_observation(policy)
     assert blank["ee"].tolist() == [[0, 0, 0, 0, 0, 0, 1]] * 2
     assert blank["eye"].shape == (2, 4, 4, 3) and blank["eye"].dtype == np.uint8
@@ -122,11 +122,11 @@ def test_of_real_time_chunking_the_time_of_a_continued_chunk_is_measured():
         can_continue = True
 
         def predict_onto(self, observation, committed, weights, frozen):
-            time.sleep(0.05)
+            time.sleep(0.3)
             return committed
 
-    assert chunk_seconds(Continuing(), repeats=2) < 0.04
-    assert chunk_seconds(Continuing(), continuing=True, repeats=2) >= 0.05
+    assert chunk_seconds(Continuing(), repeats=2) < 0.2
+    assert chunk_seconds(Continuing(), continuing=True, repeats=2) >= 0.3
 
 
 @pytest.mark.parametrize("mode", ["receding", "ensemble"])

@@ -156,6 +156,16 @@ def test_a_pose_in_another_frame_is_refused_where_it_was_asked_for(spec, limits)
         Rewinder(other, {**limits, "rewind": {"pose": "ee_pose"}})
 
 
+@pytest.mark.parametrize(("unit", "frame"), [("mm/s", "base"), ("", "base"), ("m/s", "")])
+def test_a_velocity_in_another_unit_or_frame_than_the_pose_does_not_lead_back(unit, frame):
+    velocity = Field("velocity", (3,), unit=unit, frame=frame, low=(-0.1,) * 3, high=(0.1,) * 3)
+    pose = Field("ee_pose", (7,), "pose", unit="m", frame="base")
+    spec = Spec("hand", 10.0, Layout((pose,)), Layout((velocity,)))
+    section = {"velocity": {"order": "velocity", "acceleration": 1.0}, "rewind": {"pose": "ee_pose"}}
+    with pytest.raises(SpecError, match="limits of 'rewind': 'velocity' is in"):
+        Rewinder(spec, section)
+
+
 @pytest.mark.parametrize(
     ("section", "message"),
     [

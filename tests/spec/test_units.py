@@ -44,3 +44,23 @@ def test_a_kind_in_another_unit_than_si_is_refused_with_the_unit_to_write(kind: 
 )
 def test_each_number_has_the_unit_that_is_written_for_it(kind: str, size: int, unit: str, each: str) -> None:
     assert Field("q", (size,), kind, unit=unit).units == tuple(each.split())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "rate", "agree"),
+    [
+        (("vector", 3, "m/s"), ("pose", 7, ""), True, True),
+        (("twist", 6, ""), ("pose", 7, "m"), True, True),
+        (("twist", 6, ""), ("vector", 3, "mm"), True, False),
+        (("vector", 3, "m"), ("pose", 7, "m, 1"), False, True),
+        (("vector", 3, "1/s"), ("vector", 3, "1"), True, True),
+        (("joint_velocity", 3, ""), ("joint_position", 3, ""), True, True),
+        (("joint_velocity", 3, "rad/s"), ("joint_position", 3, ""), True, True),
+        (("joint_velocity", 3, "m/s"), ("vector", 3, "rad"), True, False),
+        (("joint_velocity", 3, ""), ("vector", 3, "deg"), True, False),
+        (("vector", 3, "m, m"), ("vector", 3, "m"), False, False),
+    ],
+)
+def test_two_fields_agree_where_their_numbers_are_in_one_unit(ours, theirs, rate: bool, agree: bool) -> None:
+    a, b = (Field("f", (n,), kind, unit=unit) for kind, n, unit in (ours, theirs))
+    assert units.agree(a, b, 3, rate=rate) is agree
