@@ -16,6 +16,7 @@ from robot_rl.commands.session import closing, progress
 from robot_rl.extras import require
 from robot_rl.hardware import config
 from robot_rl.hardware.teleop import Teleop
+from robot_rl.learn.interrupt import deferred_interrupt
 from robot_rl.policies.execution import Executor
 from robot_rl.policies.modes import ExecutionConfig, make_executor
 from robot_rl.runtime.arbiter import Arbiter
@@ -54,19 +55,27 @@ class Job:
 
 
 def run_job(job: Job) -> int:
-    """Run the episodes with a progress bar, and say how they went. Returns 0.
+    """Run the episodes with a progress bar, and say how they went. Ctrl-C ends it after the episode under way.
+
+    Returns:
+        0, or 130 where fewer episodes were run than had been asked for.
 
     Raises:
         UsageError, ConfigError, CheckpointError, DatasetError: a part does not fit; nothing has moved.
     """
-    results = []
-    with progress() as bar:
-        row = bar.add_task(f"{job.purpose} on {job.robot.name}", total=job.episodes or None, tally="")
-        for result in episodes(job):
-            results.append(result)
-            _show(bar, row, results)
-    print(closing(((job.purpose, r.verdict) for r in results), job.dataset))
-    return 0
+    results: list[EpisodeResult] = []
+    try:
+        with deferred_interrupt() as interrupted, progress() as bar:
+            row = bar.add_task(f"{job.purpose} on {job.robot.name}", total=job.episodes or None, tally="")
+            for result in episodes(job):
+                results.append(result)
+                _show(bar, row, results)
+                if interrupted.is_set():
+                    break
+    finally:
+        if results:
+            print(closing(((job.purpose, r.verdict) for r in results), job.dataset))
+    return 130 if sum(r.ending.result != "discarded" for r in results) < job.episodes else 0
 
 
 def episodes(job: Job) -> Iterator[EpisodeResult]:
@@ -83,7 +92,7 @@ def episodes(job: Job) -> Iterator[EpisodeResult]:
         stack.callback(robot.close)
         cameras = stack.enter_context(scene_cameras(job.robot, robot, list(job.robot.select_cameras(job.cameras))))
         arbiter = Arbiter.from_config(job.robot)
-        machine = EpisodeMachine(EpisodeRules.of_task(job.robot.task, max_steps=job.max_steps))
+        machine = EpisodeMachine(_rules(job))
         teleop = Teleop(job.robot.spec, job.robot.teleop, job.robot.limits) if operator else None
         recorder = None
         if job.dataset is not None:  # last, so that a part that does not fit leaves no empty data set
@@ -105,6 +114,14 @@ def episodes(job: Job) -> Iterator[EpisodeResult]:
             )
             count += result.ending.result != "discarded"
             yield result
+
+
+def _rules(job: Job) -> EpisodeRules:
+    """As in the graph: a deployment's episode ends when the helper hands back, since what follows would mix two
+    causes."""
+    return EpisodeRules.of_task(
+        job.robot.task, max_steps=job.max_steps, end_after_intervention=job.purpose == "deployment"
+    )
 
 
 @contextmanager

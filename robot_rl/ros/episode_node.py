@@ -322,6 +322,12 @@ class EpisodeNode(RobotNode):
         elif event["event"] in ("saved", "discarded") and self._machine.state == "saving":
             self._saved(event.get("number"))
 
+    def close(self) -> None:
+        """An episode whose end is known counts, though the recorder, which saves it on its way out, did not say so
+        in time."""
+        if hasattr(self, "_note") and self._machine.state == "saving":
+            self._saved(None)
+
     def _saved(self, number: int | None) -> None:
         self._machine.saved()
         self.say(self._results.add({**self._note, "number": number}))

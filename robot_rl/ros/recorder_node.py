@@ -59,6 +59,8 @@ class RecorderNode(RobotNode):
         self._episode: dict[str, Any] | None = None
         """The begin event of the episode that is being recorded."""
         self._end: dict[str, Any] | None = None
+        self._undo_once_saved = 0
+        """Wishes since the end event: they mean the mark of the episode that is being saved."""
         self._deadline = 0.0
         self._human_steps = 0
         self._driven = False
@@ -175,15 +177,22 @@ class RecorderNode(RobotNode):
                 marked=event["marked"],
             )
             self._flush()
+        elif kind == "undo" and self._end is not None:
+            self._undo_once_saved += 1
         elif kind == "undo":
             self._shelves.undo()
             if self._episode is None:
                 self._settle()
 
     def _settle(self, number: int | None = None, *, marked: bool = False) -> None:
-        """Take marks back that somebody wants back, and note an episode's own."""
+        """Take marks back that somebody wants back, and note an episode's own, which may be wanted back by now."""
         try:
             self._shelves.settle(number, marked=marked)
+            if self._undo_once_saved:
+                for _ in range(self._undo_once_saved):
+                    self._shelves.undo()
+                self._undo_once_saved = 0
+                self._shelves.settle()
         except DatasetError as error:
             self.get_logger().error(f"undo: {error}")
 

@@ -297,6 +297,25 @@ def test_a_mark_that_is_taken_back_is_taken_back_in_the_results_too(
         assert [(n.result, n.verdict) for n in read_notes(results)] == [("failure", "unjudged")]
 
 
+def test_a_trial_that_is_over_counts_though_everything_is_stopped_before_it_is_saved(
+    managed: Managed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    known = config.load("sim_crazyflie")
+    monkeypatch.setattr("robot_rl.ros.node.load", lambda *_: replace(known, simulated=False))
+    results = tmp_path / "r.jsonl"
+    with managed("robot:=sim_crazyflie", f"results:={results}") as (manager, _, _):
+        manager._on_recorder({"event": "ready"})
+        assert manager._press("start") == "" and manager._preparation is not None
+        name = manager._preparation.name
+        manager._on_recorder({"event": "prepared", "episode": name})
+        manager._on_robot({"event": "ready", "episode": name, "stamp": time.time_ns()})
+        zero = np.zeros(manager.spec.action.size)
+        step = Decision(manager._machine.start_stamp, zero, Source.HUMAN, Phase.DEMONSTRATION, Safety(0), zero, zero)
+        manager._on_decision(wire.decision_message(manager.spec.action, step))
+        assert manager._press("success") == "" and not results.exists()
+    assert [n.result for n in read_notes(results)] == ["success"]
+
+
 @pytest.mark.parametrize(("human", "device"), [("true", "keyboard"), ("false", "")])
 def test_the_episode_manager_knows_what_the_person_holds(human: str, device: str) -> None:
     given = {"checkpoint": "x", "device": "keyboard", "intervene": human}

@@ -195,6 +195,24 @@ def test_a_mark_that_is_taken_back_is_told_with_whether_anything_else_judged_the
     assert recorded(episode.success, episode.attributes) == ("failure" if judged else "unjudged")
 
 
+@pytest.mark.parametrize(("pressed", "taken_back"), [("while it runs", 0), ("while it is saved", 1)])
+def test_undo_takes_back_the_newest_mark_that_stood_when_it_was_pressed(
+    pressed: str, taken_back: int, recorder: RecorderNode, tmp_path: Path
+) -> None:
+    begin(recorder, 4)
+    end(recorder, 4)
+    recorder._save_without_the_rest()
+    begin(recorder, 4)
+    if pressed == "while it runs":
+        recorder._on_episode({"event": "undo"})
+    end(recorder, 4)
+    if pressed == "while it is saved":
+        recorder._on_episode({"event": "undo"})
+    recorder._save_without_the_rest()
+    recorder.close()
+    assert [bool(e.success) for e in Dataset.open(tmp_path / "data")] == [n != taken_back for n in (0, 1)]
+
+
 def test_an_episode_that_was_to_be_discarded_is_gone_when_the_recorder_is_stopped(
     recorder: RecorderNode, tmp_path: Path
 ) -> None:
