@@ -11,6 +11,7 @@ from robot_rl.datasets.record import Step
 from robot_rl.hardware.robot import Outcome
 from robot_rl.runtime.arbiter import Decision
 from robot_rl.runtime.held_steps import HeldSteps, make_step
+from robot_rl.runtime.outcomes import first_after
 
 HOLD = 2_000_000_000
 """[ns]; a person's latency comes on top."""
@@ -85,9 +86,17 @@ class StepAssembler:
             yield from self._finish()
 
     def flush(self) -> Iterator[Step]:
-        """What is held back, up to the end: for an episode whose last messages never came."""
-        if not self.done:
-            yield from self._finish()
+        """What is held back, up to the end: for an episode whose last messages never came. Steps that were carried
+        out and never judged are among them, as no success."""
+        if self.done:
+            return
+        for stamp in sorted(self._decisions.keys() & self._executed.keys()):
+            if self._ending is None or stamp <= self._ending[0]:
+                outcome = first_after(self._outcomes, stamp) or Outcome()
+                self._held.keep(make_step(self._decisions[stamp], self._executed[stamp], outcome))
+                self._newest = stamp
+        self._decisions.clear()
+        yield from self._finish()
 
     def _finish(self) -> Iterator[Step]:
         self.done = True
@@ -96,33 +105,10 @@ class StepAssembler:
     def _assemble(self, stamp: int) -> Step | None:
         if stamp not in self._executed:
             return None
-        outcome = Outcome()
-        if self._expect_outcome:
-            later = [s for s in self._outcomes if s > stamp]
-            if not later:
-                return None
-            outcome = self._outcomes[min(later)]
+        outcome = first_after(self._outcomes, stamp) if self._expect_outcome else Outcome()
+        if outcome is None:
+            return None
         decision = self._decisions.pop(stamp)
         action = self._executed.pop(stamp)
         self._outcomes = {s: o for s, o in self._outcomes.items() if s > stamp}
         return make_step(decision, action, outcome)
-
-
-def pair_with_outcomes(
-    decisions: dict[int, Decision], outcomes: dict[int, Outcome] | None
-) -> Iterator[tuple[Decision, Outcome]]:
-    """Take out, in order, each decision with the first outcome judged after it.
-
-    Both dictionaries are keyed by stamp and lose what has been paired. Without a judge (`outcomes` is
-    None) every decision is paired at once with an empty outcome.
-    """
-    for stamp in sorted(decisions):
-        if outcomes is None:
-            yield decisions.pop(stamp), Outcome()
-            continue
-        later = [s for s in outcomes if s > stamp]
-        if not later:
-            return
-        for old in [s for s in outcomes if s <= stamp]:
-            del outcomes[old]
-        yield decisions.pop(stamp), outcomes[min(later)]

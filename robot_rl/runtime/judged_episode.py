@@ -9,10 +9,10 @@ from dataclasses import replace
 from robot_rl.datasets.record import Source
 from robot_rl.hardware.robot import Outcome
 from robot_rl.runtime.arbiter import Decision
-from robot_rl.runtime.assembly import pair_with_outcomes
 from robot_rl.runtime.coming import Keys
 from robot_rl.runtime.episodes import Ending, EpisodeMachine, EpisodeRules
 from robot_rl.runtime.key_verdicts import KeyVerdicts
+from robot_rl.runtime.outcomes import pair_with_outcomes
 
 
 class JudgedEpisode:

@@ -11,7 +11,7 @@ from robot_rl.control.safety import Safety
 from robot_rl.datasets.record import Phase, Source
 from robot_rl.hardware.robot import Outcome
 from robot_rl.runtime.arbiter import Decision
-from robot_rl.runtime.assembly import StepAssembler, pair_with_outcomes
+from robot_rl.runtime.assembly import StepAssembler
 
 
 def decision(stamp: int, action: float = 0.0) -> Decision:
@@ -125,14 +125,18 @@ def test_without_its_end_the_last_step_is_kept_by_flush() -> None:
     assert list(assembler.flush()) == []
 
 
-def test_decisions_pair_with_the_first_later_outcome_in_order() -> None:
-    decisions = {0: decision(0), 10: decision(10)}
-    outcomes = {0: Outcome(reward=-1), 10: Outcome(reward=1)}
-    assert [(d.stamp, o.reward) for d, o in pair_with_outcomes(decisions, outcomes)] == [(0, 1)]
-    assert set(decisions) == {10}
-    outcomes[20] = Outcome(reward=2)
-    assert [(d.stamp, o.reward) for d, o in pair_with_outcomes(decisions, outcomes)] == [(10, 2)]
-
-
-def test_without_a_judge_every_decision_is_passed_at_once() -> None:
-    assert [d.stamp for d, _ in pair_with_outcomes({5: decision(5)}, None)] == [5]
+@pytest.mark.parametrize(("end", "kept"), [(None, [0, 10, 20]), (10, [0, 10])])
+def test_steps_that_nobody_judged_any_more_are_kept_by_flush_as_no_success(end: int | None, kept: list[int]) -> None:
+    """They were carried out: a judge that falls silent takes no part of a demonstration with it."""
+    assembler = StepAssembler(expect_outcome=True)
+    for t in (0, 10, 20):
+        assembler.decided(decision(t))
+        assembler.executed(t, np.zeros(1))
+    assembler.decided(decision(30))  # nothing says that this one was
+    assembler.outcome(5, Outcome(reward=1.0, success=True))
+    if end is not None:
+        assembler.end(end, success=False, terminated=False, truncated=True)
+    steps = [*assembler.complete(), *assembler.flush()]
+    assert [s.stamp for s in steps] == kept
+    assert [(s.reward, s.success) for s in steps] == [(1.0, True), *[(0.0, False)] * (len(kept) - 1)]
+    assert [s.truncated for s in steps] == [False] * (len(kept) - 1) + [True]
