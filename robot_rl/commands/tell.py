@@ -35,7 +35,7 @@ class Options:
     """start, success, failure, discard, undo, estop, release; `keys` listens to this terminal."""
     domain: int | None = None
     """The graph's ROS domain; by default ROS_DOMAIN_ID, or that of the graph on this computer. Where both are
-    there it is asked which, but for `estop`, which is said to all."""
+    there it is asked which, but for `estop`, which is said to all; where neither is, `estop` is said in domain 0."""
 
 
 def run(options: Options) -> int:

@@ -6,6 +6,7 @@ waits on a real robot and steps the physics of a simulated one, so one control l
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -36,13 +37,18 @@ class Reading:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a task says of the state just reached."""
+    """What a task says of the state just reached. Raises RobotError for a reward that is not a finite number, which
+    would spoil all that is learnt from it."""
 
     reward: float = 0.0
     success: bool = False
     terminated: bool = False
     """The episode cannot go on (object lost, crash). Success alone does not terminate: the
     episode rules decide how long it must be held. A time limit is truncation and never set here."""
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.reward):
+            raise RobotError(f"the task's reward is {self.reward}; mend what the task says of its state (`outcome`)")
 
 
 @runtime_checkable

@@ -143,11 +143,12 @@ def obey(
 
 
 def domains(given: int | None) -> list[int]:
-    """Where the graph may be: the domain asked for; else that of ROS_DOMAIN_ID, and those of the graphs here."""
+    """Where the graph may be: the domain asked for; else that of ROS_DOMAIN_ID, and those of the graphs here. None of
+    these: nowhere, since in domain 0 a colleague's robot may be."""
     if given is not None:
         return [given]
     told = os.environ.get("ROS_DOMAIN_ID", "")
-    return sorted({*domains_of("/arbiter"), *([int(told)] if told else [])}) or [0]
+    return sorted({*domains_of("/arbiter"), *([int(told)] if told else [])})
 
 
 @contextmanager
@@ -194,7 +195,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     candidates = domains(options.domain)
     try:
         if options.word == "estop":  # whichever is meant
-            return min(_say("estop", domain) for domain in candidates)
+            return min(_say("estop", domain) for domain in candidates or [0])
+        if not candidates:
+            raise TellError("no graph runs on this computer: for one on another computer say --domain")
         here = os.environ.get("ROS_DOMAIN_ID", "")
         if len(candidates) > 1 and here and int(here) in domains_of("/arbiter"):
             candidates = [int(here)]

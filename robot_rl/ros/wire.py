@@ -36,7 +36,10 @@ def outcome_message(stamp: int, outcome: Outcome) -> JointState:
 
 
 def read_outcome(message: JointState) -> Outcome:
+    """Raises SpecError when it is none, or not of finite numbers."""
     reward, success, terminated = codecs.unlabelled(message, OUTCOME_LABELS)
+    if not np.isfinite((reward, success, terminated)).all():
+        raise SpecError(f"an outcome says reward {reward}, success {success}, terminated {terminated}")
     return Outcome(float(reward), bool(success), bool(terminated))
 
 

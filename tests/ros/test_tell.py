@@ -170,7 +170,7 @@ def test_of_two_keys_at_once_the_emergency_stop_is_said_first() -> None:
 def test_the_graph_is_looked_for_where_it_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tell, "domains_of", lambda _: [])
     monkeypatch.delenv("ROS_DOMAIN_ID", raising=False)
-    assert (tell.domains(None), tell.domains(3)) == ([0], [3])
+    assert (tell.domains(None), tell.domains(3)) == ([], [3])
     monkeypatch.setattr(tell, "domains_of", lambda _: [7])
     assert tell.domains(None) == [7]
     monkeypatch.setenv("ROS_DOMAIN_ID", "5")
@@ -198,6 +198,19 @@ def test_a_domain_that_is_set_and_has_a_graph_is_meant_but_an_emergency_stop_rea
     assert tell.main(["estop"]) == 0 and told[1:] == [("estop", 5), ("estop", 7)]
     monkeypatch.setenv("ROS_DOMAIN_ID", "9")
     assert tell.main(["release"]) == 2
+
+
+def test_without_a_graph_here_only_an_emergency_stop_is_said_in_the_domain_that_everybody_is_in(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told: list[tuple[str, int]] = []
+    monkeypatch.delenv("ROS_DOMAIN_ID", raising=False)
+    monkeypatch.setattr(tell, "domains_of", lambda _: [])
+    monkeypatch.setattr(tell, "_say", lambda word, domain: told.append((word, domain)) or 0)
+    for words in (["start"], ["release"], []):
+        assert tell.main(words) == 2
+        assert "no graph runs on this computer: for one on another computer say --domain" in capsys.readouterr().err
+    assert tell.main(["estop"]) == 0 and told == [("estop", 0)]
 
 
 def test_a_node_s_domain_is_known_for_as_long_as_it_runs() -> None:

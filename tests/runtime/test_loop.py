@@ -13,7 +13,7 @@ from robot_rl.datasets.verdicts import recorded
 from robot_rl.hardware.camera import CameraError, Frame
 from robot_rl.hardware.clock import SystemClock
 from robot_rl.hardware.config import CameraConfig
-from robot_rl.hardware.robot import RobotError
+from robot_rl.hardware.robot import Outcome, RobotError
 from robot_rl.hardware.teleop import Teleop
 from robot_rl.policies.execution import ChunkExecutor
 from robot_rl.runtime.arbiter import Arbiter
@@ -264,6 +264,14 @@ def test_a_robot_that_fails_is_stopped_and_its_episode_dropped(parts, seek, spec
     assert robot.stops == 1 and machine.state == "idle" and not recorder.recording and len(dataset) == 0
     robot.fails_at = None
     assert run_episode(robot, arbiter, machine, recorder=recorder, purpose="deployment").number == 0
+
+
+@pytest.mark.parametrize("reward", [float("nan"), float("inf")])
+def test_a_reward_that_is_no_number_is_not_recorded(reward, parts, dataset):
+    robot, arbiter, machine = parts(max_steps=50)
+    with pytest.raises(RobotError, match="the task's reward is"):
+        run_episode(robot, arbiter, machine, judge=lambda: Outcome(reward=reward), recorder=Recorder(dataset))
+    assert robot.stops == 1 and len(dataset) == 0
 
 
 def test_ctrl_c_stops_the_robot_and_drops_the_episode(parts, dataset):
