@@ -51,6 +51,8 @@ class ArbiterNode(RobotNode):
         self._proposal: Proposal | None = None
         self._last: Decision | None = None
         self._episode, self._start = "", -1
+        self._policy_acts = False
+        """In the episode under way."""
         self._driven = False
         """Between episodes the robot is being reset through this arbiter."""
         self._away, self._stood = "", ""
@@ -90,8 +92,9 @@ class ArbiterNode(RobotNode):
                 self._stood = self._episode
                 self._back(self._start)
                 purpose = "free" if self._driven else event["purpose"]
+                self._policy_acts = not self._driven and purpose != "demonstration" and "policy" in self._wait_for
                 self._arbiter.reset(
-                    purpose, kept=not self._driven, hands_back=event.get("hands_back", True), since=self._start
+                    purpose, kept=not self._driven, hands_back=event.get("hands_back", False), since=self._start
                 )
                 self._last = None
             elif event["event"] in ("reset", "end", "driven") and self._episode:
@@ -238,7 +241,7 @@ class ArbiterNode(RobotNode):
         if self._away and not self.lockstep:
             return DiagnosticStatus.OK, "off: the robot's driver is bringing it to its start"
         text, warn = ("", False) if self.lockstep else self._silent(self._system_clock.now(), reading)
-        if warn:
+        if text and warn:
             self.get_logger().warning(text, throttle_duration_sec=5.0)
         return (DiagnosticStatus.WARN, text) if text else (DiagnosticStatus.OK, "on")
 
@@ -250,6 +253,9 @@ class ArbiterNode(RobotNode):
             return text, True
         if self._arbiter.unattended(now, self._human):
             return self._silence.person(now, ever_heard=self._human is not None)
+        if self._episode and self._policy_acts:
+            answered = self._proposal.stamp if self._proposal is not None else 0
+            return self._silence.policy(now, self._start, answered), True
         return "", False
 
     def _timing(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Who has fallen silent, the robot or the person beside it, and when that is worth a warning."""
+"""Who has fallen silent, the robot, the person beside it or the policy, and when that is worth a warning."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 STARTING = 10.0
 """[s] after its start in which a node does not warn of what it has yet to hear for the first time."""
+
+POLICY_WITHIN = 2.0
+"""[s] that a policy may leave readings unanswered; one that plans says at each that it is yet to act."""
 
 
 def starting(now: int, started: int) -> bool:
@@ -43,3 +46,18 @@ class Silence:
         if not ever_heard and starting(now, self.started):
             return f"the person's input device is not heard yet: {text}", False
         return f"the person's input device is silent: {text}", True
+
+    def policy(self, now: int, since: int, answered: int) -> str:
+        """What is to be said of a policy that is to act; empty while it is heard.
+
+        Args:
+            since: when its episode began.
+            answered: stamp of the newest reading that it has answered.
+        """
+        seconds = (now - max(since, answered)) * 1e-9
+        if seconds <= POLICY_WITHIN:
+            return ""
+        return (
+            f"no answer from the policy for {seconds:.1f} s: the robot holds still. Is its process busy or its server "
+            "away, or does a camera or measurement that it looks at fail to come?"
+        )

@@ -26,6 +26,7 @@ from robot_rl.hardware.robot import Reading  # noqa: E402
 from robot_rl.ros import codecs, topics, wire  # noqa: E402
 from robot_rl.ros.arbiter_node import ArbiterNode  # noqa: E402
 from robot_rl.ros.state import StatePublisher  # noqa: E402
+from robot_rl.runtime import silence  # noqa: E402
 from robot_rl.runtime.arbiter import Decision  # noqa: E402
 
 SPEC = config.load("sim_crazyflie", "position").spec
@@ -230,6 +231,25 @@ def test_a_policy_waits_while_the_person_is_silent_and_that_is_said(flight: Flig
     assert flight.spin(source(Source.POLICY))
 
 
+@pytest.mark.parametrize("flight", [["wait_for:=policy"]], indirect=True)
+def test_a_policy_that_answers_nothing_is_named_and_one_that_plans_is_not(
+    flight: Flight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(silence, "POLICY_WITHIN", 0.5)
+
+    def plans() -> bool:
+        flight.arbiter._on_proposal(codecs.labelled(time.time_ns(), (), ()))
+        return any("no answer from the policy" in text for text in flight.reports)
+
+    begin = {"event": "begin", "episode": "e", "stamp": time.time_ns()}
+    flight.arbiter._on_episode(begin | {"purpose": "demonstration"})
+    assert not flight.spin(lambda: "no answer from the policy" in "".join(flight.reports), timeout=1.8)
+    flight.arbiter._on_episode(begin | {"purpose": "deployment"})
+    flight.reports.clear()
+    assert not flight.spin(plans, timeout=1.8)
+    assert flight.spin(lambda: "no answer from the policy for" in "".join(flight.reports))
+
+
 def test_what_a_person_cannot_have_said_is_refused_and_the_arbiter_goes_on(
     flight: Flight, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -248,7 +268,7 @@ def test_what_a_person_cannot_have_said_is_refused_and_the_arbiter_goes_on(
 
 def test_what_the_episode_manager_says_of_handing_back_reaches_the_arbiter(flight: Flight) -> None:
     begin = {"event": "begin", "episode": "e", "stamp": 0, "purpose": "deployment"}
-    for told, expected in (({"hands_back": False}, False), ({}, True)):
+    for told, expected in (({"hands_back": True}, True), ({"hands_back": False}, False), ({}, False)):
         flight.arbiter._on_episode(begin | told)
         takeover = flight.arbiter._arbiter.takeover
         takeover.update(0, True)

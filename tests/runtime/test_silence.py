@@ -28,3 +28,11 @@ def test_a_person_who_is_yet_to_be_heard_is_no_warning_while_the_graph_starts() 
         text, warn = silence.person(now, ever_heard=ever_heard)
         assert text.startswith("the person's input device is silent") and warn
     assert starting(late - 1, 100 * S) and not starting(late, 100 * S)
+
+
+def test_a_policy_that_answers_nothing_is_named_and_one_that_begins_is_given_time() -> None:
+    silence = Silence(started=0, timeout=0.5)
+    assert silence.policy(12 * S, since=10 * S, answered=3 * S) == ""
+    assert silence.policy(20 * S, since=10 * S, answered=19 * S) == ""
+    said = silence.policy(20 * S, since=10 * S, answered=17 * S)
+    assert said.startswith("no answer from the policy for 3.0 s: the robot holds still")
