@@ -23,9 +23,8 @@ from tyro.conf import OmitArgPrefixes
 
 from robot_rl.commands.graph_options import SCRIPTED, GraphOptions, Purpose, refuse_computer
 from robot_rl.commands.names import UsageError
-from robot_rl.commands.policy_options import PolicyOptions
+from robot_rl.commands.policy_options import PolicyOptions, resolved, trained_for
 from robot_rl.serving.loading import check_options
-from robot_rl.serving.protocol import is_address
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +66,8 @@ def run(options: Options) -> int:
     own = options.policy
     check_options([options.checkpoint], device=options.policy_device, fields=own.fields, prompt=own.prompt)
     execution = own.config
-    policy = _resolve(options.checkpoint)
-    options = options if options.robot else replace(options, robot=_trained_for(policy))
+    policy = resolved(options.checkpoint)
+    options = options if options.robot else replace(options, robot=trained_for(policy, "--robot NAME"))
     robot = options.load_robot()
     if options.intervene:
         options.check_driver(robot)
@@ -92,24 +91,6 @@ def run(options: Options) -> int:
     from robot_rl.commands.session import run_graph
 
     return run_graph("deploy", arguments(options, policy))
-
-
-def _resolve(name: str) -> str:
-    """A server's address as it is; a checkpoint's absolute folder. Raises CheckpointError when there is none."""
-    if is_address(name):
-        return name
-    from robot_rl.policies import checkpoint
-
-    return str(checkpoint.resolve(name).absolute())
-
-
-def _trained_for(policy: str) -> str:
-    """The robot of a policy's spec."""
-    if is_address(policy):
-        raise UsageError("which robot? A policy on a server is not asked: add --robot NAME")
-    from robot_rl.policies import checkpoint
-
-    return checkpoint.read_origin(policy).spec.robot
 
 
 def arguments(options: Options, checkpoint: str) -> dict[str, str]:

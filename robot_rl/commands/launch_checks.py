@@ -7,6 +7,7 @@ from pathlib import Path
 
 from robot_rl.commands.graph_options import check_driver, device_and_path, refuse_computer
 from robot_rl.commands.names import UsageError
+from robot_rl.commands.policy_options import resolved, trained_for
 from robot_rl.hardware import config
 
 ROBOT = "sim_lift"
@@ -15,17 +16,21 @@ COUNTS = ("episodes", "max_steps", "trials", "evaluate_every")
 
 
 def completed(name: str, given: Mapping[str, str]) -> dict[str, str]:
-    """The arguments with the device apart from its file (`device:=gamepad:/dev/input/js1`), and with what a session's
-    recipe says where they are silent: robot, control mode, cameras, and whether an episode ends when a person hands
-    back.
+    """The arguments with the device apart from its file (`device:=gamepad:/dev/input/js1`), with the robot that the
+    policy of a deployment was trained for, and with what a session's recipe says where they are silent: robot, control
+    mode, cameras, and whether an episode ends when a person hands back.
 
     Raises:
-        UsageError: the device has two files, or is one that has none.
+        UsageError: the device has two files, or is one that has none; which robot a policy on a server is for.
+        CheckpointError: there is no such policy.
         TrainingError: there is no such recipe, or it does not hold.
     """
     if name in _CHECKS and ":" in given.get("device", ""):
         device, path = device_and_path(given["device"], given.get("path", ""))
         given = {**given, "device": device, "path": path}
+    if name == "deploy" and given.get("checkpoint") and not given.get("robot"):
+        policy = resolved(given["checkpoint"])
+        return {**given, "checkpoint": policy, "robot": trained_for(policy, "robot:=NAME")}
     if name != "finetune" or not (known := _recipe_of(given)):
         return dict(given)
     from robot_rl.learn.online import recipe

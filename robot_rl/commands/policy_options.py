@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from robot_rl.commands.names import UsageError
 from robot_rl.policies.asynchronous import Overrun
 from robot_rl.policies.modes import ExecutionConfig, Mode
+from robot_rl.serving.protocol import is_address
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,3 +59,29 @@ class PolicyOptions:
             "fields": self.fields,
             "prompt": self.prompt,
         }
+
+
+def resolved(name: str) -> str:
+    """A server's address as it is; a checkpoint's absolute folder. Raises CheckpointError when there is none."""
+    if is_address(name):
+        return name
+    from robot_rl.policies import checkpoint
+
+    return str(checkpoint.resolve(name).absolute())
+
+
+def trained_for(policy: str, option: str) -> str:
+    """The robot of a policy's spec.
+
+    Args:
+        policy: as `resolved` gives it.
+        option: how to name the robot instead.
+
+    Raises:
+        UsageError: the policy is on a server.
+    """
+    if is_address(policy):
+        raise UsageError(f"which robot? A policy on a server is not asked: add {option}")
+    from robot_rl.policies import checkpoint
+
+    return checkpoint.read_origin(policy).spec.robot

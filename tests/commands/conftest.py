@@ -1,4 +1,4 @@
-"""A small data set, written through the real writer: 12 steps of Lift, a take-over in the middle."""
+"""A small data set, written through the real writer: 12 steps of Lift, a take-over in the middle; and a policy."""
 
 from __future__ import annotations
 
@@ -53,3 +53,22 @@ def make_step(t: int, stamp: int, size: int) -> Step:
         reward=float(t == STEPS - 1),
         success=t == STEPS - 1,
     )
+
+
+@pytest.fixture(scope="session")
+def lost(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A policy for the simulated quadrotor with random weights, which goes anywhere."""
+    torch = pytest.importorskip("torch", reason="needs robot_rl[train]")
+    from robot_rl.policies import checkpoint
+    from robot_rl.policies.chunk_policy import ChunkPolicy
+    from robot_rl.policies.config import PolicyConfig
+    from robot_rl.policies.normalization import Statistics
+    from robot_rl.spec import Layout
+
+    torch.manual_seed(0)
+    spec = load("sim_crazyflie").spec
+    numbers = np.random.default_rng(0).normal(size=(9, 7))
+    statistics = {"pose": Statistics.of(numbers), "action": Statistics.of(numbers[:, : spec.action.size])}
+    small = PolicyConfig(horizon=8, n_action_steps=4)
+    policy = ChunkPolicy(spec, Layout((spec.observation["pose"],)), small, statistics)
+    return checkpoint.save(tmp_path_factory.mktemp("policy"), policy, statistics)

@@ -11,30 +11,13 @@ import numpy as np
 import pytest
 
 pytest.importorskip("mujoco", reason="needs robot_rl[sim]")
-torch = pytest.importorskip("torch", reason="needs robot_rl[train]")
+pytest.importorskip("torch", reason="needs robot_rl[train]")
 
 from robot_rl.commands import in_process  # noqa: E402
 from robot_rl.commands.in_process import Job, episodes, run_job  # noqa: E402
 from robot_rl.datasets.dataset import Dataset  # noqa: E402
 from robot_rl.datasets.record import Source  # noqa: E402
 from robot_rl.hardware import config  # noqa: E402
-from robot_rl.policies import checkpoint  # noqa: E402
-from robot_rl.policies.chunk_policy import ChunkPolicy  # noqa: E402
-from robot_rl.policies.config import PolicyConfig  # noqa: E402
-from robot_rl.policies.normalization import Statistics  # noqa: E402
-from robot_rl.spec import Layout  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def lost(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A policy for the simulated quadrotor with random weights, which goes anywhere."""
-    torch.manual_seed(0)
-    spec = config.load("sim_crazyflie").spec
-    numbers = np.random.default_rng(0).normal(size=(9, 7))
-    statistics = {"pose": Statistics.of(numbers), "action": Statistics.of(numbers[:, : spec.action.size])}
-    small = PolicyConfig(horizon=8, n_action_steps=4)
-    policy = ChunkPolicy(spec, Layout((spec.observation["pose"],)), small, statistics)
-    return checkpoint.save(tmp_path_factory.mktemp("policy"), policy, statistics)
 
 
 def test_a_deployment_s_episode_ends_where_the_helper_hands_back(lost: Path, tmp_path: Path) -> None:

@@ -225,5 +225,12 @@ def test_a_session_s_robot_and_cameras_are_the_recipe_s_unless_said_otherwise(tm
     (tmp_path / "old" / "finetune.yaml").write_text("robot: sim_crazyflie\nend_after_intervention: true\n")
     begun = completed("finetune", {"session": str(tmp_path / "old"), "recipe": "rlpd_lift"})
     assert (begun["robot"], begun["end_after_intervention"]) == ("sim_crazyflie", "true")
-    assert completed("deploy", {"checkpoint": "x"}) == {"checkpoint": "x"}
-    assert completed("finetune", {}) == {}
+    assert completed("deploy", {"checkpoint": "x", "robot": "sim_can"}) == {"checkpoint": "x", "robot": "sim_can"}
+    assert completed("deploy", {}) == completed("finetune", {}) == {}
+
+
+def test_a_launched_deployment_is_on_the_robot_that_its_policy_was_trained_for(lost: Path) -> None:
+    assert completed("deploy", {"checkpoint": str(lost)})["robot"] == "sim_crazyflie"
+    assert completed("deploy", {"checkpoint": str(lost), "robot": "sim_lift"})["robot"] == "sim_lift"
+    with pytest.raises(UsageError, match="A policy on a server is not asked: add robot:=NAME"):
+        completed("deploy", {"checkpoint": "ws://gpu-box:8000"})

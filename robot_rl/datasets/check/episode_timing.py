@@ -44,14 +44,26 @@ def timing_findings(episode: Episode, rates: dict[str, float]) -> Iterator[Findi
             "s",
         )
     yield from _regular(episode.number, "steps", timing(without_jumps(steps, jumps)), rates["steps"], len(steps))
-    for name, stamps in streams.items():
+    for name, rate, stamps in _alike(streams, rates):
         if not len(stamps):
             yield _silent(episode.number, name)
             continue
         seen = stamps[max(int(latest_before(stamps, steps[:1])[0]), 0) :]  # one held from before the start is no gap
         figures = timing(without_jumps(seen, jumps))
-        ahead = yield from _edges(episode, name, stamps, 1.0 / rates[name])
-        yield from _regular(episode.number, name, figures, rates[name], len(seen), ahead=ahead)
+        ahead = yield from _edges(episode, name, stamps, 1.0 / rate)
+        yield from _regular(episode.number, name, figures, rate, len(seen), ahead=ahead)
+
+
+def _alike(
+    streams: dict[str, NDArray[np.int64]], rates: dict[str, float]
+) -> Iterator[tuple[str, float, NDArray[np.int64]]]:
+    """Streams that were stamped together, as the parts of one reading are, are one: a stall of it is found once."""
+    groups: dict[tuple[float, bytes], list[str]] = {}
+    for name, stamps in streams.items():
+        groups.setdefault((rates[name], stamps.tobytes()), []).append(name)
+    for (rate, _), names in groups.items():
+        label = ", ".join(names) if len(names) <= 3 else f"{names[0]}, {names[1]} and {len(names) - 2} more"
+        yield label, rate, streams[names[0]]
 
 
 def _regular(number: int, name: str, t: Timing, nominal: float, count: int, *, ahead: float = 0.0) -> Iterator[Finding]:

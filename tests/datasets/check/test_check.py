@@ -118,6 +118,13 @@ def test_a_sound_data_set_shows_only_what_never_changes(found: Callable[..., Che
         ({"ahead": {"force": 800_000_000}}, "clock step", Severity.ERROR, "force", 800.0),
         ({"late": {"force": 9}}, "late start", Severity.WARNING, "force", 450.0),
         ({"ends": {"force": 41}}, "early end", Severity.WARNING, "force", 1000.0),
+        (
+            {"ends": {"pose": 41, "force": 41, "q": 41}},
+            "early end",
+            Severity.WARNING,
+            "pose, force, q",  # parts of one reading
+            1000.0,
+        ),
         ({"late": {"force": 99}}, "silent stream", Severity.ERROR, "force", 0.0),
         ({"frozen": (10, 30)}, "frozen pictures", Severity.WARNING, "front", 0.95),
         ({"frozen": (0, 61)}, "frozen pictures", Severity.ERROR, "front", 3.0),
