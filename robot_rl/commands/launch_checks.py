@@ -21,13 +21,16 @@ def completed(name: str, given: Mapping[str, str]) -> dict[str, str]:
     mode, cameras, and whether an episode ends when a person hands back.
 
     Raises:
-        UsageError: the device has two files, or is one that has none; which robot a policy on a server is for.
+        UsageError: the device has two files, or is one that has none, or is where a policy computes; which robot a
+            policy on a server is for.
         CheckpointError: there is no such policy.
         TrainingError: there is no such recipe, or it does not hold.
     """
     if name in _CHECKS and ":" in given.get("device", ""):
         device, path = device_and_path(given["device"], given.get("path", ""))
         given = {**given, "device": device, "path": path}
+    if name in ("deploy", "finetune"):
+        refuse_computer(given.get("device", ""), "device:=", "policy_device:=")
     if name == "deploy" and given.get("checkpoint") and not given.get("robot"):
         policy = resolved(given["checkpoint"])
         return {**given, "checkpoint": policy, "robot": trained_for(policy, "robot:=NAME")}
@@ -66,8 +69,7 @@ def _graph(given: Mapping[str, str]) -> None:
 
 
 def _deploy(given: Mapping[str, str]) -> None:
-    """There is a policy, and the device is not where it computes."""
-    refuse_computer(given.get("device", ""), "device:=", "policy_device:=")
+    """There is a policy."""
     if not given.get("checkpoint"):
         raise UsageError("checkpoint:= is missing: give a checkpoint, a run, a recipe, or ws://host:port of a server")
     _graph(given)
@@ -84,7 +86,6 @@ def _finetune(given: Mapping[str, str]) -> None:
             f"{given['session']} holds no session yet: give recipe:=, a folder of policies/ with a {recipe.FILE}"
         )
     recipe.load(known)
-    refuse_computer(given.get("device", ""), "device:=", "policy_device:=")
     if "robot" in given:
         _graph(given)
 

@@ -55,7 +55,7 @@ def test_a_graph_that_had_no_episode_says_nothing(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    "given", [["record", "device:=scripted"], ["deploy", "checkpoint:=flow_lift", "purpose:=evaluation"]]
+    "given", [["record", "device:=scripted"], ["deploy", "checkpoint:=x", "robot:=sim_lift", "purpose:=evaluation"]]
 )
 @pytest.mark.parametrize("dataset", ["lift", "./lift", "s3://bucket/lift", None])
 def test_a_launched_description_that_runs_episodes_ends_by_saying_how_they_went_and_where_they_are(
