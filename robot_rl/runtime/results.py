@@ -63,7 +63,8 @@ class Results:
     def add(self, note: dict[str, Any]) -> str:
         """One more episode is over. Returns a line for the operator. Raises OSError."""
         self._write(note)
-        told = f"{note['result']} in {note['steps']} steps"
+        kept = f", recorded as number {note['number']}" if note.get("number") is not None else ""
+        told = f"{note['result']} in {note['steps']} steps{kept}"
         if note["purpose"] != self._purpose:
             return f"{note['purpose']}: {told}"
         direction = f"{note['direction']}, " if "direction" in note else ""
