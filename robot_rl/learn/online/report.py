@@ -69,7 +69,7 @@ def _success(curve: Sequence[Point]) -> str:
         ("minutes of robot time", [p.minutes for p in curve]),
         ("human steps", [float(p.human_steps) for p in curve]),
     ):
-        if not any(x):
+        if not any(x) or len(x) < 2:
             continue
         charted.append(
             charts.lines(
@@ -104,7 +104,7 @@ def _success(curve: Sequence[Point]) -> str:
 
 def _training(tally: Tally, series: Mapping[str, Sequence[tuple[int, float]]]) -> str:
     wanted = {"success of the last episodes": "train/success_recent", "share of human steps": "train/human_share"}
-    found = {name: series[key] for name, key in wanted.items() if series.get(key)}
+    found = {name: series[key] for name, key in wanted.items() if len(series.get(key, ())) > 1}
     facts = {
         "Episodes": f"{tally.episodes}, of which {tally.successes} succeeded"
         + (f"; {tally.discarded} more were discarded" if tally.discarded else ""),
@@ -118,7 +118,7 @@ def _training(tally: Tally, series: Mapping[str, Sequence[tuple[int, float]]]) -
 def _learner(series: Mapping[str, Sequence[tuple[int, float]]]) -> str:
     parts = []
     for key, points in sorted(series.items()):
-        if key.startswith("learner/") and points:
+        if key.startswith("learner/") and len(points) > 1:
             chart = charts.lines({key[8:]: points}, x_label="robot steps", y_label=key[8:], width=720, height=200)
             parts.append(f'<div class="card">{chart}</div>')
-    return "".join(parts)
+    return "".join(parts) or '<p class="note">Too short a session for curves.</p>'

@@ -36,3 +36,9 @@ def test_success_has_one_colour_in_bars_and_curves(tmp_path: Path) -> None:
     page = write_report(tmp_path, "session", curve, Tally(), {}, []).read_text()
     assert set(re.findall(r'<circle[^>]*fill="([^"]*)"', page)) == {"var(--c1)"}
     assert set(re.findall(r'<polyline[^>]*stroke="([^"]*)"', page)) == {"var(--c1)"}
+
+
+def test_a_session_with_one_evaluation_shows_its_bar_and_no_curve_of_one_dot(tmp_path: Path) -> None:
+    page = write_report(tmp_path, "session", [point(100, 8, 0.22, 0.61)], Tally(robot_steps=100), {}, []).read_text()
+    assert "8/20" in page and "<polyline" not in page and 'aria-label="success [%] over' not in page
+    assert "Too short a session for curves." in page
