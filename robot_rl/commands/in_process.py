@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from rich.progress import Progress
@@ -67,19 +68,17 @@ def run_job(job: Job) -> int:
     try:
         with deferred_interrupt() as interrupted, progress() as bar:
             row = bar.add_task(f"{job.purpose} on {job.robot.name}", total=job.episodes or None, tally="")
-            for result in episodes(job):
+            for result in episodes(job, interrupted):
                 results.append(result)
                 _show(bar, row, results)
-                if interrupted.is_set():
-                    break
     finally:
         if results:
             print(closing(((job.purpose, r.verdict) for r in results), job.dataset))
     return 130 if sum(r.ending.result != "discarded" for r in results) < job.episodes else 0
 
 
-def episodes(job: Job) -> Iterator[EpisodeResult]:
-    """Run one episode after another; what was made for them is released at the end."""
+def episodes(job: Job, stop: Event | None = None) -> Iterator[EpisodeResult]:
+    """Run one episode after another, none once `stop` is set; what was made for them is released at the end."""
     require("sim")
     from robot_rl.sim.camera import scene_cameras
 
@@ -98,7 +97,7 @@ def episodes(job: Job) -> Iterator[EpisodeResult]:
         if job.dataset is not None:  # last, so that a part that does not fit leaves no empty data set
             recorder = stack.enter_context(_recorder(job, [job.robot.cameras[n] for n in cameras]))
         count = 0
-        while job.episodes == 0 or count < job.episodes:
+        while (job.episodes == 0 or count < job.episodes) and not (stop and stop.is_set()):
             result = run_episode(
                 robot,
                 arbiter,

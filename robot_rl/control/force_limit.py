@@ -7,7 +7,8 @@
       retreat: rewind             # rewind: back along the executed path; hold: stop pressing where it is
       seconds: 0.5                # how long the retreat lasts at least
       release: 0.5                # and until every axis is within this share of its limit
-      pushes: twist               # optional: the velocity field in the axes of the force; found by its size
+      pushes: twist               # optional: the velocity field in the axes of the force; found by its size. `none`
+                                  # where no velocity is in its axes: beyond the limit everything holds still
 
 From the first reading beyond the limit nothing pushes further: a velocity against the force on that axis is cut to 0.
 Without a fresh and finite force the robot holds still, save for a rewind, which is the way out.
@@ -111,21 +112,30 @@ class ForceGuard:
 
 
 def _pushes(spec: Spec, limits: Mapping[str, Any], named: Any, force: Field) -> str:
-    """The velocity field of as many numbers in the same frame, said of both: `named`, else the first that fits, else
-    none, since a force in the sensor's own axes does not tell which motion pushes."""
-    fitting = [
-        f.name
-        for f in spec.action.vectors
-        if limits.get(f.name, {}).get("order") == "velocity" and f.size == force.size and f.frame == force.frame
+    """The velocity field of as many numbers in the same frame: `named`, else the first that fits; none where no
+    velocity has so many numbers, or `named` is "none": beyond the limit everything holds still then.
+
+    Raises:
+        SpecError: a force in other axes than the velocity does not tell which motion pushes.
+    """
+    alike = [
+        f for f in spec.action.vectors if limits.get(f.name, {}).get("order") == "velocity" and f.size == force.size
     ]
-    if named is None:
-        return fitting[0] if fitting else ""
-    if named not in fitting:
-        raise SpecError(
-            f"limits of 'force': pushes is {named!r}; it names a velocity field with {force.size} numbers in the "
-            f"frame of '{force.name}': {', '.join(fitting) or 'there is none'}"
-        )
-    return str(named)
+    fitting = [f.name for f in alike if f.frame == force.frame]
+    if named == "none" or (named is None and not alike):
+        return ""
+    if named is None and fitting:
+        return fitting[0]
+    if named in fitting:
+        return str(named)
+    if named is not None and fitting:
+        raise SpecError(f"limits of 'force': pushes is {named!r}; it is {' or '.join(fitting)}, or none")
+    frames = ", ".join(f"'{f.name}' is in frame '{f.frame}'" for f in alike) or "there is none"
+    raise SpecError(
+        f"limits of 'force': a velocity of {force.size} numbers in the frame of '{force.name}', '{force.frame}', is "
+        f"needed, so that it can be driven away from what it presses on: {frames}. Give both one `frame:`, converting "
+        "in the driver; with `pushes: none` everything holds still beyond the limit"
+    )
 
 
 def _limit(value: Any, size: int) -> Array:

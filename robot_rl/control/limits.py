@@ -52,6 +52,8 @@ _FIELD_KEYS = {
     "velocity": {"order", "acceleration", "jerk", "workspace", "orientation"},
     "position": {"order", "rate", "acceleration", "measured", "initial", "workspace"},
 }
+_ORDERS: dict[str, Order] = {"twist": "velocity", "joint_velocity": "velocity", "joint_position": "position"}
+"""What holding still means for a kind: another order would hold with a velocity."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,6 +167,8 @@ def _field(spec: Spec, field: Field, section: Mapping[str, Any]) -> FieldLimits:
         raise SpecError(f"{where}: a pose cannot be limited number by number; command a twist, or a position")
     if field.low is None or field.high is None:
         raise SpecError(f"action '{field.name}' needs 'low' and 'high': a command without bounds is not safe")
+    if field.kind in _ORDERS and order != _ORDERS[field.kind]:
+        raise SpecError(f"{where}: order is '{order}', and to hold a {field.kind} still takes '{_ORDERS[field.kind]}'")
     low, high = np.array(field.low, float), np.array(field.high, float)
     if not (np.isfinite(low).all() and np.isfinite(high).all()):
         raise SpecError(f"action '{field.name}': low {field.low} and high {field.high} must be finite")

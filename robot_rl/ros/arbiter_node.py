@@ -93,9 +93,8 @@ class ArbiterNode(RobotNode):
                 self._back(self._start)
                 purpose = "free" if self._driven else event["purpose"]
                 self._policy_acts = not self._driven and purpose != "demonstration" and "policy" in self._wait_for
-                self._arbiter.reset(
-                    purpose, kept=not self._driven, hands_back=event.get("hands_back", False), since=self._start
-                )
+                hands_back = self._driven or event.get("hands_back", False)
+                self._arbiter.reset(purpose, kept=not self._driven, hands_back=hands_back, since=self._start)
                 self._last = None
             elif event["event"] in ("reset", "end", "driven") and self._episode:
                 self._episode = ""
@@ -211,6 +210,9 @@ class ArbiterNode(RobotNode):
 
     def _release_estop(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         with self._lock:
+            if not self._arbiter.envelope.stopped:  # a reset that is under way goes on, and nothing is sent meanwhile
+                response.success, response.message = True, "no emergency stop is latched"
+                return response
             self._stands()  # an emergency stop cuts a reset short; what nothing measures stays as it was commanded
             self._arbiter.envelope.release_estop()
         self._try()
@@ -253,7 +255,7 @@ class ArbiterNode(RobotNode):
             return text, True
         if self._arbiter.unattended(now, self._human):
             return self._silence.person(now, ever_heard=self._human is not None)
-        if self._episode and self._policy_acts:
+        if self._episode and self._policy_acts and self._arbiter.policy_wanted:
             answered = self._proposal.stamp if self._proposal is not None else 0
             return self._silence.policy(now, self._start, answered), True
         return "", False

@@ -186,13 +186,12 @@ class RecorderNode(RobotNode):
 
     def _settle(self, number: int | None = None, *, marked: bool = False) -> None:
         """Take marks back that somebody wants back, and note an episode's own, which may be wanted back by now."""
+        wishes, self._undo_once_saved = self._undo_once_saved, 0
         try:
             self._shelves.settle(number, marked=marked)
-            if self._undo_once_saved:
-                for _ in range(self._undo_once_saved):
-                    self._shelves.undo()
-                self._undo_once_saved = 0
-                self._shelves.settle()
+            for _ in range(wishes):
+                self._shelves.undo()
+            self._shelves.settle()
         except DatasetError as error:
             self.get_logger().error(f"undo: {error}")
 
@@ -251,6 +250,9 @@ class RecorderNode(RobotNode):
             self.get_logger().error(f"nothing to save: none of the {end['steps']} steps of the episode was heard")
         if unheard or end["result"] == "discarded":
             self._recorder.discard()
+            if self._undo_once_saved:
+                self.get_logger().warning("undo: the episode is discarded, and the marks before it stand")
+                self._undo_once_saved = 0
             self._settle()
             self.publish_event(topics.RECORDER_EVENT, event="discarded", episode=episode["episode"])
             return
@@ -260,7 +262,6 @@ class RecorderNode(RobotNode):
         noted = at_end(episode, end, self._streams.missed)
         steps = self._recorder.steps
         number = self._recorder.end({"success": True, "failure": False}.get(end["result"]), end=over, **noted)
-        self._settle(number, marked=end["marked"])
         self.publish_event(
             topics.RECORDER_EVENT,
             event="saved",
@@ -269,6 +270,7 @@ class RecorderNode(RobotNode):
             steps=steps,
             human_steps=self._human_steps,
         )
+        self._settle(number, marked=end["marked"])  # others know the episode before its mark is taken back
 
     def _cut_short(self, why: str) -> None:
         """Nothing more comes of the episode: it is saved if it is over, else left on disk, to be salvaged."""

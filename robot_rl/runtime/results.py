@@ -97,16 +97,15 @@ def read(path: Path) -> list[dict[str, Any]]:
         return []
     text = path.read_text()
     notes: list[dict[str, Any]] = []
-    by_name: dict[str, dict[str, Any]] = {}
+    taken_back: dict[str, dict[str, Any]] = {}  # by the episode's name; which of both lines comes first does not matter
     for number, written in enumerate(text[: text.rfind("\n") + 1].splitlines(), 1):
         try:
             line = json.loads(written)
         except json.JSONDecodeError:
             log.warning("%s, line %d is cut off: it is left out", path, number)
             continue
-        if TAKEN_BACK not in line:
+        if TAKEN_BACK in line:
+            taken_back[line[TAKEN_BACK]] = {"result": line["result"], "judged": line["judged"]}
+        else:
             notes.append(line)
-            by_name[line.get("episode", "")] = line
-        elif line[TAKEN_BACK] in by_name:
-            by_name[line[TAKEN_BACK]].update(result=line["result"], judged=line["judged"])
-    return notes
+    return [note | taken_back.get(note.get("episode", ""), {}) for note in notes]

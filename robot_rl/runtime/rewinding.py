@@ -133,9 +133,7 @@ class Rewinder:
             elif not units.agree(field, pose, 3, rate=True):
                 unlike = f"'{field.name}' is in {units.said(field, 3)}, '{name}' in {units.said(pose, 3)}"
             if unlike:
-                if self.config.pose:
-                    raise SpecError(f"limits of 'rewind': {unlike}")
-                continue
+                raise SpecError(f"limits of 'rewind': {unlike}")
             return field, Measurement.parse(self.spec.observation, name, 7)
         return None, None
 

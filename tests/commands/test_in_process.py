@@ -48,3 +48,16 @@ def test_ctrl_c_ends_it_after_the_episode_under_way_and_says_how_they_went(
     assert len(Dataset.open(tmp_path / "data")) == 2
     out = capsys.readouterr().out
     assert "2 demonstration episodes: 0/2" in out and f"recorded to {tmp_path / 'data'}" in out
+
+
+def test_ctrl_c_while_the_parts_are_made_begins_no_episode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = Job(config.load("sim_crazyflie"), "demonstration", 3, 0, max_steps=20, dataset=tmp_path / "data")
+    make = config.make
+
+    def slowly(robot: config.RobotConfig) -> object:
+        os.kill(os.getpid(), signal.SIGINT)
+        return make(robot)
+
+    monkeypatch.setattr(config, "make", slowly)
+    assert run_job(job) == 130
+    assert len(Dataset.open(tmp_path / "data")) == 0

@@ -137,7 +137,7 @@ def test_the_guard_backs_off_after_so_many_readings_in_a_row_for_as_long_as_it_t
         ({"retreat": "flee"}, "'rewind' or 'hold'"),
         ({"seconds": -1.0}, "seconds is -1.0"),
         ({"release": 1.5}, "within 1"),
-        ({"pushes": "gripper"}, "it names a velocity field"),
+        ({"pushes": "gripper"}, "it is velocity, or none"),
         ({"stepps": 3}, "Did you mean 'steps'"),
     ],
 )
@@ -147,12 +147,13 @@ def test_a_section_that_does_not_fit_is_refused(spec, changes, message):
 
 
 @pytest.mark.parametrize("frames", [("", "world"), ("world", ""), ("tool", "world")])
-def test_a_force_in_other_axes_than_the_velocity_tells_not_which_motion_pushes(spec, frames):
-    """The other axis would be cut, and what pushes let through; so it only backs off."""
+@pytest.mark.parametrize("named", [{}, {"pushes": "velocity"}])
+def test_a_force_in_other_axes_than_the_velocity_is_refused_unless_everything_is_to_hold_still(spec, frames, named):
+    """It does not tell which motion pushes: the other axis would be cut, and what pushes let through."""
     force, velocity = frames
     fields = (Field("force", (3,), unit="N", frame=force), *list(spec.observation.values())[1:])
     moves = Field("velocity", (3,), frame=velocity, low=(-0.1,) * 3, high=(0.1,) * 3)
     other = Spec("hand", 10.0, Layout(fields), Layout((moves, spec.action["gripper"])))
-    assert ForceLimit.parse(other, limits()).pushes == ""
-    with pytest.raises(SpecError, match="pushes is 'velocity'; it names a velocity field .* in the frame of 'force'"):
-        ForceLimit.parse(other, limits(pushes="velocity"))
+    with pytest.raises(SpecError, match=f"in the frame of 'force', '{force}', .* 'velocity' is in frame '{velocity}'"):
+        ForceLimit.parse(other, limits(**named))
+    assert ForceLimit.parse(other, limits(pushes="none")).pushes == ""

@@ -238,7 +238,7 @@ def test_a_named_field_that_comes_too_seldom_to_be_fresh_is_refused(arm, arm_lim
 
 @pytest.mark.parametrize("section", ["twist.workspace", "twist.orientation", "force"])
 def test_a_control_rate_too_slow_for_what_is_named_is_refused(arm, arm_limits, section):
-    fields = (*arm.observation.values(), Field("wrench", (6,)))
+    fields = (*arm.observation.values(), Field("wrench", (6,), frame="base"))
     slow = Spec(arm.robot, 4.0, Layout(fields), arm.action, arm.control_mode)
     limits = change(arm_limits, "twist.workspace", None)
     parse(slow, limits)
@@ -271,3 +271,16 @@ def test_a_smooth_slew_reaches_its_target_without_passing_it():
         seen.append(float(value[0]))
     assert max(seen) <= 0.3 + 1e-12 and abs(seen[-1] - 0.3) < 1e-6
     assert np.abs(np.diff(seen, 2)).max() <= 4.0 * 0.02**2 + 1e-12
+
+
+@pytest.mark.parametrize(
+    ("kind", "order"), [("twist", "position"), ("joint_velocity", "position"), ("joint_position", "velocity")]
+)
+def test_an_order_that_would_hold_with_a_velocity_is_refused(kind, order):
+    size = 6 if kind == "twist" else 2
+    action = Field("command", (size,), kind, low=(-1.0,) * size, high=(1.0,) * size)
+    spec = Spec("arm", 20.0, Layout((Field("q", (size,), "joint_position"),)), Layout((action,)))
+    largest = {"rate": 1.0, "initial": 0.0} if order == "position" else {"acceleration": 1.0}
+    limits = {"command_timeout": 0.2, "observation_timeout": 0.2, "command": {"order": order, **largest}}
+    with pytest.raises(SpecError, match=f"'command': order is '{order}', and to hold a {kind} still takes"):
+        parse(spec, limits)

@@ -266,6 +266,36 @@ def test_what_a_person_cannot_have_said_is_refused_and_the_arbiter_goes_on(
     assert "human/action refused: a person's input says" in capfd.readouterr().err
 
 
+def test_a_release_without_a_stop_changes_nothing_while_the_driver_moves_the_robot(flight: Flight) -> None:
+    assert flight.spin(lambda: len(flight.commands) > 5)
+    flight.say(topics.EPISODE_EVENT, "reset", episode="e", scene="outside")
+    assert flight.spin(lambda: flight.arbiter._away == "e")
+    flight.pose = THERE
+    answer = flight.arbiter._release_estop(Trigger.Request(), Trigger.Response())
+    assert (answer.success, answer.message) == (True, "no emergency stop is latched")
+    flight.commands.clear()
+    assert not flight.spin(lambda: bool(flight.commands), timeout=0.5)
+
+
+@pytest.mark.parametrize("flight", [["wait_for:=policy"]], indirect=True)
+def test_a_policy_that_is_silent_while_a_person_drives_is_no_alarm(
+    flight: Flight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(silence, "POLICY_WITHIN", 0.2)
+    begin = {"event": "begin", "episode": "e", "stamp": time.time_ns(), "hands_back": True}
+    flight.arbiter._on_episode(begin | {"purpose": "deployment"})
+    flight.arbiter._arbiter.takeover.in_control = True
+    assert not flight.spin(lambda: "no answer from the policy" in "".join(flight.reports), timeout=1.5)
+
+
+def test_who_steps_in_while_the_robot_resets_itself_gives_control_back(flight: Flight) -> None:
+    flight.arbiter._on_episode({"event": "drive", "episode": "e", "stamp": 0})
+    takeover = flight.arbiter._arbiter.takeover
+    for stamp, held in ((0, True), (10**10, True), (2 * 10**10, False), (3 * 10**10, False)):
+        takeover.update(stamp, held)
+    assert not takeover.in_control and flight.arbiter._arbiter.policy_wanted
+
+
 def test_what_the_episode_manager_says_of_handing_back_reaches_the_arbiter(flight: Flight) -> None:
     begin = {"event": "begin", "episode": "e", "stamp": 0, "purpose": "deployment"}
     for told, expected in (({"hands_back": True}, True), ({"hands_back": False}, False), ({}, False)):

@@ -23,6 +23,7 @@ from std_srvs.srv import Trigger  # noqa: E402
 from robot_rl.commands.names import existing_dataset  # noqa: E402
 from robot_rl.control.safety import Safety  # noqa: E402
 from robot_rl.datasets.dataset import Dataset  # noqa: E402
+from robot_rl.datasets.errors import DatasetError  # noqa: E402
 from robot_rl.datasets.record import Phase, Source  # noqa: E402
 from robot_rl.datasets.recording.salvage import salvage  # noqa: E402
 from robot_rl.datasets.verdicts import recorded  # noqa: E402
@@ -197,8 +198,10 @@ def test_a_mark_that_is_taken_back_is_told_with_whether_anything_else_judged_the
 
 @pytest.mark.parametrize(("pressed", "taken_back"), [("while it runs", 0), ("while it is saved", 1)])
 def test_undo_takes_back_the_newest_mark_that_stood_when_it_was_pressed(
-    pressed: str, taken_back: int, recorder: RecorderNode, tmp_path: Path
+    pressed: str, taken_back: int, recorder: RecorderNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(recorder, "publish_event", lambda topic, **event: told.append(event["event"]))
     begin(recorder, 4)
     end(recorder, 4)
     recorder._save_without_the_rest()
@@ -211,6 +214,42 @@ def test_undo_takes_back_the_newest_mark_that_stood_when_it_was_pressed(
     recorder._save_without_the_rest()
     recorder.close()
     assert [bool(e.success) for e in Dataset.open(tmp_path / "data")] == [n != taken_back for n in (0, 1)]
+    assert told == ["saved", "saved", "relabelled"], "an episode is known before its mark is taken back"
+
+
+def test_an_undo_that_failed_is_not_done_to_a_later_episode(
+    recorder: RecorderNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise DatasetError("no space left")
+
+    settle = recorder._shelves.settle
+    begin(recorder, 4)
+    end(recorder, 4)
+    recorder._on_episode({"event": "undo"})
+    monkeypatch.setattr(recorder._shelves, "settle", full)
+    recorder._save_without_the_rest()
+    monkeypatch.setattr(recorder._shelves, "settle", settle)
+    begin(recorder, 4)
+    end(recorder, 4)
+    recorder._save_without_the_rest()
+    recorder.close()
+    assert [bool(e.success) for e in Dataset.open(tmp_path / "data")] == [True, True]
+
+
+def test_undo_of_a_discarded_episode_takes_no_other_mark_back(
+    recorder: RecorderNode, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    begin(recorder, 4)
+    end(recorder, 4)
+    recorder._save_without_the_rest()
+    begin(recorder, 4)
+    end(recorder, 4, "discarded")
+    recorder._on_episode({"event": "undo"})
+    recorder._save_without_the_rest()
+    recorder.close()
+    assert "the episode is discarded, and the marks before it stand" in capfd.readouterr().err
+    assert [e.success for e in Dataset.open(tmp_path / "data")] == [True]
 
 
 def test_an_episode_that_was_to_be_discarded_is_gone_when_the_recorder_is_stopped(

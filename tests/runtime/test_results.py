@@ -79,3 +79,15 @@ def test_a_line_that_a_crash_cut_off_is_left_out_and_the_next_sitting_begins_a_l
                 file.write('{"episode": "lost", "resu')
     assert [n["episode"] for n in read(path)] == ["a", "b"]
     assert "line 2 is cut off" in caplog.text
+
+
+def test_a_mark_may_be_taken_back_before_its_episode_is_written_down(tmp_path: Path) -> None:
+    """Two nodes tell of them; when all is stopped, either may be first."""
+    results = Results("deployment", 0, tmp_path / "results.jsonl")
+    results.take_back("b", judged=False)
+    for name in "ab":
+        results.add(note({"episode": name, "purpose": "deployment"}, ENDING, 0, judged=True))
+    assert [(n["episode"], n["result"], n["judged"]) for n in read(tmp_path / "results.jsonl")] == [
+        ("a", "success", True),
+        ("b", "failure", False),
+    ]

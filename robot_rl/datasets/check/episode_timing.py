@@ -44,10 +44,8 @@ def timing_findings(episode: Episode, rates: dict[str, float]) -> Iterator[Findi
             "s",
         )
     yield from _regular(episode.number, "steps", timing(without_jumps(steps, jumps)), rates["steps"], len(steps))
-    for name, rate, stamps in _alike(streams, rates):
-        if not len(stamps):
-            yield _silent(episode.number, name)
-            continue
+    yield from (_silent(episode.number, name) for name, stamps in streams.items() if not len(stamps))
+    for name, rate, stamps in _alike({n: s for n, s in streams.items() if len(s)}, rates):
         seen = stamps[max(int(latest_before(stamps, steps[:1])[0]), 0) :]  # one held from before the start is no gap
         figures = timing(without_jumps(seen, jumps))
         ahead = yield from _edges(episode, name, stamps, 1.0 / rate)
@@ -62,8 +60,7 @@ def _alike(
     for name, stamps in streams.items():
         groups.setdefault((rates[name], stamps.tobytes()), []).append(name)
     for (rate, _), names in groups.items():
-        label = ", ".join(names) if len(names) <= 3 else f"{names[0]}, {names[1]} and {len(names) - 2} more"
-        yield label, rate, streams[names[0]]
+        yield ", ".join(names), rate, streams[names[0]]
 
 
 def _regular(number: int, name: str, t: Timing, nominal: float, count: int, *, ahead: float = 0.0) -> Iterator[Finding]:

@@ -161,6 +161,11 @@ def whole(path: Path, *faults: dict[str, Any]) -> CheckReport:
     return check(Dataset.open(path))
 
 
+def test_each_stream_without_a_sample_is_named(found: Callable[..., CheckReport]) -> None:
+    report = found(late={"force": 99, "q": 99})
+    assert [f.stream for f in report.findings if f.kind == "silent stream"] == ["force", "q"]
+
+
 def test_faults_of_the_whole_data_set_are_found(tmp_path: Path) -> None:
     report = whole(tmp_path / "d", *[{"delay": 4, "clip": 1.0, "dead": True, "clipped": True}] * 3)
     by_kind = {(f.kind, f.stream): f for f in report.findings}
