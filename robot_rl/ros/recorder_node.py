@@ -59,8 +59,6 @@ class RecorderNode(RobotNode):
         self._episode: dict[str, Any] | None = None
         """The begin event of the episode that is being recorded."""
         self._end: dict[str, Any] | None = None
-        self._undo_once_saved = 0
-        """Wishes since the end event: they mean the mark of the episode that is being saved."""
         self._deadline = 0.0
         self._human_steps = 0
         self._driven = False
@@ -177,21 +175,15 @@ class RecorderNode(RobotNode):
                 marked=event["marked"],
             )
             self._flush()
-        elif kind == "undo" and self._end is not None:
-            self._undo_once_saved += 1
         elif kind == "undo":
-            self._shelves.undo()
+            self._shelves.undo(saving=self._end is not None)
             if self._episode is None:
                 self._settle()
 
     def _settle(self, number: int | None = None, *, marked: bool = False) -> None:
-        """Take marks back that somebody wants back, and note an episode's own, which may be wanted back by now."""
-        wishes, self._undo_once_saved = self._undo_once_saved, 0
+        """Take marks back that somebody wants back, and note an episode's own."""
         try:
             self._shelves.settle(number, marked=marked)
-            for _ in range(wishes):
-                self._shelves.undo()
-            self._shelves.settle()
         except DatasetError as error:
             self.get_logger().error(f"undo: {error}")
 
@@ -250,9 +242,6 @@ class RecorderNode(RobotNode):
             self.get_logger().error(f"nothing to save: none of the {end['steps']} steps of the episode was heard")
         if unheard or end["result"] == "discarded":
             self._recorder.discard()
-            if self._undo_once_saved:
-                self.get_logger().warning("undo: the episode is discarded, and the marks before it stand")
-                self._undo_once_saved = 0
             self._settle()
             self.publish_event(topics.RECORDER_EVENT, event="discarded", episode=episode["episode"])
             return

@@ -41,9 +41,11 @@ class Marks:
         Raises:
             DatasetError: the record cannot be changed; nothing is.
         """
-        self.settle()
-        if marked and number is not None:
-            self._undo.note(partial(self._undo_mark, number))
+        try:
+            self.settle()
+        finally:
+            if marked and number is not None:
+                self._undo.note(partial(self._undo_mark, number))
 
     def settle(self) -> None:
         """Take back what was asked for so far, between two episodes. Raises DatasetError as `add`."""

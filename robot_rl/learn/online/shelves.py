@@ -34,7 +34,7 @@ class Shelves:
     ) -> None:
         self._path, self._spec, self._cameras = path, spec, dict(cameras)
         self._taken_back, self._say = taken_back, say
-        self._undo = Undo()
+        self._undo, self._of_the_saved = Undo(), 0
         self._open: dict[str, tuple[Recorder, Marks]] = {}
         self._intrinsics: dict[str, Intrinsics] = {}
         self._direction = ""
@@ -56,9 +56,16 @@ class Shelves:
         for recorder, _ in self._open.values():
             recorder.dataset.set_intrinsics(camera, intrinsics)
 
-    def undo(self) -> None:
-        """The newest mark that stands is to be taken back, at the next `settle`."""
-        self._undo()
+    def undo(self, *, saving: bool = False) -> None:
+        """The newest mark that stands is to be taken back, at the next `settle`.
+
+        Args:
+            saving: that is the mark of an episode that is over and about to be saved.
+        """
+        if saving:
+            self._of_the_saved += 1
+        else:
+            self._undo()
 
     def settle(self, number: int | None = None, *, marked: bool = False) -> None:
         """No episode is under way: take marks back that somebody wants back, then note the newest episode's own.
@@ -69,8 +76,17 @@ class Shelves:
         Raises:
             DatasetError: the record cannot be changed; nothing is.
         """
-        if self._direction in self._open:
-            self._open[self._direction][1].add(number, marked=marked)
+        wishes, self._of_the_saved = self._of_the_saved, 0
+        if self._direction not in self._open:
+            return
+        _, marks = self._open[self._direction]
+        marks.add(number, marked=marked)
+        if wishes and number is None:
+            self._say("undo: that episode is discarded, and the marks before it stand")
+        elif wishes:
+            for _ in range(wishes):
+                self._undo()
+            marks.settle()
 
     def close(self) -> None:
         """Every data set is closed."""
