@@ -9,6 +9,7 @@ from robot_rl.commands.graph_options import check_driver, device_and_path, refus
 from robot_rl.commands.names import UsageError
 from robot_rl.commands.policy_options import resolved, trained_for
 from robot_rl.hardware import config
+from robot_rl.serving.loading import check_options
 
 ROBOT = "sim_lift"
 """The robot of a description that is not told which, but for a session."""
@@ -72,6 +73,8 @@ def _deploy(given: Mapping[str, str]) -> None:
     """There is a policy."""
     if not given.get("checkpoint"):
         raise UsageError("checkpoint:= is missing: give a checkpoint, a run, a recipe, or ws://host:port of a server")
+    spoken = {key: given.get(key, "") for key in ("fields", "prompt")}
+    check_options([given["checkpoint"]], device=given.get("policy_device", "cpu"), **spoken)
     _graph(given)
 
 

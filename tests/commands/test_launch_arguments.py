@@ -139,6 +139,7 @@ def test_a_description_that_is_not_there_names_the_nearest(capsys: pytest.Captur
         (["teleop", "robot:=sim_lft"], "Did you mean 'sim_lift'?"),
         (["collect", "cameras:=foo"], "robot 'sim_lift' has no camera 'foo'"),
         (["deploy", "device:=scripted"], "checkpoint:= is missing"),
+        (["deploy", "checkpoint:=ws://gpu:8000", "robot:=sim_lift", "policy_device:=cuda"], "ws://gpu:8000"),
     ],
 )
 def test_arguments_that_lead_nowhere_are_refused_in_one_line_before_anything_starts(
