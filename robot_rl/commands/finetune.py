@@ -36,7 +36,7 @@ class Options:
     """What to improve, on which robot, for how long. What is left empty is as the recipe has it."""
 
     recipe: str = ""
-    """A folder of policies/ with a finetune.yaml, or the path of such a file."""
+    """A folder of policies/ with a finetune.yaml, or the path of such a folder or file."""
     resume: Path | None = None
     """Continue the session in this folder, with its own recipe; --steps may be raised."""
     checkpoint: str = ""

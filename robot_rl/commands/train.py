@@ -33,7 +33,7 @@ class Options:
     """The recipe, and what to change in it."""
 
     recipe: str = "flow_lift"
-    """A folder of policies/ with a train.yaml, or the path of such a file; the values below are its."""
+    """A folder of policies/ with a train.yaml, or the path of such a folder or file; the values below are its."""
     head: Annotated[str, arg(name=HEAD, metavar="|".join(HEADS))] = "flow"
     """Which head; another than the recipe's begins with its own defaults, which --policy.head changes."""
     config: Annotated[config.TrainConfig, arg(name="")] = field(default_factory=config.TrainConfig)

@@ -174,7 +174,7 @@ def read_recipe(recipe: str | Path, file: str, make: Callable[[dict[str, Any]], 
     A recipe may say `like: another`: what it does not say itself is then as there.
 
     Args:
-        recipe: a YAML file, or a name: the folder of `policies/` that holds `file`.
+        recipe: a YAML file, a folder that holds `file`, or a name: such a folder of `policies/`.
         kind: what a message calls it.
 
     Raises:
@@ -210,6 +210,8 @@ def _recipe_file(recipe: str | Path, file: str, kind: str) -> Path:
     path = Path(recipe)
     if path.suffix in (".yaml", ".yml"):
         return path
+    if len(path.parts) > 1 and (path / file).is_file():
+        return path / file
     found = workspace.find("policies", str(recipe), file)
     if found is None:
         for other, command in MAKERS.items():

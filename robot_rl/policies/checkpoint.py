@@ -201,7 +201,8 @@ def require_fits(policy: Fitted, spec: Spec, cameras: Mapping[str, CameraConfig]
 
 
 def resolve(path: str | Path) -> Path:
-    """The checkpoint directory that `path` means: itself, its `checkpoint/`, or the newest run of recipe `path`.
+    """The checkpoint directory that `path` means: itself, its `checkpoint/`, or the newest run of recipe `path`, which
+    is a name or the recipe's folder.
 
     Raises:
         CheckpointError: none of these holds a policy.json, or an online session's agent.json.
@@ -210,11 +211,10 @@ def resolve(path: str | Path) -> Path:
     for candidate in (path, path / "checkpoint"):
         if any((candidate / f"{name}.json").is_file() for name in (NAME, AGENT)):
             return candidate
-    if len(path.parts) == 1:
-        runs = workspace.root() / "policies" / path / "checkpoints"
-        cards = [*runs.glob(f"*/checkpoint/{NAME}.json"), *runs.glob(f"*/{AGENT}.json")]
-        if newest := sorted(cards, key=lambda p: p.stat().st_mtime):
-            return newest[-1].parent
+    runs = (workspace.root() / "policies" / path if len(path.parts) == 1 else path) / "checkpoints"
+    cards = [*runs.glob(f"*/checkpoint/{NAME}.json"), *runs.glob(f"*/{AGENT}.json")]
+    if newest := sorted(cards, key=lambda p: p.stat().st_mtime):
+        return newest[-1].parent
     raise CheckpointError(why_absent(path))
 
 

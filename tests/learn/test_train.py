@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from robot_rl import workspace
 from robot_rl.datasets.dataset import Dataset
 from robot_rl.datasets.edit.apply import apply
 from robot_rl.datasets.edit.relabel import Relabel
@@ -329,6 +330,9 @@ def test_a_recipe_is_read_strictly(tmp_path):
     recipe.write_text("stesp: 5\n")
     with pytest.raises(TrainingError, match=r"train\.yaml: unknown option 'stesp'\. Did you mean 'steps'"):
         training_config.load(recipe)
+    folder = workspace.root() / "policies" / "flow_lift"
+    named = training_config.load("flow_lift")
+    assert training_config.load(folder) == training_config.load(folder / "train.yaml") == named
     with pytest.raises(TrainingError, match="no recipe 'flow_lfit'"):
         training_config.load("flow_lfit")
 

@@ -167,6 +167,13 @@ def test_a_recipe_that_has_made_no_policy_yet_is_told_from_a_name_that_is_none(f
     wanted = rf"recipe 'flow_own' has made no policy yet: robot-rl {command} --recipe flow_own --dataset \.\.\.$"
     with pytest.raises(CheckpointError, match=wanted):
         checkpoint.resolve("flow_own")
+    wanted = rf"recipe '{recipe.parent}' has made no policy yet: robot-rl {command} --recipe {recipe} --dataset"
+    with pytest.raises(CheckpointError, match=wanted):
+        checkpoint.resolve(recipe.parent)
+    made = recipe.parent / "checkpoints" / "20260101" / "checkpoint" / "policy.json"
+    made.parent.mkdir(parents=True)
+    made.write_text("{}")
+    assert checkpoint.resolve(recipe.parent) == checkpoint.resolve("flow_own") == made.parent
     with pytest.raises(CheckpointError, match="no policy at 'flow_onw', and no recipe .* Did you mean 'flow_own'"):
         checkpoint.resolve("flow_onw")
 
