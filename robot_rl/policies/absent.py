@@ -22,6 +22,6 @@ def why_absent(path: Path) -> str:
         if str(path) in recipes[file]:
             return f"recipe '{path}' has made no policy yet: {command.format(path)}"
         if (path / file).is_file():
-            return f"recipe '{path}' has made no policy yet: {command.format(path / file)}"
+            return f"'{path}' has made no policy yet: {command.format(path / file)}"
     known = {name for names in recipes.values() for name in names}
     return f"no policy at '{path}', and no recipe of that name.{workspace.did_you_mean(path.name, known)}"

@@ -167,7 +167,7 @@ def test_a_recipe_that_has_made_no_policy_yet_is_told_from_a_name_that_is_none(f
     wanted = rf"recipe 'flow_own' has made no policy yet: robot-rl {command} --recipe flow_own --dataset \.\.\.$"
     with pytest.raises(CheckpointError, match=wanted):
         checkpoint.resolve("flow_own")
-    wanted = rf"recipe '{recipe.parent}' has made no policy yet: robot-rl {command} --recipe {recipe} --dataset"
+    wanted = rf"'{recipe.parent}' has made no policy yet: robot-rl {command} --recipe {recipe} --dataset"
     with pytest.raises(CheckpointError, match=wanted):
         checkpoint.resolve(recipe.parent)
     made = recipe.parent / "checkpoints" / "20260101" / "checkpoint" / "policy.json"
