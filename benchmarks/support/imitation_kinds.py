@@ -31,7 +31,7 @@ TASKS = {
     "pusht": Task("sim_pusht", ("block_corners",), 60, 60.0, 50, ("finger",)),
     "lift, pictures": Task("sim_lift", (), 60, 300.0, 50, cameras=("front", "wrist")),
     "can, pictures": Task("sim_can", (), 60, 600.0, 50, cameras=("front", "wrist")),
-    "square, pictures": Task("sim_square", (), 100, 600.0, 50, cameras=("front", "wrist")),
+    "square, pictures": Task("sim_square", (), 100, 2400.0, 50, cameras=("front", "wrist")),
 }
 TaskName = Literal["lift", "square", "can", "pusht", "lift, pictures", "can, pictures", "square, pictures"]
 SIDE = 84

@@ -34,7 +34,7 @@ def report(document: Document) -> None:
         "the scene in metres; its ACT then succeeded on 7 of 50 states of Lift. LeRobot's diffusion denoises "
         "in 10 DDIM steps, as ours does; its wider U-Net has 13 times the weights of the others, because one "
         "of their size hardly learns in this time. From pictures (two of 84x84, no pose of the scene) five "
-        "CPU minutes, ten on Can and Square: peers see through convolutions of the shape of our `cnn`, from "
+        "CPU minutes, ten on Can, forty on Square: peers see through convolutions of the shape of our `cnn`, from "
         "nothing, in place of their ResNet-18, of which a batch takes twenty times as long; the frozen "
         "EfficientNet brings ImageNet weights, and its features of the data set are computed once, within the "
         "time. Read peers' "
