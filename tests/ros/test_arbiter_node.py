@@ -235,7 +235,7 @@ def test_a_policy_waits_while_the_person_is_silent_and_that_is_said(flight: Flig
 def test_a_policy_that_answers_nothing_is_named_and_one_that_plans_is_not(
     flight: Flight, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(silence, "POLICY_WITHIN", 0.5)
+    monkeypatch.setattr(silence, "POLICY_WITHIN", 1.2)
 
     def plans() -> bool:
         flight.arbiter._on_proposal(codecs.labelled(time.time_ns(), (), ()))
@@ -243,10 +243,10 @@ def test_a_policy_that_answers_nothing_is_named_and_one_that_plans_is_not(
 
     begin = {"event": "begin", "episode": "e", "stamp": time.time_ns()}
     flight.arbiter._on_episode(begin | {"purpose": "demonstration"})
-    assert not flight.spin(lambda: "no answer from the policy" in "".join(flight.reports), timeout=1.8)
+    assert not flight.spin(lambda: "no answer from the policy" in "".join(flight.reports), timeout=2.4)
     flight.arbiter._on_episode(begin | {"purpose": "deployment"})
     flight.reports.clear()
-    assert not flight.spin(plans, timeout=1.8)
+    assert not flight.spin(plans, timeout=2.4)
     assert flight.spin(lambda: "no answer from the policy for" in "".join(flight.reports))
 
 

@@ -358,5 +358,5 @@ def test_in_real_time_the_ticks_keep_their_deadlines(parts, spec):
     robot.clock.skip = lambda: None
     start = time.perf_counter()
     result = run_episode(robot, arbiter, machine, purpose="deployment")
-    assert 0.5 <= time.perf_counter() - start < 1.0
+    assert 0.5 <= time.perf_counter() - start < 2.0
     assert result.timing.ticks == 10 and 0.0 <= result.timing.error_p50 < 0.05
