@@ -42,7 +42,6 @@ from robot_rl.control.rewind_section import RewindConfig
 from robot_rl.control.safety import Safety
 from robot_rl.control.section import keys, vector
 from robot_rl.spec import Field, Spec, SpecError, units
-from robot_rl.workspace import did_you_mean
 
 Array = NDArray[np.float64]
 Order = Literal["velocity", "position"]
@@ -113,10 +112,7 @@ def parse(spec: Spec, section: Mapping[str, Any]) -> Limits:
         SpecError: a key is missing, unknown or does not fit the spec; the message names it.
     """
     RewindConfig.of(section)
-    names = {f.name for f in spec.action.vectors}
-    for key in section:
-        if key not in names | _COMMON:
-            raise SpecError(f"limits: unknown key '{key}'.{did_you_mean(key, names | _COMMON)}")
+    keys("limits", section, {f.name for f in spec.action.vectors} | _COMMON)
     missing = [f.name for f in spec.action.vectors if f.name not in section]
     if missing:
         raise SpecError(f"limits: action field '{missing[0]}' has none; say its order and largest change")

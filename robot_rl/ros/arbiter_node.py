@@ -243,7 +243,7 @@ class ArbiterNode(RobotNode):
         if self._away and not self.lockstep:
             return DiagnosticStatus.OK, "off: the robot's driver is bringing it to its start"
         text, warn = ("", False) if self.lockstep else self._silent(self._system_clock.now(), reading)
-        if text and warn:
+        if warn:
             self.get_logger().warning(text, throttle_duration_sec=5.0)
         return (DiagnosticStatus.WARN, text) if text else (DiagnosticStatus.OK, "on")
 
@@ -257,7 +257,8 @@ class ArbiterNode(RobotNode):
             return self._silence.person(now, ever_heard=self._human is not None)
         if self._episode and self._policy_acts and self._arbiter.policy_wanted:
             answered = self._proposal.stamp if self._proposal is not None else 0
-            return self._silence.policy(now, self._start, answered), True
+            if text := self._silence.policy(now, self._start, answered):
+                return text, True
         return "", False
 
     def _timing(self) -> dict[str, str]:

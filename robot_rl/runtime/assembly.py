@@ -90,10 +90,10 @@ class StepAssembler:
         out and never judged are among them, as no success."""
         if self.done:
             return
-        for stamp in sorted(self._decisions.keys() & self._executed.keys()):
-            if self._ending is None or stamp <= self._ending[0]:
-                outcome = first_after(self._outcomes, stamp) or Outcome()
-                self._held.keep(make_step(self._decisions[stamp], self._executed[stamp], outcome))
+        for stamp in sorted(self._decisions):
+            step = self._assemble(stamp, wait=False) if self._ending is None or stamp <= self._ending[0] else None
+            if step is not None:
+                self._held.keep(step)
                 self._newest = stamp
         self._decisions.clear()
         yield from self._finish()
@@ -102,13 +102,14 @@ class StepAssembler:
         self.done = True
         yield from self._held.end(*(self._ending or (self._newest, False, False, True)), marked=self._marked)
 
-    def _assemble(self, stamp: int) -> Step | None:
+    def _assemble(self, stamp: int, *, wait: bool = True) -> Step | None:
+        """The step of the decision at `stamp`; None while a part is missing. Without `wait` an outcome may be."""
         if stamp not in self._executed:
             return None
         outcome = first_after(self._outcomes, stamp) if self._expect_outcome else Outcome()
-        if outcome is None:
+        if outcome is None and wait:
             return None
         decision = self._decisions.pop(stamp)
         action = self._executed.pop(stamp)
         self._outcomes = {s: o for s, o in self._outcomes.items() if s > stamp}
-        return make_step(decision, action, outcome)
+        return make_step(decision, action, outcome or Outcome())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -84,10 +85,12 @@ class Results:
 
     def _write(self, line: dict[str, Any]) -> None:
         if self._path is not None:
-            before = self._path.read_text() if self._path.is_file() else ""
-            torn = bool(before) and not before.endswith("\n")
-            with self._path.open("a") as file:
-                file.write(("\n" if torn else "") + json.dumps(line) + "\n")
+            with self._path.open("ab+") as file:
+                if file.tell():
+                    file.seek(-1, os.SEEK_END)
+                    if file.read(1) != b"\n":  # torn by a crash
+                        file.write(b"\n")
+                file.write(json.dumps(line).encode() + b"\n")
 
 
 def read(path: Path) -> list[dict[str, Any]]:

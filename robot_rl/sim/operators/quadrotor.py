@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,7 +75,8 @@ class QuadrotorPilot:
         self._pilot = skill_of(quality, QUALITIES)
         self._full = np.array([_full_stick(config, axis) for axis in STEERED])  # (4,) [m/s, rad/s]
         self._period = 1.0 / config.spec.rate
-        acceleration = np.array([_acceleration(config, axis) for axis in STEERED])  # (4,) [m/s^2, rad/s^2]
+        limited = {f.name: f for f in limits.parse(config.spec, config.limits).fields}
+        acceleration = np.array([_acceleration(config, limited, axis) for axis in STEERED])  # (4,) [m/s^2, rad/s^2]
         self._quickest = CALM * self._period * acceleration / self._full  # (4,) share of the travel a control period
         self._seed = seed
         self.reset(seed)
@@ -126,10 +128,10 @@ class QuadrotorPilot:
         return late or strayed or bool(pose[2] < pilot.floor)
 
 
-def _acceleration(config: RobotConfig, axis: str) -> float:
+def _acceleration(config: RobotConfig, limited: Mapping[str, limits.FieldLimits], axis: str) -> float:
     """The limit on what a canonical axis asks for [m/s^2 or rad/s^2]; infinite where it moves a set-point's place."""
     name, _, part = config.teleop["axes"][axis].partition(".")
-    field = next(f for f in limits.parse(config.spec, config.limits).fields if f.name == name)
+    field = limited[name]
     index = config.spec.action[name].labels.index(part) if part else 0
     return float(field.first[index]) if field.order == "velocity" else math.inf
 
